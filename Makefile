@@ -1,0 +1,80 @@
+# `make` lists the targets. Everything runs in .venv, which is made once from the lock files.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo build generate check format test test-all bench fuzz-seeds lock clean
+SHELL := /bin/bash
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+ORACLE := .venv/.oracle
+SPECS := $(sort $(wildcard specs/*.py))
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+export PYTHONDONTWRITEBYTECODE := 1
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## build specs/, print each gradient, train a classifier on real data
+	@$(BIN)/gradgen build $(SPECS)
+	@$(BIN)/python benchmarks/demo_digits.py
+
+build: $(READY) ## build specs/ into generated/
+	@$(BIN)/gradgen build $(SPECS)
+
+generate: build ## refresh every generated file, subfolders of specs/ included
+	@for folder in $(patsubst %/,%,$(sort $(wildcard specs/*/))); do \
+	  ls $$folder/*.py >/dev/null 2>&1 || continue; \
+	  $(BIN)/gradgen build $$folder/*.py -o generated/$$(basename $$folder) || exit; \
+	done
+
+check: $(READY) ## format, lint, types, layers, freshness of generated/, the README's code
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/gradgen build $(SPECS) --check
+	$(BIN)/python benchmarks/check_readme.py
+
+format: $(READY) ## format the sources
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(READY) ## the quick suite and the emitted tests
+	$(BIN)/python -m pytest -q --ignore=tests/outside --ignore=tests/install
+
+test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too
+	$(BIN)/python -m pytest -q
+
+bench: $(READY) ## print build, import and start-up times, and how cost grows
+	@$(BIN)/python benchmarks/bench.py
+
+fuzz-seeds: $(READY) ## 1,000 seeds for each emitted test module
+	@$(BIN)/python benchmarks/fuzz_seeds.py 1000
+
+lock: ## resolve the lock files anew (needs uv)
+	uv pip compile pyproject.toml --extra demo --extra test --extra dev $(LOCK) -o requirements.lock
+	uv pip compile pyproject.toml --all-extras $(LOCK) -c requirements.lock -o requirements-oracle.lock
+
+LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
+  --upgrade --no-annotate --custom-compile-command "make lock"
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "gradgen needs Python 3.11 or newer: $$($(PYTHON) --version); try make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "$(PYTHON) cannot make virtual environments: on Debian and Ubuntu, apt install python3-venv"; exit 1; }
+	@echo "Setting up .venv (once) ..."
+	@$(PYTHON) -m venv --clear .venv
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(ORACLE): $(READY) requirements-oracle.lock
+	@echo "Adding the outside oracles to .venv (once) ..."
+	@$(PIP) --require-hashes -r requirements-oracle.lock
+	@touch $@
+
+clean: ## remove the virtual environment and caches
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

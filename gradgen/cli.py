@@ -1,0 +1,183 @@
+"""The command line. Exit codes: 0 done, 1 a check failed, 2 the spec or the call is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gradgen import files
+from gradgen.errors import SpecError
+from gradgen.pipeline import Generated, generate
+from gradgen.spec import Loss, load_spec
+from gradgen.templating import render
+
+LATER = ("explain", "check", "audit", "bench")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command, and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    _never_fail_to_print()
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except SpecError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _never_fail_to_print() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("gradgen", description="Losses written as NumPy become modules with gradients.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    build = commands.add_parser("build", help="write the modules and their tests, print each gradient")
+    build.add_argument("specs", nargs="+", type=Path, metavar="SPEC")
+    build.add_argument("-o", "--output", type=Path, default=Path("generated"), help="the folder (default: generated)")
+    build.add_argument("--backend", choices=("numpy", "cython"), default="numpy")
+    build.add_argument("--only", action="append", metavar="NAME", help="this loss alone; may be repeated")
+    build.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; show the diff, and exit 1 where a file is stale or missing, "
+        "or where all specs of a folder are given and none of them makes a module that is there",
+    )
+    build.add_argument("--watch", action="store_true", help="not supported yet")
+    build.set_defaults(run=_build)
+
+    show = commands.add_parser("show", help="print the formulas")
+    show.add_argument("spec", metavar="SPEC[:LOSS]")
+    show.add_argument("--hvp", action="store_true", help="the Hessian-vector product too")
+    show.add_argument("--plan", action="store_true", help="the statements that the formulas become")
+    show.add_argument("--latex", action="store_true", help="not supported yet")
+    show.add_argument("--cost", action="store_true", help="not supported yet")
+    show.set_defaults(run=_show)
+
+    init = commands.add_parser("init", help="write a commented spec to start from")
+    init.add_argument("name", metavar="NAME")
+    init.set_defaults(run=_init)
+
+    for name in LATER:
+        later = commands.add_parser(name, help="not supported yet")
+        later.add_argument("rest", nargs=argparse.REMAINDER)
+        later.set_defaults(run=_later, command=name)
+    return parser
+
+
+def _later(arguments: argparse.Namespace) -> int:
+    raise SpecError(f"gradgen {arguments.command} is not supported yet")
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    if arguments.backend != "numpy":
+        raise SpecError("--backend cython is not supported yet")
+    if arguments.watch:
+        raise SpecError("--watch is not supported yet")
+    losses = _losses(arguments.specs, arguments.only)
+    built = [generate(loss.tape) for loss in losses]
+    texts = _texts(built)
+    if arguments.check:
+        whole = not arguments.only and _are_whole_folders(arguments.specs)
+        return _check(arguments.output, texts, whole)
+    _write(arguments.output, texts)
+    for one in built:
+        print(f"{one.name} -> {arguments.output / one.name}.py\n{_indented(one.formulas)}")
+    return 0
+
+
+def _losses(specs: Sequence[Path], only: Sequence[str] | None) -> list[Loss]:
+    """The losses of all specs in order, or those of them that are asked for."""
+    losses = [loss for spec in specs for loss in _load(spec).values()]
+    files.refuse_names((loss.name, loss.place) for loss in losses)
+    return losses if only is None else _selected({loss.name: loss for loss in losses}, only)
+
+
+def _load(spec: Path) -> dict[str, Loss]:
+    if not spec.is_file():
+        raise SpecError(f"there is no spec {spec}", "gradgen init NAME writes one to start from")
+    losses = load_spec(spec)
+    if not losses:
+        raise SpecError(f"{spec}: there is no loss in this spec", "put @loss(wrt=...) over the function")
+    return losses
+
+
+def _selected(losses: dict[str, Loss], names: Sequence[str]) -> list[Loss]:
+    for name in names:
+        if name not in losses:
+            raise SpecError(f"there is no loss {name!r}", f"there are: {', '.join(losses)}")
+    return [loss for loss in losses.values() if loss.name in names]
+
+
+def _texts(built: Sequence[Generated]) -> dict[str, str]:
+    """The files of a build by name."""
+    texts = {"__init__.py": ""}
+    for one in built:
+        texts[f"{one.name}.py"] = one.module
+        texts[f"test_{one.name}.py"] = one.tests
+    return texts
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    try:
+        files.write(folder, texts)
+    except OSError as error:
+        raise SpecError(f"cannot write to {folder}: {error.strerror}", "give another folder with -o") from error
+
+
+def _are_whole_folders(specs: Sequence[Path]) -> bool:
+    given = {spec.resolve() for spec in specs}
+    return all(path in given for spec in given for path in spec.parent.glob("*.py"))
+
+
+def _check(folder: Path, texts: dict[str, str], whole: bool) -> int:
+    changes = files.differences(folder, texts)
+    if whole:
+        changes += "".join(f"orphan: {path}: no spec makes it\n" for path in files.orphans(folder, texts))
+    print(changes, end="")
+    return 1 if changes else 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    for option in ("latex", "cost"):
+        if getattr(arguments, option):
+            raise SpecError(f"--{option} is not supported yet")
+    path, name = _target(arguments.spec)
+    for loss in _losses([path], name and [name]):
+        built = generate(loss.tape)
+        print(f"{built.name}\n{_indented(built.formulas)}")
+    return 0
+
+
+def _target(text: str) -> tuple[Path, str | None]:
+    """``SPEC:LOSS`` in two; a colon may also stand in the path."""
+    path, colon, name = text.rpartition(":")
+    if colon and name.isidentifier() and not Path(text).exists():
+        return Path(path), name
+    return Path(text), None
+
+
+def _indented(lines: Sequence[str]) -> str:
+    return "\n".join(f"    {line}" for text in lines for line in text.splitlines()) + "\n"
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    name: str = arguments.name
+    files.refuse_name(name)
+    path = Path("specs") / f"{name}.py"
+    if path.exists():
+        raise SpecError(f"{path} is there already")
+    _write(path.parent, {path.name: render("spec.py.j2", name=name)})
+    print(f"{path}: now edit it, then run gradgen build {path}")
+    return 0

@@ -1,0 +1,180 @@
+"""The recorded calls run again, each as NumPy defines it, in float64 or in 50 digits.
+
+Nothing here knows a derivative or a simplification: what is replayed shares no rule with the code that it tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradgen.dims import Let, Size, solve
+from gradgen.fields import Array, Field
+from gradgen.kinks import moving
+from gradgen.tape import Call, Span, Tape
+
+MASK_ALGEBRA = frozenset(("add", "multiply", "maximum", "minimum", "absolute", "square", "positive"))
+Entry = Size | Span | None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a call needs besides its operands."""
+
+    field: Field
+    sizes: Mapping[str, int]
+    inputs: Mapping[str, Array]
+
+    def shape(self, call: Call) -> tuple[int, ...]:
+        return tuple(size.value(self.sizes) for size in call.shape)
+
+
+Interpretation = Callable[..., Any]
+
+
+def truth(x: Array) -> Array:
+    return x if x.dtype == bool else np.asarray(np.not_equal(x, 0))
+
+
+def _constant(at: Setting, call: Call) -> Any:
+    value = np.asarray(call.params["value"])
+    return value if value.dtype == bool else at.field.lift(value.astype(float))
+
+
+def _where(at: Setting, call: Call, condition: Array, x: Array, y: Array) -> Any:
+    if not x.dtype == y.dtype == bool:
+        x, y = at.field.numbers(x), at.field.numbers(y)
+    return np.where(truth(condition), x, y)
+
+
+def _mean(at: Setting, call: Call, x: Array) -> Any:
+    total = np.sum(at.field.numbers(x), axis=call.params["axis"], keepdims=call.params["keepdims"])
+    count = np.prod([x.shape[axis] for axis in call.params["axis"]], dtype=float)
+    return at.field.functions["divide"](total, at.field.lift(count))
+
+
+def _logsumexp(at: Setting, call: Call, x: Array) -> Any:
+    return _log_of_sum(at.field, x, call.params["axis"], call.params["keepdims"])
+
+
+def _log_softmax(at: Setting, call: Call, x: Array) -> Any:
+    return at.field.numbers(x) - _log_of_sum(at.field, x, call.params["axis"], True)
+
+
+def _softmax(at: Setting, call: Call, x: Array) -> Any:
+    return at.field.functions["exp"](_log_softmax(at, call, x))
+
+
+def _log_of_sum(field: Field, x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """log(sum(exp(x - top))) + top, with the top of the whole array."""
+    x = field.numbers(x)
+    top = np.max(x)
+    total = np.sum(field.functions["exp"](x - top), axis=axis, keepdims=keepdims)
+    return field.functions["log"](total) + top
+
+
+def _getitem(at: Setting, call: Call, x: Array) -> Any:
+    """Spans are cut first, and stepped through afterwards."""
+    index = call.params["index"]
+    part = np.asarray(x[tuple(_cut(entry, at.sizes) for entry in index)])
+    return part[tuple(_step(entry) for entry in index if not isinstance(entry, Size))]
+
+
+def _cut(entry: Entry, sizes: Mapping[str, int]) -> int | slice | None:
+    if isinstance(entry, Span):
+        return slice(entry.start.value(sizes), entry.stop.value(sizes))
+    return entry if entry is None else entry.value(sizes)
+
+
+def _step(entry: Entry) -> slice:
+    return slice(None, None, entry.step) if isinstance(entry, Span) else slice(None)
+
+
+def _numeric(function: Any) -> Interpretation:
+    return lambda at, call, *operands: function(*map(at.field.numbers, operands))
+
+
+def _logical(function: Any) -> Interpretation:
+    return lambda at, call, *operands: function(*map(truth, operands))
+
+
+def _reduction(function: Any) -> Interpretation:
+    return lambda at, call, x: function(at.field.numbers(x), axis=call.params["axis"], keepdims=call.params["keepdims"])
+
+
+INTERPRETATIONS: Mapping[str, Interpretation] = {
+    "argument": lambda at, call: at.inputs[call.params["name"]],
+    "constant": _constant,
+    "size": lambda at, call: at.field.lift(float(call.params["size"].value(at.sizes))),
+    "where": _where,
+    "matmul": _numeric(np.matmul),
+    "dot": _numeric(np.dot),
+    "inner": _numeric(np.inner),
+    "outer": _numeric(np.outer),
+    "trace": _numeric(np.trace),
+    "transpose": lambda at, call, x: np.transpose(x, call.params["axes"]),
+    "sum": _reduction(np.sum),
+    "mean": _mean,
+    "max": _reduction(np.max),
+    "min": _reduction(np.min),
+    "logsumexp": _logsumexp,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "getitem": _getitem,
+    "broadcast_to": lambda at, call, x: np.broadcast_to(x, at.shape(call)),
+    "ones": lambda at, call: at.field.lift(np.ones(at.shape(call))),
+    "zeros": lambda at, call: at.field.lift(np.zeros(at.shape(call))),
+    "eye": lambda at, call: at.field.lift(np.eye(at.shape(call)[0])),
+    "logical_not": _logical(np.logical_not),
+    "logical_and": _logical(np.logical_and),
+    "logical_or": _logical(np.logical_or),
+}
+
+
+def interpret(at: Setting, call: Call, operands: Sequence[Array]) -> Array:
+    """The value of one call."""
+    if call.op in INTERPRETATIONS:
+        return np.asarray(INTERPRETATIONS[call.op](at, call, *operands))
+    if call.op in MASK_ALGEBRA and all(x.dtype == bool for x in operands):
+        return np.asarray(getattr(np, call.op)(*operands))
+    return np.asarray(at.field.functions[call.op](*map(at.field.numbers, operands)))
+
+
+def sizes_of(tape: Tape, inputs: Mapping[str, Array]) -> dict[str, int]:
+    """The dimensions, from the shapes of the inputs."""
+    found: dict[str, int] = {}
+    for step in solve([(a.name, a.shape) for a in tape.arguments])[0]:
+        if isinstance(step, Let):
+            length = np.shape(inputs[step.argument])[step.axis]
+            found[step.dim.name] = (length - step.rest.value(found)) // step.factor
+    return found
+
+
+class Replay:
+    """A tape at given inputs; what does not depend on ``wrt`` is computed once."""
+
+    def __init__(self, tape: Tape, inputs: Mapping[str, Array], field: Field) -> None:
+        start = {name: np.asarray(field.lift(np.asarray(x, dtype=float))) for name, x in inputs.items()}
+        live, calls = moving(tape), tuple(tape.calls())
+        self.result = tape.result
+        self.setting = Setting(field, sizes_of(tape, inputs), start)
+        self.calls = tuple(call for call in calls if call in live)
+        self.fixed = _run(self.setting, (call for call in calls if call not in live), {})
+
+    def values(self, moved: Mapping[str, Array]) -> dict[Call, Array]:
+        """The value of every call, with some of the arguments moved."""
+        return _run(replace(self.setting, inputs={**self.setting.inputs, **moved}), self.calls, self.fixed)
+
+    def loss(self, moved: Mapping[str, Array]) -> Any:
+        return self.values(moved)[self.result][()]
+
+
+def _run(at: Setting, calls: Iterable[Call], known: Mapping[Call, Array]) -> dict[Call, Array]:
+    values = dict(known)
+    with np.errstate(all="ignore"):
+        for call in calls:
+            values[call] = interpret(at, call, [values[operand] for operand in call.args])
+    return values

@@ -1,0 +1,200 @@
+"""Tapes by hand: enough operators to write a loss as calls without the trace."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradgen.dims import ONE, Dim, Size, is_one
+from gradgen.tape import BINARY, Argument, Call, Constraint, Span, Tape
+
+BOOLEAN = {op for op in BINARY if op.startswith(("greater", "less", "equal", "not_", "logical"))} | {"logical_not"}
+
+
+def dims(names):
+    return [Size.of(Dim(rank, name)) for rank, name in enumerate(names.split())]
+
+
+def joined(*shapes):
+    """The broadcast shape."""
+    rank = max(map(len, shapes))
+    padded = [(ONE,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+    return tuple(next((s for s in axis if not is_one(s)), ONE) for axis in zip(*padded, strict=True))
+
+
+class Term:
+    """A call with Python's operators."""
+
+    def __init__(self, call):
+        self.call = call
+
+    def __add__(self, other):
+        return entrywise("add", self, other)
+
+    def __radd__(self, other):
+        return entrywise("add", other, self)
+
+    def __sub__(self, other):
+        return entrywise("subtract", self, other)
+
+    def __rsub__(self, other):
+        return entrywise("subtract", other, self)
+
+    def __mul__(self, other):
+        return entrywise("multiply", self, other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other):
+        return entrywise("divide", self, other)
+
+    def __rtruediv__(self, other):
+        return entrywise("divide", other, self)
+
+    def __pow__(self, other):
+        return entrywise("power", self, other)
+
+    def __neg__(self):
+        return entrywise("negative", self)
+
+    def __le__(self, other):
+        return entrywise("less_equal", self, other)
+
+    def __gt__(self, other):
+        return entrywise("greater", self, other)
+
+    def __matmul__(self, other):
+        left, right = self.call.shape, other.call.shape
+        batch = joined(left[:-2], right[:-2])
+        return term("matmul", (self, other), (*batch, *left[:-1][-1:], *right[:-2][:0], *right[1:][-1:]))
+
+    @property
+    def T(self):
+        axes = tuple(reversed(range(len(self.call.shape))))
+        return term("transpose", (self,), self.call.shape[::-1], axes=axes)
+
+    def __getitem__(self, index):
+        sizes = iter(self.call.shape)
+        entries, shape = [], []
+        for entry in index if isinstance(index, tuple) else (index,):
+            if entry is None:
+                entries.append(None)
+                shape.append(ONE)
+                continue
+            size = next(sizes)
+            if isinstance(entry, slice):
+                start = Size.of(0 if entry.start is None else entry.start)
+                stop = size if entry.stop is None else Size.of(entry.stop)
+                entries.append(Span(start, stop, entry.step or 1))
+                shape.append(stop - start)
+            else:
+                entries.append(Size.of(entry))
+        for size in sizes:
+            entries.append(Span(Size.of(0), size))
+            shape.append(size)
+        return term("getitem", (self,), tuple(shape), index=tuple(entries))
+
+
+def lifted(value):
+    if isinstance(value, Term):
+        return value
+    if isinstance(value, Size):
+        return Term(Call("size", (), (), {"size": value}))
+    value = np.asarray(value) if np.asarray(value).dtype == bool else np.asarray(value, dtype=float)
+    return Term(Call("constant", (), tuple(map(Size.of, value.shape)), {"value": value}, value.dtype == bool))
+
+
+def term(op, operands, shape, boolean=False, **params):
+    return Term(Call(op, tuple(lifted(x).call for x in operands), tuple(shape), params, boolean))
+
+
+def entrywise(op, *operands):
+    operands = [lifted(x) for x in operands]
+    return term(op, operands, joined(*(x.call.shape for x in operands)), boolean=op in BOOLEAN)
+
+
+def reduced(op, x, axis=None, keepdims=False):
+    rank = len(x.call.shape)
+    axes = tuple(range(rank)) if axis is None else (axis,) if isinstance(axis, int) else axis
+    shape = [ONE if i in axes else s for i, s in enumerate(x.call.shape) if keepdims or i not in axes]
+    return term(op, (x,), shape, axis=axes, keepdims=keepdims)
+
+
+def tape(name, arguments, wrt, function, constraints=()):
+    """``arguments``: a tuple (name, shape) or (name, shape, facts) for each; ``wrt`` a name or a tuple."""
+    declared = []
+    for argument, shape, *facts in arguments:
+        kind = ("Scalar", "Vector", "Matrix")[len(shape)]
+        declared.append(Argument(argument, kind, tuple(map(Size.of, shape)), frozenset(*facts)))
+    calls = [Term(Call("argument", (), a.shape, {"name": a.name})) for a in declared]
+    result = function(*calls).call
+    several = isinstance(wrt, tuple)
+    return Tape(
+        name, f"The loss {name}.", tuple(declared), wrt if several else (wrt,), several, result, {},
+        tuple(Constraint(Size.of(a), Size.of(b)) for a, b in constraints),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------------------ losses
+
+
+def ridge():
+    n, d = dims("n d")
+
+    def loss(X, y, w, lam):
+        r = X @ w - y
+        return r @ r + lam * (w @ w)
+
+    return tape("ridge", [("X", (n, d)), ("y", (n,)), ("w", (d,)), ("lam", ())], "w", loss)
+
+
+def logistic():
+    n, d = dims("n d")
+
+    def loss(X, y, w):
+        return reduced("sum", entrywise("softplus", -(y * (X @ w)))) / n
+
+    return tape("logistic", [("X", (n, d)), ("y", (n,), ["sign"]), ("w", (d,))], "w", loss)
+
+
+def huber():
+    n, d = dims("n d")
+
+    def loss(X, y, w, delta):
+        r = X @ w - y
+        a = entrywise("absolute", r)
+        inside, outside = r * r / 2, delta * (a - delta / 2)
+        return reduced("sum", term("where", (a <= delta, inside, outside), r.call.shape))
+
+    return tape("huber", [("X", (n, d)), ("y", (n,)), ("w", (d,)), ("delta", (), ["positive"])], "w", loss)
+
+
+def factorization():
+    m, n, k = dims("m n k")
+
+    def loss(M, mask, U, V, lam):
+        R = mask * (U @ V.T - M)
+        return reduced("sum", R * R) + lam * (reduced("sum", U * U) + reduced("sum", V * V))
+
+    arguments = [("M", (m, n)), ("mask", (m, n), ["boolean"]), ("U", (m, k)), ("V", (n, k)), ("lam", ())]
+    return tape("factorization", arguments, ("U", "V"), loss)
+
+
+def softmax_regression():
+    n, d, k = dims("n d k")
+
+    def loss(X, Y, W):
+        Z = X @ W
+        return reduced("sum", reduced("logsumexp", Z, 1)) - reduced("sum", Y * Z)
+
+    return tape("softmax_regression", [("X", (n, d)), ("Y", (n, k), ["one_hot"]), ("W", (d, k))], "W", loss)
+
+
+def network():
+    n, d, h = dims("n d h")
+
+    def loss(X, y, W, b, v, c):
+        r = entrywise("tanh", X @ W + b) @ v + c - y
+        return reduced("mean", r * r)
+
+    arguments = [("X", (n, d)), ("y", (n,)), ("W", (d, h)), ("b", (h,)), ("v", (h,)), ("c", ())]
+    return tape("network", arguments, ("W", "b", "v", "c"), loss)

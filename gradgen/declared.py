@@ -1,0 +1,202 @@
+"""What a spec declares: dimensions, the types of arguments, and facts about them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from keyword import iskeyword
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from gradgen.arrays import Dimension
+from gradgen.dims import TYPICAL, Dim, Size
+from gradgen.errors import NotSupportedError, SpecError
+from gradgen.indexing import as_size
+
+# A loss numbers the dimensions of its arguments from 0; as declared they rank behind those.
+_RANKS = count(1_000_000)
+
+
+# ---- dimensions
+
+
+def _name(text: str) -> str:
+    name = unicodedata.normalize("NFKC", text)
+    if not name.isidentifier() or iskeyword(name):
+        raise SpecError(f"{text!r} cannot name a dimension", 'write dims("n d"), with names as for variables')
+    return name
+
+
+def _typical(name: str, size: Any) -> int:
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise SpecError(f"the typical size of {name} is a positive integer, not {size!r}", f"write dims({name}=1000)")
+    return size
+
+
+def dims(names: str = "", /, **typical: int) -> Any:
+    """Dimensions by name: ``n, d = dims("n d")``; ``dims(n=100_000, d=50)`` also says which sizes are typical."""
+    if not isinstance(names, str):
+        raise SpecError("dims takes names in a string", 'write dims("n d")')
+    listed = [_name(t) for t in names.replace(",", " ").split()]
+    if len(set(listed)) < len(listed):
+        raise SpecError(f"a dimension is named twice in {names!r}")
+    everything = [*listed, *(n for n in typical if n not in listed)]
+    if not everything:
+        raise SpecError("dims wants names", 'write dims("n d")')
+    made = tuple(_dimension(n, _typical(n, typical.get(n, TYPICAL))) for n in everything)
+    return made if len(made) > 1 else made[0]
+
+
+def _dimension(name: str, typical: int) -> Dimension:
+    return Dimension(Size.of(Dim(next(_RANKS), name, typical)))
+
+
+# ---- facts
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A trusted fact about the entries of an argument."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+positive: Any = Fact("positive")
+nonnegative: Any = Fact("nonnegative")
+unit_interval: Any = Fact("unit_interval")
+sign: Any = Fact("sign")
+boolean: Any = Fact("boolean")
+integer: Any = Fact("integer")
+one_hot: Any = Fact("one_hot")
+simplex: Any = Fact("simplex")
+
+ROWS = frozenset({"one_hot", "simplex"})
+NOT_WRT = frozenset({"sign", "boolean", "integer", "one_hot", "simplex"})
+
+
+# ---- types
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An annotation: a kind of array, its shape in the spec's dimensions, and facts."""
+
+    kind: str
+    shape: tuple[Size, ...] = ()
+    facts: frozenset[str] = frozenset()
+
+
+EXAMPLES = {"Scalar": "Scalar", "Vector": "Vector[n]", "Matrix": "Matrix[n, d]"}
+
+
+def _size(value: Any, kind: str) -> Size:
+    size = as_size(value)
+    if size is None:
+        raise SpecError(f"{value!r} is no dimension", f"write {EXAMPLES[kind]}, and facts after the dimensions")
+    linear = all(len(monomial) <= 1 and factor > 0 for monomial, factor in size.terms)
+    if not linear or size.constant == 0:
+        hint = "a dimension is a name of dims(...), a positive integer, or a sum or integer multiple of these"
+        raise SpecError(f"{size} cannot stand in a type", hint)
+    return size
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of argument, such as ``Matrix``; with brackets it becomes a declaration."""
+
+    name: str
+    rank: int
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __getitem__(self, parts: Any) -> Declared:
+        listed = parts if isinstance(parts, tuple) else (parts,)
+        facts = [p for p in listed if isinstance(p, Fact)]
+        sizes = listed[: len(listed) - len(facts)]
+        if any(isinstance(p, Fact) for p in sizes):
+            raise SpecError(f"{self.name} has a fact before a dimension", "facts stand after the dimensions")
+        return self.declare(tuple(_size(s, self.name) for s in sizes), facts)
+
+    def declare(self, sizes: tuple[Size, ...], facts: list[Fact]) -> Declared:
+        if len(sizes) != self.rank:
+            wanted = f"{self.rank} dimension{'s' * (self.rank != 1)}" if self.rank else "no dimension"
+            raise SpecError(f"{self.name} has {wanted}, not {len(sizes)}", f"write {EXAMPLES[self.name]}")
+        names = frozenset(f.name for f in facts)
+        if not sizes and names & ROWS:
+            raise SpecError(f"a Scalar has no rows to be {min(names & ROWS)}")
+        return Declared(self.name, sizes, names)
+
+
+@dataclass(frozen=True)
+class Later:
+    """A word of the language that is not supported yet."""
+
+    name: str
+
+    def refuse(self) -> NoReturn:
+        raise NotSupportedError(f"{self.name} is not supported yet", "Scalar, Vector and Matrix are")
+
+    def __getitem__(self, parts: Any) -> NoReturn:
+        self.refuse()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self.refuse()
+
+
+if TYPE_CHECKING:  # so that a type checker lets a user's annotations pass
+    Scalar: Any
+    Vector: Any
+    Matrix: Any
+    Tensor: Any
+    Indices: Any
+    Symmetric: Any
+    SPD: Any
+    Diagonal: Any
+    LowerTriangular: Any
+    Elementwise: Any
+    elementwise: Any
+    function: Any
+else:
+    Scalar = Kind("Scalar", 0)
+    Vector = Kind("Vector", 1)
+    Matrix = Kind("Matrix", 2)
+    Tensor = Later("Tensor")
+    Indices = Later("Indices")
+    Symmetric = Later("Symmetric")
+    SPD = Later("SPD")
+    Diagonal = Later("Diagonal")
+    LowerTriangular = Later("LowerTriangular")
+    Elementwise = Later("Elementwise")
+    elementwise = Later("elementwise")
+    function = Later("@function")
+
+
+def declaration(name: str, annotation: Any) -> Declared:
+    """The declaration that an annotation is."""
+    if isinstance(annotation, Declared):
+        return annotation
+    if isinstance(annotation, Kind):
+        return annotation.declare((), [])
+    if isinstance(annotation, Later):
+        annotation.refuse()
+    hint = "write Scalar, Vector[n] or Matrix[n, d]"
+    raise SpecError(
+        f"{name} is declared as {getattr(annotation, '__name__', annotation)!s}, which is no type of gradgen", hint
+    )
+
+
+def ranked(shapes: Mapping[str, tuple[Size, ...]]) -> dict[Dim, Dim]:
+    """The dimensions of a loss, numbered as its arguments bring them in, whatever order they were declared in."""
+    ranks: dict[Dim, Dim] = {}
+    owner: dict[str, Dim] = {}
+    for shape in shapes.values():
+        for dim in (d for size in shape for monomial, _ in size.terms for d in monomial):
+            if owner.setdefault(dim.name, dim) != dim:
+                raise SpecError(f"two different dimensions are called {dim.name}", "declare it once and import it")
+            ranks.setdefault(dim, Dim(len(ranks), dim.name, dim.typical))
+    return ranks

@@ -1,0 +1,96 @@
+"""The door of a loss that is called with real arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradgen.dims import Let, Match, Size, solve
+from gradgen.shapes import spell
+from gradgen.tape import Argument, Constraint
+
+Arrays = dict[str, Any]
+
+
+def _array(argument: Argument, value: Any) -> Any:
+    """The value as a real array of the declared rank."""
+    name = argument.name
+    if value is None:
+        raise TypeError(f"{name} is None, but should be an array of shape {spell(argument.shape)}")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}, but should be real numbers")
+    if array.ndim != len(argument.shape):
+        raise ValueError(f"{name} has shape {array.shape}, but should have shape {spell(argument.shape)}")
+    return array
+
+
+def _working(arrays: Iterable[Any]) -> Any:
+    """float32 if there are floating arrays of rank 1 or more and all are float32, else float64."""
+    kinds = {a.dtype for a in arrays if a.ndim and a.dtype.kind == "f"}
+    return np.float32 if kinds == {np.dtype(np.float32)} else np.float64
+
+
+def _view(array: Any, dtype: Any) -> Any:
+    if not array.ndim:
+        return dtype(array)
+    view = array.astype(dtype, copy=False).view()
+    view.flags.writeable = False
+    return view
+
+
+def _determined(step: Let, length: int, sizes: Mapping[str, int], origin: str) -> int:
+    rest = length - step.rest.value(sizes)
+    if rest < 0 or rest % step.factor:
+        size = Size.of(step.dim) * step.factor + step.rest
+        raise ValueError(f"{origin} is {length}, which cannot be {size}")
+    return rest // step.factor
+
+
+def measure(shapes: Sequence[tuple[str, Sequence[Size]]], lengths: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """The value of each dimension by name, from the shapes of the arrays; ValueError where they disagree."""
+    sizes: dict[str, int] = {}
+    since: dict[str, str] = {}
+    for step in solve(shapes)[0]:
+        length, origin = lengths[step.argument][step.axis], f"{step.argument}.shape[{step.axis}]"
+        if isinstance(step, Match):
+            _matches(step, length, origin, sizes, since)
+        else:
+            sizes[step.dim.name] = _determined(step, length, sizes, origin)
+            since[step.dim.name] = origin
+    return sizes
+
+
+def _matches(step: Match, length: int, origin: str, sizes: Mapping[str, int], since: Mapping[str, str]) -> None:
+    wanted = step.size.value(sizes)
+    if wanted == length:
+        return
+    sources = ", ".join(f"{d.name} from {since[d.name]}" for d in sorted(step.size.symbols))
+    reason = f"{step.size} is {wanted} ({sources})" if sources else f"it should be {wanted}"
+    raise ValueError(f"{origin} is {length}, but {reason}")
+
+
+def enter(arguments: Sequence[Argument], values: Sequence[Any]) -> tuple[Arrays, dict[str, int]]:
+    """The arrays in the working dtype, read-only, and the dimensions; TypeError or ValueError where they are wrong."""
+    arrays = [_array(a, v) for a, v in zip(arguments, values, strict=True)]
+    sizes = measure(
+        [(a.name, a.shape) for a in arguments], {a.name: v.shape for a, v in zip(arguments, arrays, strict=True)}
+    )
+    dtype = _working(arrays)
+    return {a.name: _view(v, dtype) for a, v in zip(arguments, arrays, strict=True)}, sizes
+
+
+def hold(constraints: Iterable[Constraint], sizes: Mapping[str, int]) -> None:
+    """Check what slices and indices presuppose."""
+    for constraint in constraints:
+        left, right = constraint.left.value(sizes), constraint.right.value(sizes)
+        if left > right:
+            known = ", ".join(
+                f"{d.name} is {sizes[d.name]}" for d in sorted(constraint.left.symbols | constraint.right.symbols)
+            )
+            raise ValueError(f"the loss presupposes {constraint.left} <= {constraint.right}, but {known}")

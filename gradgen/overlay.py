@@ -1,0 +1,266 @@
+"""Runs a function of a spec with other globals: what Python itself keeps from a trace, or another array library for NumPy."""
+
+from __future__ import annotations
+
+import builtins
+import dis
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from types import CellType, CodeType, FrameType, FunctionType, ModuleType
+from typing import Any
+
+from gradgen import words
+from gradgen.arrays import Array, Dimension, call, entrywise
+from gradgen.places import lies_in
+from gradgen.scope import wrong
+from gradgen.tape import Call
+
+# ---- Python's builtins that know symbolic arrays
+
+
+def _len(value: Any) -> Any:
+    if isinstance(value, Array) and value.ndim:
+        return value.shape[0]
+    return len(value)
+
+
+def _sum(values: Any, /, start: Any = 0) -> Any:
+    if not isinstance(values, Array) or not values.ndim:
+        return sum(values, start)
+    total = call("sum", values, axis=0)
+    return total if isinstance(start, int) and start == 0 else total + start
+
+
+def _extreme(name: str, original: Any, *values: Any, **options: Any) -> Any:
+    if len(values) == 1 and isinstance(values[0], Array):
+        return _of_vector(name, values[0])
+    items = values if len(values) > 1 else tuple(values[0])
+    if options or not any(isinstance(v, (Array, Dimension)) for v in items):
+        return original(*(values if len(values) > 1 else (items,)), **options)
+    result = items[0]
+    for item in items[1:]:
+        result = _of_pair(name, result, item)
+    return result
+
+
+def _of_vector(name: str, array: Array) -> Any:
+    if array.ndim != 1:
+        raise wrong(f"Python's {name} takes a vector", f"write np.{name}(x)")
+    return call(name, array)
+
+
+def _of_pair(name: str, left: Any, right: Any) -> Any:
+    if max(getattr(left, "ndim", 0), getattr(right, "ndim", 0)):
+        raise wrong(f"Python's {name} does not compare arrays", f"write np.{name}imum(a, b)")
+    return entrywise(f"{name}imum", left, right)
+
+
+def _max(*values: Any, **options: Any) -> Any:
+    return _extreme("max", max, *values, **options)
+
+
+def _min(*values: Any, **options: Any) -> Any:
+    return _extreme("min", min, *values, **options)
+
+
+# ---- SciPy's functions that no protocol reaches, with SciPy's defaults
+
+
+def _softmax(x: Any, axis: Any = None) -> Any:
+    return words.softmax(x, axis)
+
+
+def _log_softmax(x: Any, axis: Any = None) -> Any:
+    return words.log_softmax(x, axis)
+
+
+def tracing() -> dict[Any, Any]:
+    """What a trace replaces."""
+    replaced: dict[Any, Any] = {len: _len, sum: _sum, max: _max, min: _min}
+    special = sys.modules.get("scipy.special")
+    if special is not None:
+        replaced[special.logsumexp] = words.logsumexp
+        replaced[special.softmax] = _softmax
+        replaced[special.log_softmax] = _log_softmax
+    return replaced
+
+
+def twins(modules: Mapping[ModuleType, ModuleType]) -> dict[Any, Any]:
+    """Each module's twin, and for each function of the module the twin's function of the same name."""
+    replaced: dict[Any, Any] = dict(modules)
+    for module, twin in modules.items():
+        for name, value in vars(module).items():
+            if callable(value) and not isinstance(value, type) and hasattr(twin, name):
+                replaced[value] = getattr(twin, name)
+    return replaced
+
+
+# ---- functions with other globals
+
+
+class _Proxy(ModuleType):
+    """A module whose contents are replaced as they are asked for."""
+
+    def __init__(self, module: ModuleType, replace: Callable[[Any], Any]) -> None:
+        super().__init__(module.__name__)
+        self.__dict__["_read"] = lambda name: replace(getattr(module, name))
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__dict__["_read"](name)
+
+
+class Overlay:
+    """Copies functions of the spec's folder, and of ``modules``, with their globals replaced by identity."""
+
+    def __init__(self, replacements: Mapping[Any, Any], folder: str, modules: tuple[str, ...] = ()) -> None:
+        self._folder = folder
+        self._modules = modules
+        # The originals are kept, so that no identity is used twice.
+        self._done: dict[int, tuple[Any, Any]] = {id(k): (k, v) for k, v in replacements.items()}
+        self._builtins = {k: self._known(v) for k, v in vars(builtins).items()}
+        self._builtins["__import__"] = self._import
+
+    def _known(self, value: Any) -> Any:
+        found = self._done.get(id(value))
+        return found[1] if found else value
+
+    def _keep(self, value: Any, new: Any) -> Any:
+        self._done[id(value)] = (value, new)
+        return new
+
+    def _import(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        return self.replace(builtins.__import__(name, *args, **kwargs))
+
+    def _ours(self, name: str | None, file: str | None) -> bool:
+        return name in self._modules or (file is not None and lies_in(file, self._folder))
+
+    def replace(self, value: Any) -> Any:
+        """What stands for a value in the overlay: itself, unless it leads to something that is replaced."""
+        if id(value) in self._done:
+            return self._done[id(value)][1]
+        if isinstance(value, Dimension):
+            return value.known()
+        if isinstance(value, FunctionType):
+            return self.function(value)
+        if isinstance(value, ModuleType):
+            return self._module(value)
+        if isinstance(value, partial):
+            return partial(self.replace(value.func), *map(self.replace, value.args), **self._values(value.keywords))
+        if type(value) in (list, tuple, dict):
+            return self._container(value)
+        return value
+
+    def _values(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {k: self.replace(v) for k, v in values.items()}
+
+    def _container(self, value: Any) -> Any:
+        """A list, tuple or dict of functions and the like, such as a table of activations."""
+        self._keep(value, value)
+        old = list(value.values()) if isinstance(value, dict) else value
+        new = [self.replace(v) for v in old]
+        if all(a is b for a, b in zip(old, new, strict=True)):
+            return value
+        return self._keep(value, dict(zip(value, new, strict=True)) if isinstance(value, dict) else type(value)(new))
+
+    def _module(self, module: ModuleType) -> ModuleType:
+        ours = self._ours(module.__name__, getattr(module, "__file__", None))
+        proxied = ours or module.__name__ in ("scipy", "scipy.special")
+        return self._keep(module, _Proxy(module, self.replace) if proxied else module)  # type: ignore[no-any-return]
+
+    def function(self, value: FunctionType) -> Callable[..., Any]:
+        """The function with its globals, defaults and closure replaced, if it is the spec's own."""
+        if id(value) in self._done:
+            return self._done[id(value)][1]  # type: ignore[no-any-return]
+        if not self._ours(value.__module__, value.__code__.co_filename):
+            return value
+        cells = tuple(CellType() for _ in value.__closure__ or ())
+        new = FunctionType(value.__code__, self._globals(value.__globals__), value.__name__, value.__defaults__, cells)
+        self._keep(value, new)
+        new.__kwdefaults__ = value.__kwdefaults__ and self._values(value.__kwdefaults__)
+        new.__defaults__ = value.__defaults__ and tuple(map(self.replace, value.__defaults__))
+        for cell, old in zip(cells, value.__closure__ or (), strict=True):
+            self._fill(cell, old)
+        return new
+
+    def _fill(self, cell: CellType, old: CellType) -> None:
+        try:
+            cell.cell_contents = self.replace(old.cell_contents)
+        except ValueError:  # an empty cell stays empty
+            return
+
+    def _globals(self, values: dict[str, Any]) -> dict[str, Any]:
+        if id(values) in self._done:
+            return self._done[id(values)][1]  # type: ignore[no-any-return]
+        new: dict[str, Any] = self._keep(values, {})
+        new.update({k: self.replace(v) for k, v in values.items() if k != "__builtins__"})
+        new["__builtins__"] = self._builtins
+        return new
+
+
+def rebind(
+    function: Any, replacements: Mapping[Any, Any], folder: str, modules: tuple[str, ...] = ()
+) -> Callable[..., Any]:
+    """A copy of a function of a folder, and of the helpers that it reaches there, with globals replaced by identity.
+
+    ``replacements`` maps an object (a module, a function, a builtin) to what stands for it. Functions of the named
+    ``modules`` are copied too. Dimensions become what they are in the current scope.
+    """
+    return Overlay(replacements, folder, modules).function(function)
+
+
+# ---- the names of locals
+
+
+def _stored(code: CodeType) -> dict[int, tuple[str, ...]]:
+    """The locals that each line assigns."""
+    lines: dict[int, tuple[str, ...]] = {}
+    for step in dis.get_instructions(code):
+        line = step.positions.lineno if step.positions else None
+        if line is not None and step.opname.startswith(("STORE_FAST", "STORE_DEREF")):
+            names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+            lines[line] = (*lines.get(line, ()), *names)
+    return lines
+
+
+class Names:
+    """Watches one function while it runs: what its locals name, first name wins, and where it returned."""
+
+    def __init__(self, code: CodeType, skip: Mapping[str, Call]) -> None:
+        self.names: dict[Call, str] = {}
+        self.returned = -1
+        self._code = code
+        self._skip = skip
+        self._arguments = set(skip.values())
+        self._stored = _stored(code)
+
+    def _note(self, frame: FrameType, line: int) -> None:
+        for name in self._stored.get(line, ()):
+            value = frame.f_locals.get(name)
+            if isinstance(value, Array) and name not in self._skip and value.call not in self._arguments:
+                self.names.setdefault(value.call, name)
+
+    def _enter(self, frame: FrameType, event: str, arg: Any) -> Any:
+        if frame.f_code is not self._code:
+            return None
+        line = frame.f_lineno
+
+        def step(frame: FrameType, event: str, arg: Any) -> Any:
+            nonlocal line
+            self._note(frame, line)
+            line = frame.f_lineno
+            if event == "return":
+                self.returned = frame.f_lasti
+            return step
+
+        return step
+
+    @contextmanager
+    def watching(self) -> Iterator[Names]:
+        before = sys.gettrace()
+        sys.settrace(self._enter)
+        try:
+            yield self
+        finally:
+            sys.settrace(before)

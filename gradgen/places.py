@@ -1,0 +1,104 @@
+"""Where in a spec something happened: frames and tracebacks become places."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FrameType, TracebackType
+
+from gradgen.errors import Place
+
+OURS = str(Path(__file__).resolve().parent) + os.sep
+INSTALLED = ("site-packages", "dist-packages")
+
+Spot = tuple[int | None, int | None, int | None, int | None]
+
+
+@lru_cache(maxsize=4096)
+def lies_in(file: str, folder: str) -> bool:
+    """Whether a code file is the user's own: in the spec's folder or below, and neither gradgen's nor installed."""
+    if file.startswith("<"):
+        return folder == file
+    path = os.path.abspath(file)
+    inside = path.startswith(os.path.join(folder, ""))
+    return inside and not path.startswith(OURS) and not any(part in path[len(folder) :] for part in INSTALLED)
+
+
+def folder_of(file: str) -> str:
+    """The folder of a code file; a file without one, such as a notebook's cell, stands for itself."""
+    return file if file.startswith("<") else os.path.dirname(os.path.abspath(file))
+
+
+def shown(file: str) -> str:
+    """The file as a person would type it from the working directory."""
+    relative = os.path.relpath(file) if os.path.isabs(file) else file
+    return file if relative.startswith(os.pardir) else relative
+
+
+def _column(file: str, line: int, offset: int) -> int:
+    """A column counted in characters from 1, from an offset in UTF-8 bytes."""
+    return len(linecache.getline(file, line).encode()[:offset].decode(errors="ignore")) + 1
+
+
+def _spot(code: CodeType, spot: Spot) -> Place:
+    file = code.co_filename
+    line, last, start, end = spot
+    line = line or code.co_firstlineno
+    column = _column(file, line, start or 0)
+    if last == line and end is not None:
+        return Place(shown(file), line, column, _column(file, line, end))
+    return Place(shown(file), line, column, len(linecache.getline(file, line).rstrip()) + 1)
+
+
+def at(code: CodeType, instruction: int) -> Place:
+    """The place of one instruction of a code object."""
+    return _spot(code, list(code.co_positions())[instruction // 2])
+
+
+class Finder:
+    """Finds the place of the innermost of the user's frames, fast where it is asked often."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        # By identity: equal code objects may stand in different files.
+        self._codes: dict[int, tuple[CodeType, list[Spot]]] = {}
+        self._places: dict[tuple[int, int], Place] = {}
+
+    def at(self, code: CodeType, instruction: int) -> Place:
+        key = (id(code), instruction)
+        if key not in self._places:
+            _, spots = self._codes.setdefault(id(code), (code, list(code.co_positions())))
+            self._places[key] = _spot(code, spots[instruction // 2])
+        return self._places[key]
+
+    def here(self, frame: FrameType | None) -> Place | None:
+        """The place of the innermost of the user's frames, from ``frame`` outwards."""
+        while frame is not None:
+            if lies_in(frame.f_code.co_filename, self.folder):
+                return self.at(frame.f_code, frame.f_lasti)
+            frame = frame.f_back
+        return None
+
+
+def _steps(trace: TracebackType | None) -> Iterator[TracebackType]:
+    while trace is not None:
+        yield trace
+        trace = trace.tb_next
+
+
+def raised(trace: TracebackType | None, folder: str) -> Place | None:
+    """The place of the innermost of the user's frames in a traceback."""
+    places = [
+        at(s.tb_frame.f_code, s.tb_lasti) for s in _steps(trace) if lies_in(s.tb_frame.f_code.co_filename, folder)
+    ]
+    return places[-1] if places else None
+
+
+def text(place: Place | None) -> str:
+    """The source text of a place that is on one line."""
+    if place is None:
+        return ""
+    return linecache.getline(place.file, place.line)[place.column - 1 : place.end_column - 1]

@@ -1,0 +1,115 @@
+"""What the dimensions are at the moment: symbols while a loss is traced, numbers while it runs, nothing outside."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from gradgen import places
+from gradgen.dims import Dim, Size
+from gradgen.errors import Place, SpecError
+from gradgen.places import Finder
+from gradgen.tape import Constraint
+
+Inline = Callable[[Any], Callable[..., Any]]
+
+
+def _stranger(dim: Dim) -> SpecError:
+    return SpecError(f"{dim.name} is no dimension of this loss", "let it stand in the type of an argument")
+
+
+@dataclass
+class Trace:
+    """A loss is being traced: its folder, the symbols of its arguments, and what its slices presuppose."""
+
+    finder: Finder
+    dims: Mapping[Dim, Dim]
+    inline: Inline
+    constraints: dict[tuple[Size, Size], Constraint] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._own = frozenset(self.dims.values())
+
+    def resolve(self, size: Size) -> Size:
+        if size.symbols <= self._own:
+            return size
+        for dim in sorted(size.symbols - self._own):
+            if dim not in self.dims:
+                raise _stranger(dim)
+        return size.substitute(self.dims)
+
+    def place(self) -> Place | None:
+        return self.finder.here(sys._getframe(1))
+
+
+class Run:
+    """A loss is being run on numbers; ``inline`` is given where it runs in an overlay."""
+
+    def __init__(self, values: Mapping[Dim, int], inline: Inline | None = None) -> None:
+        self.inline = inline
+        self._values = {dim.name: value for dim, value in values.items()}
+
+    def knows(self, size: Size) -> bool:
+        return all(dim.name in self._values for dim in size.symbols)
+
+    def resolve(self, size: Size) -> Size:
+        for dim in size.symbols:
+            if dim.name not in self._values:
+                raise _stranger(dim)
+        return Size.of(size.value(self._values))
+
+
+CURRENT: ContextVar[Trace | Run | None] = ContextVar("gradgen_scope", default=None)
+
+
+@contextmanager
+def entered(scope: Trace | Run) -> Iterator[None]:
+    token = CURRENT.set(scope)
+    try:
+        yield
+    finally:
+        CURRENT.reset(token)
+
+
+def tracing() -> Trace | None:
+    scope = CURRENT.get()
+    return scope if isinstance(scope, Trace) else None
+
+
+def resolve(size: Size) -> Size:
+    """The size in the symbols of the loss that is traced, or as the number of the one that runs."""
+    scope = CURRENT.get()
+    return size if scope is None else scope.resolve(size)
+
+
+def wrong(message: str, hint: str = "", kind: type[SpecError] = SpecError) -> SpecError:
+    """An error that starts with the source text it is about, where that is known."""
+    scope = tracing()
+    place = scope.place() if scope else None
+    text = places.text(place)
+    subject = f"{text}: " if text and len(text) <= 60 else ""
+    return kind(subject + message, hint, place)
+
+
+def source() -> str:
+    """The source text that is being run, for hints."""
+    scope = tracing()
+    return places.text(scope.place()) if scope else ""
+
+
+def presuppose(left: Size, right: Size) -> None:
+    """Record ``left <= right``, unless it holds always; where it never holds, the spec is wrong."""
+    difference = right - left
+    if all(c >= 0 for _, c in difference.terms):
+        return
+    lower = Size(tuple((m, -c) for m, c in difference.terms if c < 0))
+    upper = Size(tuple((m, c) for m, c in difference.terms if c > 0))
+    if not upper.terms:
+        raise wrong(f"out of bounds: it presupposes {left} <= {right}")
+    scope = tracing()
+    if scope and (lower, upper) not in scope.constraints:
+        scope.constraints[lower, upper] = Constraint(lower, upper, scope.place())

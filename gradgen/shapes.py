@@ -1,0 +1,94 @@
+"""Shape rules of NumPy over symbolic sizes. A symbolic size is never taken for 1."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gradgen.dims import Size, is_one
+from gradgen.scope import wrong
+
+Shape = tuple[Size, ...]
+
+
+def spell(shape: Sequence[Size]) -> str:
+    inner = ", ".join(map(str, shape))
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def _meet(left: Size, right: Size) -> Size | None:
+    """The axis that two axes broadcast to, or None."""
+    if left == right or is_one(right):
+        return left
+    return right if is_one(left) else None
+
+
+def clash(left: Shape, right: Shape) -> tuple[Size, Size] | None:
+    """The first two axes, from the last, that do not broadcast."""
+    for a, b in zip(reversed(left), reversed(right), strict=False):
+        if _meet(a, b) is None:
+            return a, b
+    return None
+
+
+def join(left: Shape, right: Shape) -> Shape:
+    """The shape that two shapes without a `clash` broadcast to."""
+    longer, shorter = (left, right) if len(left) >= len(right) else (right, left)
+    lead = len(longer) - len(shorter)
+    tail = (_meet(a, b) or a for a, b in zip(longer[lead:], shorter, strict=True))
+    return (*longer[:lead], *tail)
+
+
+def axis_of(axis: Any, rank: int) -> int:
+    """One axis, counted from 0."""
+    try:
+        number = operator.index(axis)
+    except TypeError:
+        raise wrong(f"an axis is an integer, not {axis!r}") from None
+    if not -rank <= number < rank:
+        raise wrong(f"there is no axis {number} in an array of {rank} axes")
+    return number % rank
+
+
+def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
+    """The axes of a reduction, sorted: all for None, else one or a tuple of them."""
+    if axis is None:
+        return tuple(range(rank))
+    chosen = [axis_of(a, rank) for a in axis] if isinstance(axis, Iterable) else [axis_of(axis, rank)]
+    if len(set(chosen)) < len(chosen):
+        raise wrong("an axis is named twice")
+    return tuple(sorted(chosen))
+
+
+def reduced(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
+    if keepdims:
+        return tuple(Size.of(1) if i in axes else s for i, s in enumerate(shape))
+    return tuple(s for i, s in enumerate(shape) if i not in axes)
+
+
+def permutation(axes: Any, rank: int) -> tuple[int, ...]:
+    """A full permutation: the reverse for None."""
+    if axes is None:
+        return tuple(reversed(range(rank)))
+    order = tuple(axis_of(a, rank) for a in axes)
+    if sorted(order) != list(range(rank)):
+        raise wrong(f"{order} is no permutation of {rank} axes")
+    return order
+
+
+def swapped(one: Any, other: Any, rank: int) -> tuple[int, ...]:
+    order = list(range(rank))
+    i, j = axis_of(one, rank), axis_of(other, rank)
+    order[i], order[j] = order[j], order[i]
+    return tuple(order)
+
+
+def matmul(left: Shape, right: Shape) -> Shape | None:
+    """The shape of ``left @ right``, both of rank 1 or more, or None where they do not match."""
+    inner = right[-2] if len(right) > 1 else right[0]
+    if left[-1] != inner or clash(left[:-2], right[:-2]):
+        return None
+    rows = left[-2:-1]
+    columns = right[-1:] if len(right) > 1 else ()
+    return (*join(left[:-2], right[:-2]), *rows, *columns)

@@ -8,7 +8,7 @@ from itertools import islice, permutations
 
 import numpy as np
 
-from gradgen.dims import Size
+from gradgen.dims import ONE, Size
 from gradgen.errors import Place
 from gradgen.fields import Array
 from gradgen.kinks import switches
@@ -16,6 +16,7 @@ from gradgen.oracle import Reference, reference, settles, survey
 from gradgen.tape import Argument, Tape
 
 UNKNOWNS = 30
+LARGEST = 5
 PROBES = 8
 DRAWS = 30
 KEPT = 4
@@ -26,7 +27,7 @@ FAR = 1e-3
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way to draw an array; ``text`` is the NumPy expression in ``rng`` and ``shape`` that the emitted test prints."""
+    """A way to draw an array; ``text`` is NumPy in ``rng`` and ``shape``, which the emitted test prints."""
 
     name: str
     text: str
@@ -113,11 +114,26 @@ def _entries(shape: Iterable[Size]) -> Size:
     return total
 
 
+NONEMPTY = frozenset(("mean", "max", "min", "logsumexp", "softmax", "log_softmax"))
+
+
+def presupposed(tape: Tape) -> tuple[tuple[Size, Size], ...]:
+    """What has to hold, as pairs left <= right: the recorded constraints, and that no mean or maximum is of nothing."""
+    recorded = [(c.left, c.right) for c in tape.constraints]
+    nonempty = [(ONE, size) for call in tape.calls() if call.op in NONEMPTY for size in call.args[0].shape]
+    return tuple(pair for pair in dict.fromkeys(recorded + nonempty) if not certain(*pair))
+
+
+def certain(left: Size, right: Size) -> bool:
+    """Whether left <= right at all dimensions of at least 1, as far as signs show it."""
+    slack = right - left
+    growing = all(coefficient > 0 for monomial, coefficient in slack.terms if monomial)
+    return growing and slack.value({dim.name: 1 for dim in slack.symbols}) >= 0
+
+
 def allowed(tape: Tape, sizes: Sizes) -> bool:
-    """Whether what the loss presupposes holds, and no array is empty."""
-    if any(c.left.value(sizes) > c.right.value(sizes) for c in tape.constraints):
-        return False
-    return all(size.value(sizes) > 0 for call in tape.calls() for size in call.shape)
+    """Whether what the loss presupposes holds."""
+    return all(left.value(sizes) <= right.value(sizes) for left, right in presupposed(tape))
 
 
 def tiny_sizes(tape: Tape) -> tuple[Sizes, ...]:

@@ -1,0 +1,177 @@
+"""The recorded calls as NumPy text: a statement for each call that has a name or several uses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from keyword import iskeyword
+
+import numpy as np
+
+from gradgen.dims import Dim, Size
+from gradgen.tape import Call, Span
+
+ADD, MULTIPLY, ATOM = 1, 2, 3
+LONGEST = 50
+OPERATORS = {"add": ("+", ADD), "subtract": ("-", ADD), "multiply": ("*", MULTIPLY), "divide": ("/", MULTIPLY)}
+WORDS = {
+    "expit": "1 / (1 + np.exp(-{}))",
+    "softplus": "np.logaddexp(0, {})",
+    "relu": "np.maximum({}, 0)",
+}
+Names = Mapping[str, str]
+
+
+def free_name(wanted: str, taken: Iterable[str]) -> str:
+    """The name, given way with underscores where it is taken or a keyword."""
+    taken = set(taken)
+    while wanted in taken or iskeyword(wanted):
+        wanted += "_"
+    return wanted
+
+
+class Transcript:
+    """Statements that compute some calls, in the names of the arguments, of the dimensions and of the spec's values."""
+
+    def __init__(self, wanted: Sequence[Call], arguments: Names, dimensions: Names, named: Mapping[Call, str]) -> None:
+        self.arguments, self.dimensions = arguments, dimensions
+        self.taken = {"np", "nearest", "sizes", "values", *arguments.values(), *dimensions.values()}
+        self.statements: list[str] = []
+        self.used_arguments: list[str] = []
+        self.used_dimensions = False
+        self.texts: dict[Call, tuple[str, int]] = {}
+        needed = needed_calls(wanted)
+        uses = Counter(operand for call in needed for operand in call.args) + Counter(wanted)
+        for call in needed:
+            text, level = self.spell(call)
+            plain = call.op in ("argument", "constant", "size")
+            if not plain and (call in named or uses[call] > 1 or len(text) > LONGEST):
+                text, level = self.assign(named.get(call, "t1"), text), ATOM
+            self.texts[call] = text, level
+
+    def assign(self, wanted: str, text: str) -> str:
+        """A statement that gives the value a name."""
+        numbers = (f"t{k}" for k in range(1, len(self.taken) + 2))
+        name = next(n for n in numbers if n not in self.taken) if wanted == "t1" else free_name(wanted, self.taken)
+        self.taken.add(name)
+        self.statements.append(f"{name} = {text}")
+        return name
+
+    def at(self, call: Call, level: int = 0) -> str:
+        """The text of a call as an operand."""
+        text, own = self.texts[call]
+        return text if own >= level else f"({text})"
+
+    def size(self, size: Size) -> str:
+        self.used_dimensions = self.used_dimensions or bool(size.symbols)
+        return size.spell(self.dimension)
+
+    def dimension(self, dim: Dim) -> str:
+        return self.dimensions[dim.name]
+
+    def shape(self, call: Call) -> str:
+        inner = ", ".join(map(self.size, call.shape))
+        return f"({inner},)" if len(call.shape) == 1 else f"({inner})"
+
+    def spell(self, call: Call) -> tuple[str, int]:
+        """The text of one call, and how tightly it binds."""
+        if call.op in OPERATORS:
+            sign, level = OPERATORS[call.op]
+            return f"{self.at(call.args[0], level)} {sign} {self.at(call.args[1], level + 1)}", level
+        if call.op == "matmul":
+            return f"{self.at(call.args[0], ATOM)} @ {self.at(call.args[1], ATOM)}", MULTIPLY
+        if call.op == "negative":
+            return f"-{self.at(call.args[0], ATOM)}", ADD
+        if call.op in WORDS:
+            return WORDS[call.op].format(self.at(call.args[0], ATOM)), MULTIPLY if call.op == "expit" else ATOM
+        special = SPECIAL.get(call.op)
+        return (special(self, call) if special else self.function(call)), ATOM
+
+    def function(self, call: Call, *more: str, name: str = "") -> str:
+        """``np.name(operands, more)``"""
+        return f"np.{name or call.op}({', '.join((*map(self.at, call.args), *more))})"
+
+    def axes(self, call: Call) -> tuple[str, ...]:
+        axis = call.params["axis"]
+        keep = ("keepdims=True",) if call.params.get("keepdims") else ()
+        return (f"axis={axis[0] if len(axis) == 1 else axis}", *keep)
+
+
+def needed_calls(wanted: Sequence[Call]) -> list[Call]:
+    """The calls that some calls need, and they themselves, operands first."""
+    order: dict[Call, None] = {}
+    stack = [(call, False) for call in reversed(wanted)]
+    while stack:
+        call, ready = stack.pop()
+        if ready:
+            order.setdefault(call)
+        elif call not in order:
+            stack.append((call, True))
+            stack.extend((operand, False) for operand in reversed(call.args))
+    return list(order)
+
+
+def _argument(to: Transcript, call: Call) -> str:
+    name: str = call.params["name"]
+    if name not in to.used_arguments:
+        to.used_arguments.append(name)
+    return to.arguments[name]
+
+
+def _constant(to: Transcript, call: Call) -> str:
+    value = np.asarray(call.params["value"])
+    text = repr(value.tolist())
+    return text if value.ndim == 0 and not text.startswith("-") else f"np.array({text})"
+
+
+def _reduction(to: Transcript, call: Call) -> str:
+    return to.function(call, *to.axes(call))
+
+
+def _logsumexp(to: Transcript, call: Call) -> str:
+    return to.function(call, *to.axes(call), name="logaddexp.reduce")
+
+
+def _log_softmax(to: Transcript, call: Call) -> str:
+    x = to.at(call.args[0], ATOM)
+    return f"({x} - np.logaddexp.reduce({x}, {to.axes(call)[0]}, keepdims=True))"
+
+
+def _softmax(to: Transcript, call: Call) -> str:
+    return f"np.exp{_log_softmax(to, call)}"
+
+
+def _getitem(to: Transcript, call: Call) -> str:
+    """Spans that step backwards are cut first, and reversed afterwards."""
+    index = call.params["index"]
+    x = f"{to.at(call.args[0], ATOM)}[{', '.join(_entry(to, entry) for entry in index)}]"
+    steps = [entry.step if isinstance(entry, Span) else 1 for entry in index if not isinstance(entry, Size)]
+    backwards = [f"::{step}" if step < 0 else ":" for step in steps]
+    return f"{x}[{', '.join(backwards)}]" if min(steps, default=1) < 0 else x
+
+
+def _entry(to: Transcript, entry: Size | Span | None) -> str:
+    if not isinstance(entry, Span):
+        return "None" if entry is None else to.size(entry)
+    cut = f"{to.size(entry.start)}:{to.size(entry.stop)}"
+    return f"{cut}:{entry.step}" if entry.step > 1 else cut
+
+
+SPECIAL: Mapping[str, Callable[[Transcript, Call], str]] = {
+    "argument": _argument,
+    "constant": _constant,
+    "size": lambda to, call: f"({to.size(call.params['size'])})",
+    "transpose": lambda to, call: to.function(call, str(call.params["axes"])),
+    "sum": _reduction,
+    "mean": _reduction,
+    "max": _reduction,
+    "min": _reduction,
+    "logsumexp": _logsumexp,
+    "log_softmax": _log_softmax,
+    "softmax": _softmax,
+    "getitem": _getitem,
+    "broadcast_to": lambda to, call: to.function(call, to.shape(call)),
+    "ones": lambda to, call: f"np.ones({to.shape(call)})",
+    "zeros": lambda to, call: f"np.zeros({to.shape(call)})",
+    "eye": lambda to, call: f"np.eye({to.size(call.shape[0])})",
+}

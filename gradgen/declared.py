@@ -9,7 +9,7 @@ from itertools import count
 from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from gradgen.arrays import Dimension
+from gradgen.dimension import Dimension
 from gradgen.dims import TYPICAL, Dim, Size
 from gradgen.errors import NotSupportedError, SpecError
 from gradgen.indexing import as_size

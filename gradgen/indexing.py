@@ -15,7 +15,7 @@ from gradgen.tape import Span
 
 ZERO = Size.of(0)
 Entry = Size | Span | None
-STRIDE = "x[::-1] reverses an axis of any length; for another stride give the axis a number as its length, or make it an argument"
+STRIDE = "x[::-1] reverses an axis of any length; other strides want an axis whose length is a number"
 
 
 def whole(size: Size) -> Span:

@@ -1,4 +1,4 @@
-"""Runs a function of a spec with other globals: what Python itself keeps from a trace, or another array library for NumPy."""
+"""Runs a function of a spec with other globals: what Python keeps from a trace, or another array library for NumPy."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from types import CellType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
 from gradgen import words
-from gradgen.arrays import Array, Dimension, call, entrywise
+from gradgen.arrays import Array
+from gradgen.dimension import Dimension
 from gradgen.places import lies_in
+from gradgen.registry import apply, call
 from gradgen.scope import wrong
 from gradgen.tape import Call
 
@@ -29,7 +31,7 @@ def _len(value: Any) -> Any:
 def _sum(values: Any, /, start: Any = 0) -> Any:
     if not isinstance(values, Array) or not values.ndim:
         return sum(values, start)
-    total = call("sum", values, axis=0)
+    total = call("sum", (values,), {"axis": 0})
     return total if isinstance(start, int) and start == 0 else total + start
 
 
@@ -48,13 +50,13 @@ def _extreme(name: str, original: Any, *values: Any, **options: Any) -> Any:
 def _of_vector(name: str, array: Array) -> Any:
     if array.ndim != 1:
         raise wrong(f"Python's {name} takes a vector", f"write np.{name}(x)")
-    return call(name, array)
+    return call(name, (array,), {})
 
 
 def _of_pair(name: str, left: Any, right: Any) -> Any:
     if max(getattr(left, "ndim", 0), getattr(right, "ndim", 0)):
         raise wrong(f"Python's {name} does not compare arrays", f"write np.{name}imum(a, b)")
-    return entrywise(f"{name}imum", left, right)
+    return apply(f"{name}imum", left, right)
 
 
 def _max(*values: Any, **options: Any) -> Any:

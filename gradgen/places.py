@@ -43,14 +43,17 @@ def _column(file: str, line: int, offset: int) -> int:
     return len(linecache.getline(file, line).encode()[:offset].decode(errors="ignore")) + 1
 
 
-def _spot(code: CodeType, spot: Spot) -> Place:
-    file = code.co_filename
-    line, last, start, end = spot
-    line = line or code.co_firstlineno
+def span(file: str, line: int, last: int | None, start: int | None, end: int | None) -> Place:
+    """The place from an offset in bytes to another, or to the end of the line where it ends on a later one."""
     column = _column(file, line, start or 0)
     if last == line and end is not None:
         return Place(shown(file), line, column, _column(file, line, end))
     return Place(shown(file), line, column, len(linecache.getline(file, line).rstrip()) + 1)
+
+
+def _spot(code: CodeType, spot: Spot) -> Place:
+    line, last, start, end = spot
+    return span(code.co_filename, line or code.co_firstlineno, last, start, end)
 
 
 def at(code: CodeType, instruction: int) -> Place:

@@ -1,4 +1,4 @@
-"""What no NumPy protocol can carry has a word here. The words take traced arrays, and real ones, on which they run NumPy."""
+"""What no NumPy protocol can carry has a word here. On real arrays the words run NumPy."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from gradgen import scope, vocabulary
-from gradgen.arrays import Array, Dimension, entrywise, sizes
+from gradgen.arrays import Array
+from gradgen.dimension import Dimension, sizes
 from gradgen.errors import NotSupportedError
+from gradgen.registry import apply
 from gradgen.scope import wrong
 from gradgen.shapes import axes_of
 
@@ -61,19 +63,19 @@ def eye(n: Any) -> Any:
 def sigmoid(x: Any) -> Any:
     """``1 / (1 + exp(-x))``."""
     if _traced(x):
-        return entrywise("expit", x)
+        return apply("expit", x)
     small = np.exp(-np.abs(x))
     return np.where(np.greater_equal(x, 0), 1.0, small) / (1.0 + small)
 
 
 def softplus(x: Any) -> Any:
     """``log(1 + exp(x))``."""
-    return entrywise("softplus", x) if _traced(x) else np.logaddexp(x, 0.0)
+    return apply("softplus", x) if _traced(x) else np.logaddexp(x, 0.0)
 
 
 def relu(x: Any) -> Any:
     """``max(x, 0)``, with gradient 0 at 0."""
-    return entrywise("relu", x) if _traced(x) else np.maximum(x, 0.0)
+    return apply("relu", x) if _traced(x) else np.maximum(x, 0.0)
 
 
 def _axes(x: Any, axis: Any) -> tuple[int, ...]:

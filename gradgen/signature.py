@@ -1,0 +1,93 @@
+"""The arguments that a loss declares, read off its annotations, and the variables among them."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from types import FrameType, FunctionType
+from typing import Any
+
+from gradgen.declared import NOT_WRT, Declared, declaration, ranked
+from gradgen.definition import Definition
+from gradgen.dims import Dim, solve
+from gradgen.errors import Place, SpecError
+from gradgen.tape import Argument
+
+PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _parameters(function: FunctionType, where: Definition) -> list[str]:
+    parameters = inspect.signature(function, follow_wrapped=True).parameters.values()
+    for p in parameters:
+        if p.kind not in PLAIN:
+            raise SpecError(f"{p} is no plain argument", "a loss takes positional arguments", where.argument(p.name))
+        if p.default is not p.empty:
+            raise SpecError(
+                f"{p.name} has a default value", "leave it out: callers give every argument", where.argument(p.name)
+            )
+    return [p.name for p in parameters]
+
+
+def _evaluated(annotation: Any, function: FunctionType, frame: FrameType | None) -> Any:
+    """An annotation, evaluated where it is a text."""
+    if not isinstance(annotation, str):
+        return annotation
+    free = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    around = {**(frame.f_locals if frame else {}), **{n: c.cell_contents for n, c in free}}
+    return eval(annotation, function.__globals__, around)
+
+
+def _declared(name: str, function: FunctionType, frame: FrameType | None) -> Declared:
+    if name not in function.__annotations__:
+        raise SpecError(f"{name} has no type", f"write {name}: Scalar, {name}: Vector[n] or {name}: Matrix[n, d]")
+    try:
+        return declaration(name, _evaluated(function.__annotations__[name], function, frame))
+    except SpecError:
+        raise
+    except Exception as error:
+        raise SpecError(
+            f"the type of {name} cannot be read: {error}", "declare dimensions first: n, d = dims('n d')"
+        ) from error
+
+
+def arguments_of(function: FunctionType, frame: FrameType | None) -> tuple[tuple[Argument, ...], dict[Dim, Dim]]:
+    """The arguments in the loss's own dimensions, and which dimensions of the spec those are."""
+    where = Definition(function)
+    found: dict[str, Declared] = {}
+    for name in _parameters(function, where):
+        try:
+            found[name] = _declared(name, function, frame)
+        except SpecError as error:
+            raise error.at(where.argument(name)) from error.__cause__
+    ranks = ranked({n: d.shape for n, d in found.items()})
+    made = [
+        Argument(n, d.kind, tuple(s.substitute(ranks) for s in d.shape), d.facts, where.argument(n))
+        for n, d in found.items()
+    ]
+    _check_determined(made)
+    return tuple(made), ranks
+
+
+def _check_determined(arguments: list[Argument]) -> None:
+    _, free = solve([(a.name, a.shape) for a in arguments])
+    for dim in free:
+        place = next(a.place for a in arguments if any(dim in s.symbols for s in a.shape))
+        hint = f"let {dim.name} be an axis of its own in some argument"
+        raise SpecError(f"the shapes of the arguments do not determine {dim.name}", hint, place)
+
+
+def variables(wrt: Any, arguments: tuple[Argument, ...], place: Place) -> tuple[str, ...]:
+    names = (wrt,) if isinstance(wrt, str) else tuple(wrt) if isinstance(wrt, (tuple, list)) else ()
+    known = {a.name: a for a in arguments}
+    if not names or len(set(names)) < len(names):
+        raise SpecError("wrt names the arguments to differentiate by, each once", 'write @loss(wrt="w")', place)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1, 0.5)
+            hint = f"did you mean {near[0]}?" if near else f"the arguments are {', '.join(known) or 'none'}"
+            raise SpecError(f"wrt names {name!r}, which is no argument", hint, place)
+        unfit = sorted(known[name].facts & NOT_WRT)
+        if unfit:
+            hint = "leave the fact out: it would change the gradient"
+            raise SpecError(f"{name} is in wrt and cannot be declared {unfit[0]}", hint, known[name].place)
+    return names

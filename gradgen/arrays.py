@@ -11,9 +11,9 @@ from gradgen import scope
 from gradgen.dimension import Dimension, wrap
 from gradgen.dims import Size, is_one
 from gradgen.errors import NotSupportedError, SpecError
-from gradgen.escapes import escape
+from gradgen.hints import escape
 from gradgen.indexing import Entry, normalise, whole
-from gradgen.registry import apply, call, unknown
+from gradgen.registry import UFUNCS, apply, call, unknown
 from gradgen.scope import wrong
 from gradgen.shapes import Shape
 from gradgen.tape import Call
@@ -114,6 +114,8 @@ class Array:
             raise wrong(f"np.{name}.{method} is not in the vocabulary", "write it with the operators and a sum")
         if kwargs:
             raise wrong(f"np.{name} takes no {next(iter(kwargs))} here")
+        if name not in UFUNCS:
+            unknown(name, "np" if hasattr(np, name) else "scipy.special")
         return apply(name, *inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -265,7 +267,12 @@ class Array:
 
     __int__ = __float__
     __complex__ = __float__
-    __index__ = __float__
+
+    def __index__(self) -> NoReturn:
+        escape("a traced array cannot be an index", "choose entries by a mask with np.where")
+
+    def __round__(self, digits: int = 0) -> NoReturn:
+        raise wrong("rounding is not in the vocabulary", "its gradient is 0: leave it out of the loss")
 
     # ndarray's methods
 

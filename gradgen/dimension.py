@@ -11,12 +11,13 @@ import numpy as np
 from gradgen import scope
 from gradgen.dims import Size
 from gradgen.errors import SpecError
-from gradgen.escapes import escape
+from gradgen.hints import escape
 from gradgen.indexing import as_size
 from gradgen.registry import apply
 from gradgen.scope import wrong
 from gradgen.shapes import Shape
 
+HALF = "declare the smaller dimension, and let the other be a multiple of it: Vector[2 * n]"
 EXACT = (operator.add, operator.sub, operator.mul)
 
 
@@ -116,7 +117,7 @@ class Dimension:
         if number and size.constant is not None:
             return size.constant // number
         if not number or any(c % number for _, c in size.terms):
-            escape(f"{self} // {other} is not exact", "declare the smaller dimension, and a multiple of it in the type")
+            escape(f"{self} // {other} is not known while the loss is traced", HALF)
         return wrap(Size(tuple((m, c // number) for m, c in size.terms)))
 
     def __mod__(self, other: Any) -> Any:
@@ -134,10 +135,8 @@ class Dimension:
     def _order(self, operation: Callable[[Any, Any], Any], other: Any) -> Any:
         """A comparison: decided where it holds or fails at all sizes, else a traced mask that no `if` can read."""
         size = as_size(other)
-        difference = None if size is None else self.size - size
-        if difference is not None and difference.constant is not None:
-            return operation(difference.constant, 0)
-        return operation(self.number(), other)
+        known = None if size is None else _decided(operation, self.size, size)
+        return operation(self.number(), other) if known is None else known
 
     def __eq__(self, other: Any) -> Any:
         if other is None or isinstance(other, str):
@@ -192,6 +191,18 @@ class Dimension:
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return function(*_numbers(args), **kwargs)
+
+
+def _decided(operation: Callable[[Any, Any], Any], left: Size, right: Size) -> bool | None:
+    """What a comparison of sizes gives at all sizes, or None."""
+    difference = (left - right).constant
+    if difference is not None:
+        return bool(operation(difference, 0))
+    if operation in (operator.ge, operator.lt) and scope.holds(right, left):
+        return operation is operator.ge
+    if operation in (operator.le, operator.gt) and scope.holds(left, right):
+        return operation is operator.le
+    return None
 
 
 def _numbers(values: Any) -> list[Any]:

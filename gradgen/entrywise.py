@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 from gradgen import tape
 from gradgen.arrays import Array, lift, record
 from gradgen.dims import ONE, is_one
+from gradgen.hints import operands
 from gradgen.registry import UFUNCS, Handler, function, ufunc
 from gradgen.scope import wrong
 from gradgen.shapes import Shape, clash, join, spell
@@ -35,15 +37,26 @@ def _column_against_vector(a: Array, b: Array) -> bool:
     return is_one(last) and rows == vector.call.shape[0] and not is_one(rows)
 
 
-def _other_layout(a: Shape, b: Shape) -> str:
+def _layout(a: Shape, b: Shape) -> str:
+    """How two arrays that do not broadcast might: by a column, or by a transpose."""
+    left, right = operands()
+    if len(a) < len(b):
+        a, b, left, right = b, a, right, left
     if len(a) == 2 and len(b) == 1 and a[0] == b[0]:
-        return f"a column b[:, None] of shape {spell((b[0], ONE))} would broadcast along the rows"
+        return f"{right}[:, None] has shape {spell((b[0], ONE))} and broadcasts along the rows"
     if len(b) == 2 and clash(a, b[::-1]) is None:
-        return f"the second transposed has shape {spell(b[::-1])}"
+        return f"{right}.T has shape {spell(b[::-1])}"
     return "axes broadcast from the last; a dimension meets itself or a literal 1"
 
 
-def _common(*arrays: Array) -> Shape:
+def _refuse_columns(arrays: tuple[Array, ...], shape: Shape) -> None:
+    for a, b in combinations(arrays, 2):
+        if _column_against_vector(a, b):
+            text = f"{spell(a.call.shape)} against {spell(b.call.shape)} would become {spell(shape)}"
+            raise wrong(text, "take the column as a vector, x[:, 0], or make the vector a column, y[:, None]")
+
+
+def _common(arrays: tuple[Array, ...]) -> Shape:
     """The shape that operands broadcast to."""
     shape = arrays[0].call.shape
     for array in arrays[1:]:
@@ -51,20 +64,15 @@ def _common(*arrays: Array) -> Shape:
         pair = clash(shape, other)
         if pair:
             text = f"{spell(shape)} and {spell(other)} do not broadcast: {pair[0]} against {pair[1]}"
-            layout = _other_layout(shape, other) if len(shape) >= len(other) else _other_layout(other, shape)
-            raise wrong(text, layout)
+            raise wrong(text, _layout(shape, other))
         shape = join(shape, other)
-    for i, a in enumerate(arrays):
-        for b in arrays[i + 1 :]:
-            if _column_against_vector(a, b):
-                text = f"{spell(a.call.shape)} against {spell(b.call.shape)} would become {spell(shape)}"
-                raise wrong(text, "take the column as a vector, x[:, 0], or make the vector a column, y[:, None]")
+    _refuse_columns(arrays, shape)
     return shape
 
 
 def entrywise(op: str, *values: Any, boolean: bool = False) -> Array:
     arrays = tuple(lift(v) for v in values)
-    shape = _common(*arrays)
+    shape = _common(arrays)
     column = any(a.column and a.ndim == len(shape) for a in arrays)
     return record(op, arrays, shape, boolean, column)
 
@@ -154,7 +162,8 @@ def _logical_not(x: Any) -> Array:
 def _only_masks(symbol: str, *values: Any) -> tuple[Array, ...]:
     arrays = tuple(lift(v) for v in values)
     if not all(a.call.boolean for a in arrays):
-        raise wrong(f"{symbol} joins masks only", f"write comparisons in brackets: (a > 0) {symbol} (b > 0)")
+        fix = "~(a > 0)" if symbol == "~" else f"(a > 0) {symbol} (b > 0)"
+        raise wrong(f"{symbol} takes masks only", f"write comparisons in brackets: {fix}")
     return arrays
 
 

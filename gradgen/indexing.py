@@ -57,6 +57,8 @@ def _entry(entry: Any, size: Size) -> Size | Span:
     if isinstance(entry, (list, np.ndarray)):
         raise wrong("indexing by an array is not supported yet", kind=NotSupportedError)
     position = as_size(entry)
+    if position is None and hasattr(entry, "__index__") and not isinstance(entry, bool):
+        position = Size.of(operator.index(entry))
     if position is None:
         raise wrong("an index is an integer, a slice, None or Ellipsis", "choose entries by a mask with np.where")
     return _position(position, size)
@@ -67,12 +69,8 @@ def as_size(value: Any) -> Size | None:
     size = getattr(value, "size", None)
     if isinstance(size, Size):
         return size
-    if isinstance(value, (bool, np.bool_)):
-        return None
-    try:
-        return Size.of(operator.index(value))
-    except TypeError:
-        return None
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return Size.of(int(value)) if whole else None
 
 
 def _negative(size: Size) -> bool:

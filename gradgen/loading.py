@@ -100,6 +100,8 @@ def _syntax_place(error: SyntaxError) -> Place | None:
 def failed(error: BaseException, folder: str) -> SpecError:
     """A Python exception that a spec raised, as an error of the spec."""
     place = places.raised(error.__traceback__, folder)
+    if isinstance(error.__cause__, SpecError):  # NumPy rewrites what stops a traced array from becoming an entry
+        return error.__cause__.at(place)
     if isinstance(error, SyntaxError):
         return SpecError(f"invalid syntax: {error.msg}", place=_syntax_place(error))
     hint = ""

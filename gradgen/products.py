@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 from typing import Any, NoReturn
 
 from gradgen.arrays import Array, lift, record
 from gradgen.entrywise import entrywise, numeric
 from gradgen.errors import NotSupportedError
+from gradgen.hints import operands
 from gradgen.reductions import total
 from gradgen.registry import FUNCTIONS, function, ufunc
-from gradgen.scope import source, wrong
+from gradgen.scope import wrong
 from gradgen.shapes import Shape, clash, matmul, spell
 
 
-def _operands() -> tuple[str, str]:
-    """The two sides of the product that is being traced, as they stand in the spec."""
-    try:
-        tree = ast.parse(source(), mode="eval").body
-    except SyntaxError:
-        return "a", "b"
-    if isinstance(tree, ast.BinOp):
-        return _atom(tree.left), _atom(tree.right)
-    if isinstance(tree, ast.Call) and len(tree.args) == 2:
-        return _atom(tree.args[0]), _atom(tree.args[1])
-    return "a", "b"
-
-
-def _atom(tree: ast.expr) -> str:
-    text = ast.unparse(tree)
-    return text if isinstance(tree, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)) else f"({text})"
-
-
 def _would_match(a: Shape, b: Shape) -> str:
-    left, right = _operands()
+    left, right = operands()
     tries = (
         (f"{left}.T @ {right}", a[::-1], b),
         (f"{left} @ {right}.T", a, b[::-1]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -91,8 +92,15 @@ def wrong(message: str, hint: str = "", kind: type[SpecError] = SpecError) -> Sp
     scope = tracing()
     place = scope.place() if scope else None
     text = places.text(place)
-    subject = f"{text}: " if text and len(text) <= 60 else ""
+    subject = f"{text}: " if len(text) <= 60 and _is_expression(text) else ""
     return kind(subject + message, hint, place)
+
+
+def _is_expression(text: str) -> bool:
+    try:
+        return bool(ast.parse(text, mode="eval"))
+    except SyntaxError:
+        return False
 
 
 def source() -> str:
@@ -101,11 +109,16 @@ def source() -> str:
     return places.text(scope.place()) if scope else ""
 
 
+def holds(left: Size, right: Size) -> bool:
+    """Whether ``left <= right`` at all sizes, as far as the signs of the coefficients say."""
+    return all(c >= 0 for _, c in (right - left).terms)
+
+
 def presuppose(left: Size, right: Size) -> None:
     """Record ``left <= right``, unless it holds always; where it never holds, the spec is wrong."""
-    difference = right - left
-    if all(c >= 0 for _, c in difference.terms):
+    if holds(left, right):
         return
+    difference = right - left
     lower = Size(tuple((m, -c) for m, c in difference.terms if c < 0))
     upper = Size(tuple((m, c) for m, c in difference.terms if c > 0))
     if not upper.terms:

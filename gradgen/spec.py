@@ -181,7 +181,8 @@ def run_with(
     """Run a loss's function on the arrays of another library, through an overlay of its globals.
 
     ``modules`` maps modules to their twins, function by function. ``replacements`` maps single objects, such as
-    gradgen's words, and goes before; words that it leaves out run their NumPy code on the twin. Dimensions become integers.
+    gradgen's words, and goes before; words that it leaves out run their NumPy code on the twin. Dimensions become
+    integers.
 
         run_with(ridge, {"X": X, "y": y, "w": w, "lam": lam}, {np: jax.numpy}, {gradgen.relu: jax.nn.relu})
     """

@@ -1,7 +1,8 @@
-"""What would leave the trace raises an error that names the fix, read off the source text."""
+"""Hints that are read off the source text: the fix for what would leave the trace, the operands of a product."""
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import NoReturn
 
@@ -27,3 +28,21 @@ def escape(what: str, otherwise: str) -> NoReturn:
         if found:
             raise scope.wrong(what, found.expand(hint))
     raise scope.wrong(what, otherwise)
+
+
+def operands() -> tuple[str, str]:
+    """The two sides of the operation that is being traced, as they stand in the source."""
+    try:
+        tree = ast.parse(scope.source(), mode="eval").body
+    except SyntaxError:
+        return "a", "b"
+    if isinstance(tree, ast.BinOp):
+        return _atom(tree.left), _atom(tree.right)
+    if isinstance(tree, ast.Call) and len(tree.args) == 2:
+        return _atom(tree.args[0]), _atom(tree.args[1])
+    return "a", "b"
+
+
+def _atom(tree: ast.expr) -> str:
+    text = ast.unparse(tree)
+    return text if isinstance(tree, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)) else f"({text})"

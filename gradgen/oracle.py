@@ -62,18 +62,18 @@ class Differences:
         x[index] += side * self.step
         return self.replay.loss({name: x})
 
-    def at(self, name: str, index: tuple[int, ...]) -> tuple[float, float]:
+    def exactly(self, name: str, index: tuple[int, ...]) -> tuple[Any, Any]:
         """The derivative by one coordinate, and that of the directional derivative: two corners and four neighbours."""
         up, down = self.beside(1, name, index), self.beside(-1, name, index)
         corners = self.loss(1, name, index) + self.loss(-1, name, index)
         first = (up - down) / (2 * self.step)
         mixed = (corners - up - down - self.along + 2 * self.centre) / (2 * self.step**2)
-        return rounded(first), rounded(mixed)
+        return first, mixed
 
     def arrays(self, name: str) -> Array:
         """First and mixed derivatives by every coordinate of an argument, stacked."""
         shape = self.start[name].shape
-        pairs = [self.at(name, index) for index in np.ndindex(shape)]
+        pairs = [tuple(map(rounded, self.exactly(name, index))) for index in np.ndindex(shape)]
         return np.array(pairs, dtype=float).T.reshape(2, *shape)
 
 

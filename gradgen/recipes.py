@@ -107,6 +107,11 @@ def unknowns(tape: Tape) -> Size:
     return sum((_entries(tape.argument(name).shape) for name in tape.wrt), Size.of(0))
 
 
+def few_unknowns(tape: Tape) -> int:
+    """How many unknowns a quick test may have; more only where the loss itself has more."""
+    return max(UNKNOWNS, 2 * unknowns(tape).value(dict.fromkeys(symbols(tape), 1)))
+
+
 def _entries(shape: Iterable[Size]) -> Size:
     total = Size.of(1)
     for size in shape:
@@ -158,8 +163,7 @@ def _distinct(number: int) -> Iterator[tuple[int, ...]]:
 
 def _first(tape: Tape, names: tuple[str, ...], tries: Iterable[tuple[int, ...]]) -> Sizes | None:
     """The first sizes that are allowed and leave few unknowns."""
-    entries = unknowns(tape)
-    few = max(UNKNOWNS, 2 * entries.value(dict.fromkeys(names, 1)))
+    entries, few = unknowns(tape), few_unknowns(tape)
     options = (dict(zip(names, numbers, strict=True)) for numbers in tries)
     return next((s for s in options if entries.value(s) <= few and allowed(tape, s)), None)
 

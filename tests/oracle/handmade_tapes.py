@@ -134,7 +134,7 @@ def tape(name, arguments, wrt, function, constraints=()):
     )  # fmt: skip
 
 
-# ------------------------------------------------------------------------------------------------------------------ losses
+# Losses
 
 
 def ridge():

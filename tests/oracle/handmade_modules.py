@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FACE = '''
+FACE = """
 import numpy as np
 
 NAMES, WRT, SEVERAL = {names!r}, {wrt!r}, {several!r}
@@ -117,9 +117,9 @@ class bind:
 
     def hess(self, x):
         return np.atleast_2d(self.hessian(*self._parts(x)))
-'''
+"""
 
-RIDGE = '''
+RIDGE = """
 def _loss(X, y, w, lam):
     r = X @ w - y
     return r @ r + lam * (w @ w)
@@ -136,9 +136,9 @@ def _hvp(X, y, w, lam, dw):
 def hessian(X, y, w, lam):
     X, y, w, lam = _door((X, y, w, lam), NAMES)
     return np.ascontiguousarray(2 * (X.T @ X) + 2 * lam * np.eye(w.size, dtype=w.dtype))
-'''
+"""
 
-LOGISTIC = '''
+LOGISTIC = """
 def _margin(X, y, w):
     return y * (X @ w)
 
@@ -161,9 +161,9 @@ def hessian(X, y, w):
     X, y, w = _door((X, y, w), NAMES)
     s = 1 / (1 + np.exp(_margin(X, y, w)))
     return np.ascontiguousarray(X.T @ ((s * (1 - s))[:, None] * X) / y.size)
-'''
+"""
 
-HUBER = '''
+HUBER = """
 def _loss(X, y, w, delta):
     a = np.abs(X @ w - y)
     return np.sum(np.where(a <= delta, a * a / 2, delta * (a - delta / 2)))
@@ -182,9 +182,9 @@ def hessian(X, y, w, delta):
     X, y, w, delta = _door((X, y, w, delta), NAMES)
     inside = np.abs(X @ w - y) <= delta
     return np.ascontiguousarray(X.T @ (inside[:, None] * X))
-'''
+"""
 
-FACTORIZATION = '''
+FACTORIZATION = """
 def _loss(M, mask, U, V, lam):
     return np.sum((mask * (U @ V.T - M)) ** 2) + lam * (np.sum(U * U) + np.sum(V * V))
 
@@ -201,7 +201,7 @@ def _hvp(M, mask, U, V, lam, dU, dV):
         2 * (S @ V) + 2 * (R @ dV) + 2 * lam * dU,
         2 * (S.T @ U) + 2 * (R.T @ dU) + 2 * lam * dV,
     )
-'''
+"""
 
 CORES = {"ridge": RIDGE, "logistic": LOGISTIC, "huber": HUBER, "factorization": FACTORIZATION}
 

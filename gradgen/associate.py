@@ -1,0 +1,220 @@
+"""Association: every product becomes binary, in the cheapest order, so that sharing is interning again and emission a table of cases.
+
+Labels that stand in one factor are summed first. Negative powers stay in entrywise pairs, where they are divisions, and become
+reciprocals before a contraction. Scalars come last, on the smaller of result and operands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradgen.atoms import power_of
+from gradgen.cost import Tree, contraction, entries
+from gradgen.labels import Labels
+from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, operand, product, view
+from gradgen.walk import Names, rename, rewrite
+
+
+def associate(roots: Sequence[Node], names: Names) -> list[Node]:
+    """The roots with products of at most two factors; names move along."""
+    new = rewrite(roots, lambda node: _binary(node) if isinstance(node, Product) else node)
+    rename(names, new)
+    return [new[root] for root in roots]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A factor on its way to the result; ``inverse`` says that it divides."""
+
+    node: Node
+    labels: Labels
+    inverse: bool = False
+
+    @property
+    def factor(self) -> Factor:
+        return self.node, self.labels, -1 if self.inverse else 1
+
+    def plain(self) -> _Part:
+        """The part as a plain factor, its reciprocal taken."""
+        return _Part(self.node**-1, self.labels) if self.inverse else self
+
+
+def _binary(node: Product) -> Node:
+    factors = node.factors
+    if len(factors) < 2:
+        return _power_alone(node)
+    if len(factors) == 2 and _is_case(node):
+        return node
+    scalars = [f for f in factors if not f[1]]
+    arrays = [_part(f) for f in factors if f[1]]
+    if not arrays:
+        return _scalars(scalars)
+    sizes = {k: size for n, labels, _ in factors for k, size in zip(labels, n.shape, strict=True)}
+    summed = _summed(arrays, node.rank)
+    scale = _scalars(scalars) if scalars else None
+    if scale is not None:
+        smallest = min(range(len(summed)), key=lambda k: entries(summed[k].node.shape))
+        if entries(summed[smallest].node.shape) < entries(node.shape):
+            summed[smallest] = _scaled(summed[smallest], scale)
+            scale = None
+    typical = {label: size.typical for label, size in sizes.items()}
+    out = frozenset(range(node.rank))
+    _, tree = contraction([frozenset(p.labels) for p in summed], out, typical)
+    result = _built(tree, summed, out)
+    return _finished(result, node.shape, scale)
+
+
+def _power_alone(node: Product) -> Node:
+    """A product of one factor: a power is an atom of its own, but for a sum of squares and a reciprocal."""
+    if not node.factors or node.factors[0][2] in (1, -1) or (node.summed and node.factors[0][2] == 2):
+        return node
+    inner, labels, power = node.factors[0]
+    if not node.summed:
+        return view(1, _raised(inner, power), labels, node.shape)
+    return product([(_raised(inner, power), labels, 1)], node.shape)
+
+
+def _raised(node: Node, power: Number) -> Node:
+    """A power of a node, as an atom; negative ones are reciprocals of it."""
+    if power == 1:
+        return node
+    if power < 0:
+        return product([(_raised(node, -power), tuple(range(node.rank)), -1)], node.shape)
+    return apply(power_of(power), [(1, node, tuple(range(node.rank)))], node.shape)
+
+
+def _is_case(node: Product) -> bool:
+    """Whether a product of two factors is emitted as it stands: entrywise, or a contraction of plain factors over shared labels."""
+    (_, a, p), (_, b, q) = node.factors
+    if not node.summed:
+        return abs(p) == 1 and abs(q) == 1 and not (p == q == -1)
+    return p == q == 1 and bool(a) and bool(b) and all(k in a and k in b for k in node.summed) and _simple(a) and _simple(b)
+
+
+def _simple(labels: Labels) -> bool:
+    return len(set(labels)) == len(labels)
+
+
+def _part(factor: Factor) -> _Part:
+    """The factor with its power taken, but for the sign of the power; a diagonal is read off first."""
+    node, labels, power = factor
+    if not _simple(labels):
+        kept = tuple(dict.fromkeys(labels))
+        place = {label: axis for axis, label in enumerate(kept)}
+        shape = tuple(node.shape[labels.index(k)] for k in kept)
+        node, labels = product([(node, tuple(place[k] for k in labels), 1)], shape), kept
+    return _Part(*_opened(_raised(node, abs(power)), labels), power < 0)
+
+
+def _opened(node: Node, labels: Labels) -> tuple[Node, Labels]:
+    """The node behind a view that only permutes or repeats axes."""
+    c, core, inner = operand(node, labels)
+    return (core, inner) if c == 1 and len(inner) == len(labels) else (node, labels)
+
+
+def _scalars(factors: Sequence[Factor]) -> Node:
+    """The product of scalars, those in the denominator together."""
+    above = [f for f in factors if f[2] > 0]
+    below = [(n, labels, -p) for n, labels, p in factors if p < 0]
+    top = _chain(above)
+    bottom = _chain(below)
+    if top is None or bottom is None:
+        return top if top is not None else _inverse(bottom)
+    return product([(top, (), 1), (bottom, (), -1)], ())
+
+
+def _inverse(node: Node | None) -> Node:
+    assert node is not None
+    return product([(node, (), -1)], ())
+
+
+def _chain(factors: Sequence[Factor]) -> Node | None:
+    result: Node | None = None
+    for node, _, power in factors:
+        raised = _raised(node, power)
+        result = raised if result is None else product([(result, (), 1), (raised, (), 1)], ())
+    return result
+
+
+def _summed(parts: Sequence[_Part], rank: int) -> list[_Part]:
+    """Each label that stands in one factor alone is summed there first."""
+    seen = Counter(label for part in parts for label in part.labels)
+    found = []
+    for part in parts:
+        kept = tuple(k for k in part.labels if k < rank or seen[k] > 1)
+        if len(kept) < len(part.labels):
+            found.append(_total(part, kept))
+        else:
+            found.append(part)
+    return found
+
+
+def _total(part: _Part, kept: Labels) -> _Part:
+    place = {label: axis for axis, label in enumerate(kept)}
+    for label in part.labels:
+        place.setdefault(label, len(place))
+    shape = tuple(part.node.shape[part.labels.index(k)] for k in kept)
+    inner, power = _squared(part)
+    node = product([(inner, tuple(place[k] for k in part.labels), power)], shape)
+    return _Part(*_opened(node, kept))
+
+
+def _squared(part: _Part) -> tuple[Node, Number]:
+    """The node and its power; a square is seen through, since sums of squares have a case of their own."""
+    node = part.node
+    if isinstance(node, Map) and node.atom is power_of(2) and not part.inverse:
+        c, inner, labels = node.arguments[0]
+        if c == 1 and labels == tuple(range(node.rank)):
+            return inner, 2
+    return node, -1 if part.inverse else 1
+
+
+def _scaled(part: _Part, scale: Node) -> _Part:
+    plain = part.plain()
+    return _Part(product([(scale, (), 1), (plain.node, tuple(range(plain.node.rank)), 1)], plain.node.shape), plain.labels)
+
+
+def _built(tree: Tree, parts: Sequence[_Part], out: frozenset[int]) -> _Part:
+    """The tree of binary products, leaves first (trees have at most a few levels)."""
+    if isinstance(tree, int):
+        return parts[tree]
+    inside = set(_leaves(tree))
+    needed = out.union(*(parts[k].labels for k in range(len(parts)) if k not in inside))
+    left, right = (_built(branch, parts, out.union(needed, *_others(tree, branch, parts))) for branch in tree)
+    return _pair(left, right, needed)
+
+
+def _others(tree: tuple[Tree, Tree], branch: Tree, parts: Sequence[_Part]) -> list[Labels]:
+    other = tree[1] if branch is tree[0] else tree[0]
+    return [parts[k].labels for k in _leaves(other)]
+
+
+def _leaves(tree: Tree) -> list[int]:
+    if isinstance(tree, int):
+        return [tree]
+    return [*_leaves(tree[0]), *_leaves(tree[1])]
+
+
+def _pair(left: _Part, right: _Part, needed: frozenset[int]) -> _Part:
+    union = tuple(dict.fromkeys((*left.labels, *right.labels)))
+    kept = tuple(k for k in union if k in needed)
+    if len(kept) < len(union):
+        left, right = left.plain(), right.plain()
+    if left.inverse and right.inverse:
+        joined = _pair(_Part(left.node, left.labels), _Part(right.node, right.labels), needed)
+        return _Part(joined.node, joined.labels, True)
+    place = {label: axis for axis, label in enumerate(kept)}
+    for label in union:
+        place.setdefault(label, len(place))
+    sizes = {k: size for p in (left, right) for k, size in zip(p.labels, p.node.shape, strict=True)}
+    factors = [(n, tuple(place[k] for k in labels), power) for n, labels, power in (left.factor, right.factor)]
+    return _Part(*_opened(product(factors, tuple(sizes[k] for k in kept)), kept))
+
+
+def _finished(part: _Part, shape: Shape, scale: Node | None) -> Node:
+    power: Number = -1 if part.inverse else 1
+    if scale is None:
+        return product([(part.node, part.labels, power)], shape)
+    return product([(scale, (), 1), (part.node, part.labels, power)], shape)

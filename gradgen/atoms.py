@@ -1,0 +1,117 @@
+"""The scalar functions, each with its partial derivatives, written in the algebra.
+
+``partials(y, *x)`` gives the derivative by each argument from the value y and the arguments x, all nodes of one shape;
+None is an argument by which the derivative is 0. Atoms of `MASKS` are 0/1 and piecewise constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from functools import cache
+from math import log as ln
+
+from gradgen.nodes import Atom, Node, Number, apply
+
+HALF = Fraction(1, 2)
+ATOMS: dict[str, Atom] = {}
+MASKS = frozenset("greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not".split())
+
+
+def call(name: str, *arguments: Node) -> Node:
+    """The atom of nodes of one shape, or of scalars beside them."""
+    shape = max((a.shape for a in arguments), key=len)
+    operands = [(1, a, tuple(range(len(shape) - a.rank, len(shape)))) for a in arguments]
+    return apply(ATOMS[name], operands, shape)
+
+
+@cache
+def power_of(exponent: Number) -> Atom:
+    """The power with a fixed exponent as an atom of its own: only the plan uses it, where powers no longer merge."""
+    return Atom("power_of", lambda y, x: (exponent * x ** (exponent - 1),), exponent)
+
+
+def is_mask(node: Node) -> bool:
+    """Whether the values are booleans."""
+    atom = getattr(node, "atom", None)
+    return atom is not None and atom.name in MASKS
+
+
+def _atom(name: str) -> Callable[[Callable[..., tuple[Node | None, ...]]], Atom]:
+    def register(partials: Callable[..., tuple[Node | None, ...]]) -> Atom:
+        ATOMS[name] = Atom(name, partials)
+        return ATOMS[name]
+
+    return register
+
+
+def _unary(name: str, derivative: Callable[[Node, Node], Node | None]) -> None:
+    ATOMS[name] = Atom(name, lambda y, x: (derivative(y, x),))
+
+
+_unary("exp", lambda y, x: y)
+_unary("expm1", lambda y, x: call("exp", x))
+_unary("exp2", lambda y, x: ln(2) * y)
+_unary("log", lambda y, x: 1 / x)
+_unary("log1p", lambda y, x: 1 / (1 + x))
+_unary("log2", lambda y, x: (1 / ln(2)) / x)
+_unary("log10", lambda y, x: (1 / ln(10)) / x)
+_unary("sin", lambda y, x: call("cos", x))
+_unary("cos", lambda y, x: -call("sin", x))
+_unary("tan", lambda y, x: 1 + y**2)
+_unary("arcsin", lambda y, x: (1 - x**2) ** -HALF)
+_unary("arccos", lambda y, x: -((1 - x**2) ** -HALF))
+_unary("arctan", lambda y, x: 1 / (1 + x**2))
+_unary("sinh", lambda y, x: call("cosh", x))
+_unary("cosh", lambda y, x: call("sinh", x))
+_unary("tanh", lambda y, x: 1 - y**2)
+_unary("arcsinh", lambda y, x: (1 + x**2) ** -HALF)
+_unary("arccosh", lambda y, x: (x**2 - 1) ** -HALF)
+_unary("arctanh", lambda y, x: 1 / (1 - x**2))
+_unary("absolute", lambda y, x: call("sign", x))
+_unary("sign", lambda y, x: None)
+_unary("heaviside", lambda y, x: None)  # 0, 1/2, 1 below, at and above 0
+_unary("relu", lambda y, x: call("greater", x, 0 * x))
+_unary("sigmoid", lambda y, x: y * call("sigmoid", -x))
+_unary("bell", lambda y, x: y * (call("sigmoid", -x) - call("sigmoid", x)))
+_unary("softplus", lambda y, x: call("sigmoid", x))
+_unary("log_cosh", lambda y, x: call("tanh", x))
+for _name in MASKS:
+    ATOMS[_name] = Atom(_name, lambda y, *x: (None,) * len(x))
+
+
+@_atom("maximum")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """Ties share equally."""
+    return call("heaviside", a - b), call("heaviside", b - a)
+
+
+@_atom("minimum")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """Ties share equally."""
+    return call("heaviside", b - a), call("heaviside", a - b)
+
+
+@_atom("where")
+def _(y: Node, mask: Node, a: Node, b: Node) -> tuple[None, Node, Node]:
+    return None, mask, call("logical_not", mask)
+
+
+@_atom("logaddexp")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    return call("sigmoid", a - b), call("sigmoid", b - a)
+
+
+@_atom("power")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    return b * call("power", a, b - 1), y * call("log", a)
+
+
+@_atom("hypot")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    return a / y, b / y
+
+
+@_atom("arctan2")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    return b / (a**2 + b**2), -a / (a**2 + b**2)

@@ -1,0 +1,75 @@
+"""The door of a generated module: statements that find the dimensions from the arguments' shapes, check the rest and drop axes of 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gradgen.dims import Dim, Let, Match, Size, is_one, solve
+from gradgen.tape import Argument, Constraint
+
+SizeName = Callable[[Dim], str]
+
+
+def checks(arguments: Sequence[Argument], constraints: Sequence[Constraint], name: SizeName) -> list[str]:
+    """The statements that check the shapes of arrays named like the arguments; each dimension gets its own variable."""
+    steps, open_ = solve([(a.name, a.shape) for a in arguments])
+    known = {step.dim for step in steps if isinstance(step, Let)}
+    source: dict[Dim, str] = {}
+    used = _used(steps, constraints)
+    lines: list[str] = []
+    for step in steps:
+        if isinstance(step, Match):
+            lines.append(_match(step, name, source))
+        else:
+            source[step.dim] = step.argument
+            if step.dim in used or step.factor != 1 or step.rest.terms:
+                lines.append(_let(step, name))
+    for constraint in constraints:
+        if constraint.left.symbols | constraint.right.symbols <= known:
+            left, right = constraint.left.spell(name), constraint.right.spell(name)
+            said = _quoted(f"{constraint.left} <= {constraint.right}")
+            lines.append(f"_at_most({left}, {right}, {said})")
+    return lines
+
+
+def _used(steps: Sequence[Let | Match], constraints: Sequence[Constraint]) -> set[Dim]:
+    """The dimensions that a later check speaks of."""
+    found: set[Dim] = set()
+    for step in steps:
+        found |= step.size.symbols if isinstance(step, Match) else step.rest.symbols
+    for constraint in constraints:
+        found |= constraint.left.symbols | constraint.right.symbols
+    return found
+
+
+def _let(step: Let, name: SizeName) -> str:
+    value = f"{step.argument}.shape[{step.axis}]"
+    if step.factor == 1 and not step.rest.terms:
+        return f"{name(step.dim)} = {value}"
+    said = _quoted(str(step.rest + Size.of(step.dim) * step.factor))
+    return f'{name(step.dim)} = _solved("{step.argument}", {step.axis}, {value}, {step.rest.spell(name)}, {step.factor}, {said})'
+
+
+def _match(step: Match, name: SizeName, source: dict[Dim, str]) -> str:
+    origin = sorted({source[dim] for dim in step.size.symbols if dim in source})
+    where = f", as in {origin[0]}" if len(origin) == 1 and origin[0] != step.argument else ""
+    said = _quoted(f"{step.size}{where}")
+    return f'_match("{step.argument}", {step.argument}.shape, {step.axis}, {step.size.spell(name)}, {said})'
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def squeezed(argument: Argument) -> str:
+    """The argument without its axes of literal 1."""
+    if not any(is_one(size) for size in argument.shape):
+        return argument.name
+    return f"{argument.name}[{', '.join('0' if is_one(size) else ':' for size in argument.shape)}]"
+
+
+def restored(shape: Sequence[Size]) -> str:
+    """The brackets that put axes of literal 1 back, or "" where there are none."""
+    if not any(is_one(size) for size in shape):
+        return ""
+    return f"[{', '.join('None' if is_one(size) else ':' for size in shape)}]"

@@ -1,0 +1,77 @@
+"""Normal form, second part: what is used once dissolves into the sum or product that uses it.
+
+A product goes into another where its only use has power 1 and at most `MOST_FACTORS` factors result; a power of a product is never
+distributed. A sum goes into a sum where it is used once, up to `MOST_TERMS` terms. What is used twice stays a node, but for an array
+times scalars: it is opened wherever it stands, so that the scalars meet what they cancel and end up on the smallest value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradgen.nodes import Add, Factor, Node, Operand, Product, add, product
+from gradgen.walk import Names, core, order, rebuilt, rename, through, uses
+
+MOST_FACTORS = 8
+MOST_TERMS = 64
+
+
+def flatten(roots: Sequence[Node], names: Names) -> list[Node]:
+    """The roots in normal form; names move along."""
+    counts = uses(roots)
+    new: dict[Node, Node] = {}
+    once: set[Node] = set()  # new nodes that stand for a node used once
+    for node in order(roots):
+        made = new[node] = through(rebuilt(node, new), lambda same: _opened(same, once))
+        if counts[node] == 1:
+            once.add(core(made))
+        else:
+            once.discard(core(made))
+    rename(names, new)
+    return [new[root] for root in roots]
+
+
+def _opened(node: Node, once: set[Node]) -> Node:
+    if isinstance(node, Product):
+        return _open_product(node, once)
+    return _open_sum(node, once) if isinstance(node, Add) else node
+
+
+def _open_product(node: Product, once: set[Node]) -> Node:
+    budget = MOST_FACTORS - len(node.factors)
+    fresh = 1 + max((label for _, labels, _ in node.factors for label in labels), default=node.rank)
+    factors: list[Factor] = []
+    opened = False
+    for inner, labels, power in node.factors:
+        if not (isinstance(inner, Product) and power == 1 and (inner in once or _scales(inner))) or (
+            len(inner.factors) > budget + 1
+        ):
+            factors.append((inner, labels, power))
+            continue
+        budget -= len(inner.factors) - 1
+        factors += [(n, tuple(labels[k] if k < inner.rank else fresh + k for k in old), p) for n, old, p in inner.factors]
+        fresh += 1 + max((k for _, old, _ in inner.factors for k in old), default=0)
+        opened = True
+    return product(factors, node.shape) if opened else node
+
+
+def _scales(node: Product) -> bool:
+    """Whether a product is one array, as it stands, times scalars."""
+    arrays = [(labels, power) for n, labels, power in node.factors if n.rank]
+    return len(arrays) == 1 and len(node.factors) > 1 and not node.summed and arrays[0][1] == 1
+
+
+def _open_sum(node: Add, once: set[Node]) -> Node:
+    budget = MOST_TERMS - len(node.terms)
+    terms: list[Operand] = []
+    opened = False
+    for c, inner, labels in node.terms:
+        if not (isinstance(inner, Add) and inner in once and len(inner.terms) <= budget + 1):
+            terms.append((c, inner, labels))
+            continue
+        budget -= len(inner.terms) - 1
+        terms += [(c * e, n, tuple(labels[k] for k in old)) for e, n, old in inner.terms]
+        opened = True
+    return add(terms, node.shape) if opened else node
+
+

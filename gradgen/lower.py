@@ -1,0 +1,430 @@
+"""Lowering: the tape becomes the expression graph. Here alone NumPy's layout (axes of literal 1, alignment at the last axis) is known:
+a call of shape (n, 1, k) becomes a node of shape (n, k).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gradgen.atoms import ATOMS, call
+from gradgen.dims import Dim, Size, is_one
+from gradgen.nodes import (
+    Add,
+    Map,
+    Node,
+    Operand,
+    Product,
+    Shape,
+    Symbol,
+    View,
+    add,
+    apply,
+    as_node,
+    as_number,
+    constant,
+    count,
+    delta,
+    one,
+    operand,
+    product,
+    symbol,
+    view,
+    zero,
+)
+from gradgen.ops.reduce import reduce
+from gradgen.ops.select import Pick, length, select
+from gradgen.tape import Call, Span, Tape
+from gradgen.walk import Name, Names, settle
+
+MASKED = "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not"
+PLAIN = frozenset(
+    f"{MASKED} exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh "
+    "absolute sign softplus relu maximum minimum logaddexp hypot arctan2".split()
+)
+# What a partial or overflowing function gets instead of an argument that `where` does not select.
+SAFE = {name: 1 for name in "log log2 log10 arccosh".split()} | {
+    name: 0 for name in "log1p arcsin arccos arctanh exp expm1 exp2 sinh cosh tan".split()
+}
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The graph of a loss: its value, its symbols by argument, and the names that the spec gives to nodes."""
+
+    value: Node
+    symbols: Mapping[str, Symbol]
+    names: Names
+    dims: Mapping[Dim, Dim]
+
+
+def lower(tape: Tape) -> Lowered:
+    """The graph of a tape, in the current arena."""
+    dims = _ranked(tape)
+    symbols = {
+        a.name: symbol(a.name, index, _squeezed(_resized(a.shape, dims)), a.facts)
+        for index, a in enumerate(tape.arguments)
+    }
+    nodes: dict[Call, Node] = {}
+    names: Names = {}
+    for made in tape.calls():
+        shape = _resized(made.shape, dims)
+        node = _LOWER.get(made.op, _entrywise)(_Step(made, shape, dims, [nodes[a] for a in made.args], symbols))
+        nodes[made] = node
+        if made in tape.names and as_number(node) is None:
+            settle(names, node, Name(tape.names[made], hard=True))
+    for node in symbols.values():
+        names.pop(node, None)
+    return Lowered(nodes[tape.result], symbols, names, dims)
+
+
+def _ranked(tape: Tape) -> dict[Dim, Dim]:
+    """The dimensions numbered as they first stand in the signature, so that their names decide nothing."""
+    found: dict[Dim, Dim] = {}
+    for argument in tape.arguments:
+        for size in argument.shape:
+            for dim in sorted(size.symbols):
+                found.setdefault(dim, Dim(len(found), dim.name, dim.typical))
+    return found
+
+
+def _resized(shape: Sequence[Size], dims: Mapping[Dim, Dim]) -> Shape:
+    return tuple(size.substitute(dims) for size in shape)
+
+
+def _squeezed(shape: Sequence[Size]) -> Shape:
+    return tuple(size for size in shape if not is_one(size))
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A call with its operands lowered. ``full`` is NumPy's shape, ``shape`` that of the node."""
+
+    call: Call
+    full: Shape
+    dims: Mapping[Dim, Dim]
+    nodes: Sequence[Node]
+    symbols: Mapping[str, Symbol]
+
+    @property
+    def shape(self) -> Shape:
+        return _squeezed(self.full)
+
+    def size(self, size: Size) -> Size:
+        return size.substitute(self.dims)
+
+    def axes(self, position: int) -> list[int | None]:
+        """For each NumPy axis of an operand its axis of the node, None for a literal 1."""
+        return _layout(_resized(self.call.args[position].shape, self.dims))
+
+    def aligned(self, position: int) -> Operand:
+        """An operand with its axes on those of the result, aligned at the last axis as NumPy broadcasts."""
+        axes = self.axes(position)
+        result = _layout(self.full)[len(self.full) - len(axes) :]
+        labels = tuple(r for a, r in zip(axes, result, strict=True) if a is not None and r is not None)
+        return operand(self.nodes[position], labels)
+
+
+def _layout(shape: Shape) -> list[int | None]:
+    found: list[int | None] = []
+    for size in shape:
+        found.append(None if is_one(size) else sum(a is not None for a in found))
+    return found
+
+
+def _entrywise(step: _Step) -> Node:
+    """A function of scalars, applied entry by entry."""
+    op, operands = step.call.op, [step.aligned(k) for k in range(len(step.nodes))]
+    if op in PLAIN:
+        return apply(ATOMS[op], operands, step.shape)
+    return _ARITHMETIC[op](operands, step.shape)
+
+
+def _power(operands: list[Operand], shape: Shape) -> Node:
+    exponent = as_number(view(*operands[1], shape))
+    if exponent is None:
+        return apply(ATOMS["power"], operands, shape)
+    return _to(operands[0], shape, exponent)
+
+
+def _to(term: Operand, shape: Shape, power: int | Fraction) -> Node:
+    c, node, labels = term
+    inner = tuple(shape[k] for k in range(len(shape)))
+    return product([(view(c, node, labels, inner), tuple(range(len(shape))), power)], shape)
+
+
+def _multiply(operands: list[Operand], shape: Shape, powers: tuple[int, int] = (1, 1)) -> Node:
+    full = tuple(range(len(shape)))
+    return product([(view(*term, shape), full, p) for term, p in zip(operands, powers, strict=True)], shape)
+
+
+_ARITHMETIC: dict[str, Callable[[list[Operand], Shape], Node]] = {
+    "positive": lambda x, shape: view(*x[0], shape),
+    "negative": lambda x, shape: -view(*x[0], shape),
+    "add": add,
+    "subtract": lambda x, shape: add([x[0], (-x[1][0], *x[1][1:])], shape),
+    "multiply": _multiply,
+    "divide": lambda x, shape: _multiply(x, shape, (1, -1)),
+    "power": _power,
+    "square": lambda x, shape: _to(x[0], shape, 2),
+    "sqrt": lambda x, shape: _to(x[0], shape, Fraction(1, 2)),
+    "reciprocal": lambda x, shape: _to(x[0], shape, -1),
+    "expit": lambda x, shape: apply(ATOMS["sigmoid"], x, shape),
+}
+
+
+def _argument(step: _Step) -> Node:
+    return step.symbols[step.call.params["name"]]
+
+
+def _constant(step: _Step) -> Node:
+    values = [float(v) for v in step.call.params["value"].ravel()]
+    if values and values.count(values[0]) == len(values) and math.isfinite(values[0]):
+        return view(1, as_node(values[0]), (), step.shape)
+    return constant(values, step.shape)
+
+
+def _transpose(step: _Step) -> Node:
+    axes = step.axes(0)
+    order = [axes[k] for k in step.call.params["axes"] if axes[k] is not None]
+    return view(1, step.nodes[0], tuple(order.index(k) for k in range(len(order))), step.shape)
+
+
+def _matmul(step: _Step) -> Node:
+    """``A @ B`` as NumPy 2 defines it: the last axis of A against the second last of B, batched over leading axes."""
+    left, right = (_resized(a.shape, step.dims) for a in step.call.args)
+    batch = max(len(left), len(right), 2) - 2
+    row, column, inner = batch, batch + 1, batch + 2
+    a = [*range(batch - max(len(left) - 2, 0), batch), *([row] if len(left) > 1 else []), inner]
+    b = [*range(batch - max(len(right) - 2, 0), batch), inner, *([column] if len(right) > 1 else [])]
+    out = [*range(batch), *([row] if len(left) > 1 else []), *([column] if len(right) > 1 else [])]
+    return _labelled(step, [a, b], out)
+
+
+def _inner(step: _Step) -> Node:
+    left, right = (len(a.shape) for a in step.call.args)
+    if not left or not right:
+        return _entrywise_as(step, "multiply")
+    total = left + right - 2
+    a, b = [*range(left - 1), total], [*range(left - 1, total), total]
+    return _labelled(step, [a, b], list(range(total)))
+
+
+def _dot(step: _Step) -> Node:
+    return _matmul(step) if all(a.shape for a in step.call.args) else _entrywise_as(step, "multiply")
+
+
+def _entrywise_as(step: _Step, op: str) -> Node:
+    return _ARITHMETIC[op]([step.aligned(k) for k in range(len(step.nodes))], step.shape)
+
+
+def _labelled(step: _Step, labels: Sequence[Sequence[int]], out: Sequence[int]) -> Node:
+    """The product of the operands under labels of their NumPy axes; axes of literal 1 go."""
+    place: dict[int, int] = {}
+    for label, size in zip(out, step.full, strict=True):
+        if not is_one(size):
+            place[label] = len(place)
+    factors = []
+    for position, (node, axes) in enumerate(zip(step.nodes, labels, strict=True)):
+        kept = [label for label, axis in zip(axes, step.axes(position), strict=True) if axis is not None]
+        for label in kept:
+            place.setdefault(label, len(step.shape) + label)
+        factors.append((node, tuple(place[label] for label in kept), 1))
+    return product(factors, step.shape)
+
+
+def _outer(step: _Step) -> Node:
+    return _labelled(step, [[0], [1]], [0, 1])
+
+
+def _trace(step: _Step) -> Node:
+    return _labelled(step, [[0, 0]], [])
+
+
+def _reduced(step: _Step) -> tuple[int, ...]:
+    """The labels of the operand's axes, those that are reduced beyond the rest."""
+    axes = step.axes(0)
+    gone = [a for k, a in enumerate(axes) if k in step.call.params["axis"] and a is not None]
+    kept = [a for a in axes if a is not None and a not in gone]
+    place = {a: k for k, a in enumerate([*kept, *gone])}
+    return tuple(place[a] for a in range(len(place)))
+
+
+def _sum(step: _Step) -> Node:
+    return product([(step.nodes[0], _reduced(step), 1)], step.shape)
+
+
+def _mean(step: _Step) -> Node:
+    labels, rank = _reduced(step), len(step.shape)
+    sizes = [size for label, size in zip(labels, step.nodes[0].shape, strict=True) if label >= rank]
+    counts = [(count(size), (), -1) for size in sizes]
+    return product([(_sum(step), tuple(range(rank)), 1), *counts], step.shape)
+
+
+def _reduction(kind: str) -> Callable[[_Step], Node]:
+    return lambda step: reduce(kind, step.nodes[0], _reduced(step), step.shape)
+
+
+def _log_softmax(step: _Step) -> Node:
+    node, labels = step.nodes[0], _reduced(step)
+    gone = sum(axis is not None for k, axis in enumerate(step.axes(0)) if k in step.call.params["axis"])
+    kept = tuple(labels.index(k) for k in range(node.rank - gone))
+    value = reduce("logsumexp", node, labels, tuple(node.shape[a] for a in kept))
+    return node - view(1, value, kept, node.shape)
+
+
+def _softmax(step: _Step) -> Node:
+    return call("exp", _log_softmax(step))
+
+
+def _getitem(step: _Step) -> Node:
+    """Slices and positions; new axes are layout, and a slice of literal length 1 is a position."""
+    picks: list[Pick] = []
+    entries = [entry for entry in step.call.params["index"] if entry is not None]
+    for entry, axis, size in zip(entries, step.axes(0), step.call.args[0].shape, strict=True):
+        if axis is not None:
+            picks.append(_pick(step, entry, step.size(size)))
+    return select(step.nodes[0], tuple(picks))
+
+
+def _pick(step: _Step, entry: Span | Size, size: Size) -> Pick:
+    if isinstance(entry, Size):
+        return step.size(entry)
+    span = Span(step.size(entry.start), step.size(entry.stop), entry.step)
+    if is_one(length(span)):
+        return span.start
+    whole = span.step == 1 and span.start.constant == 0 and span.stop == size
+    return None if whole else span
+
+
+def _broadcast(step: _Step) -> Node:
+    return view(*step.aligned(0), step.shape)
+
+
+def _eye(step: _Step) -> Node:
+    return delta(step.shape[0]) if step.shape else one()
+
+
+def _where(step: _Step) -> Node:
+    """``where(mask, a, b)``, the partial functions of each branch kept inside their domain where it is not selected."""
+    mask, a, b = (view(*step.aligned(k), step.shape) for k in range(3))
+    if not step.call.args[0].boolean:
+        mask = call("not_equal", mask, 0 * mask)
+    if as_number(mask) is not None:
+        return a if as_number(mask) else b
+    return call("where", mask, _guarded(a, mask), _guarded(b, call("logical_not", mask)))
+
+
+def _guarded(branch: Node, mask: Node) -> Node:
+    """The branch, where each partial function below it gets a safe argument wherever the mask is false.
+
+    Masking afterwards would still multiply 0 by inf in the adjoint.
+    """
+    rank = branch.rank
+    if not rank == mask.rank:
+        raise AssertionError("a branch is aligned with its mask")
+    done: dict[Node, Node] = {}
+    stack = [branch]
+    while stack:  # nodes of full rank in the branch's own layout; what is broadcast or summed is guarded as a whole
+        node = stack[-1]
+        parts = _entries(node)
+        pending = [part for part in parts if part not in done]
+        if pending:
+            stack.extend(pending)
+            continue
+        stack.pop()
+        done[node] = _safe(node, [done[part] for part in parts], mask)
+    return done[branch]
+
+
+def _entries(node: Node) -> list[Node]:
+    """The operands of an entrywise operation, each as a node of its shape; none where it is not entrywise."""
+    if isinstance(node, View) and node.node is not one() and not isinstance(node.node, Symbol):
+        whole = node.node.rank == node.rank and len(set(node.labels)) == node.rank
+        if not whole or node.labels != tuple(range(node.rank)):
+            return _through(node)
+        return [node.node]
+    if isinstance(node, Add):
+        return [view(1, n, labels, node.shape) for _, n, labels in node.terms]
+    if isinstance(node, Map):
+        return [view(1, n, labels, node.shape) for _, n, labels in node.arguments]
+    if isinstance(node, Product) and node.factors and not node.summed:
+        return [view(1, n, labels, node.shape) for n, labels, _ in node.factors]
+    return []
+
+
+def _through(node: View) -> list[Node]:
+    """The operands below a transposing or broadcasting view, in the view's own layout."""
+    inner = node.node
+    if not _entries(inner):
+        return []
+    return [_relabelled(part, node) for part in _entries(inner)]
+
+
+def _relabelled(part: Node, outer: View) -> Node:
+    return view(1, part, outer.labels, outer.shape)
+
+
+def _safe(node: Node, parts: list[Node], mask: Node) -> Node:
+    """The node made anew of guarded parts."""
+    if not parts:
+        return node
+    if isinstance(node, View):
+        if len(parts) == 1 and node.node.rank == node.rank and node.labels == tuple(range(node.rank)):
+            return node.coefficient * parts[0]
+        return node.coefficient * _safe_as(node.node, parts, mask, node.shape)
+    return _safe_as(node, parts, mask, node.shape)
+
+
+def _safe_as(node: Node, parts: list[Node], mask: Node, shape: Shape) -> Node:
+    full = tuple(range(len(shape)))
+    if isinstance(node, Add):
+        return add([(c, part, full) for (c, _, _), part in zip(node.terms, parts, strict=True)], shape)
+    if isinstance(node, Map):
+        safe = SAFE.get(node.atom.name)
+        terms = [c * part for (c, _, _), part in zip(node.arguments, parts, strict=True)]
+        if safe is not None:
+            terms = [_choose(mask, term, safe) for term in terms]
+        elif node.atom.name == "power":
+            terms = [_choose(mask, term, 1) for term in terms]
+        return apply(node.atom, [(1, term, full) for term in terms], shape)
+    assert isinstance(node, Product)
+    factors = []
+    for (_, _, power), part in zip(node.factors, parts, strict=True):
+        partial = power < 0 or isinstance(power, Fraction)
+        factors.append((_choose(mask, part, 1) if partial else part, full, power))
+    return product(factors, shape)
+
+
+def _choose(mask: Node, node: Node, otherwise: int) -> Node:
+    if as_number(node) is not None:
+        return node
+    return call("where", mask, node, view(otherwise, one(), (), node.shape))
+
+
+_LOWER: dict[str, Callable[[_Step], Node]] = {
+    "argument": _argument,
+    "constant": _constant,
+    "size": lambda step: count(step.size(step.call.params["size"])),
+    "where": _where,
+    "matmul": _matmul,
+    "dot": _dot,
+    "inner": _inner,
+    "outer": _outer,
+    "trace": _trace,
+    "transpose": _transpose,
+    "sum": _sum,
+    "mean": _mean,
+    "max": _reduction("max"),
+    "min": _reduction("min"),
+    "logsumexp": _reduction("logsumexp"),
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "getitem": _getitem,
+    "broadcast_to": _broadcast,
+    "ones": lambda step: view(1, one(), (), step.shape),
+    "zeros": lambda step: zero(step.shape),
+    "eye": _eye,
+}

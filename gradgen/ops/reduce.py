@@ -1,0 +1,76 @@
+"""Reductions that are no sums: max, min and logsumexp over labels.
+
+Softmax is ``exp(x - logsumexp(x))`` and needs no node. The ties of a maximum share its derivative equally.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gradgen.atoms import call
+from gradgen.labels import Labels, number
+from gradgen.nodes import Node, Number, Operand, Shape, count, intern, operand, product, view
+from gradgen.ops.operation import Operation, Spelling, contract
+from gradgen.text import Expr, method, scaled
+
+
+class Reduce(Operation):
+    """``kind`` of the operand over the labels that are not axes of the result."""
+
+    __slots__ = fields = ("kind", "coefficient", "node", "labels")
+    kind: str
+    coefficient: Number
+    node: Node
+    labels: Labels
+
+    @property
+    def operands(self) -> tuple[Node, ...]:
+        return (self.node,)
+
+    @property
+    def argument(self) -> Operand:
+        return self.coefficient, self.node, self.labels
+
+    def rebuild(self, new: Callable[[Node], Node]) -> Node:
+        return reduce(self.kind, view(self.coefficient, new(self.node)), self.labels, self.shape)
+
+    def weights(self) -> Node:
+        """The derivative by each entry of the node, on the node's axes."""
+        node, c = self.node, self.coefficient
+        x = view(c, node)
+        back = tuple(self.labels.index(k) for k in range(self.rank))
+        value = view(1, self, back, node.shape)
+        if self.kind == "logsumexp":
+            return view(c, call("exp", x - value))
+        ties = call("equal", x, value)
+        shares = product([(ties, self.labels, 1)], self.shape)
+        return c * ties / view(1, shares, back, node.shape)
+
+    def differential(self, tangent: Node, extra: Shape) -> Node:
+        return contract(self.weights(), tangent, self.labels, self.shape, extra)
+
+    def numpy(self, operand: Expr, axes: Labels, spelling: Spelling) -> tuple[Expr, Labels]:
+        order = tuple(self.labels[a] for a in axes)
+        kept = tuple(k for k in order if k < self.rank)
+        gone = [str(position) for position, k in enumerate(order) if k >= self.rank]
+        axis = "" if not kept else f"axis={gone[0]}" if len(gone) == 1 else f"axis=({', '.join(gone)})"
+        return method(scaled(self.coefficient, operand), f".{self.kind}({axis})"), kept
+
+
+def reduce(kind: str, node: Node, labels: Labels, shape: Shape) -> Node:
+    """``kind`` (max, min or logsumexp) of a node over the labels from ``len(shape)`` on."""
+    c, core, inner = operand(node, labels)
+    lost = [size for label, size in zip(labels, node.shape, strict=True) if label >= len(shape) and label not in inner]
+    kept = [k for k in inner if k < len(shape)]
+    place = {label: axis for axis, label in enumerate([*kept, *(k for k in inner if k not in kept)])}
+    if len(kept) == len(inner):
+        value = view(c, core, inner, shape)
+    else:
+        moved = tuple(place[k] for k in inner)
+        signature = (number(kind), hash(c), core.digest, *moved)
+        reduced = intern(Reduce, tuple(shape[k] for k in kept), (kind, c, core, moved), signature)
+        value = view(1, reduced, tuple(kept), shape)
+    if kind == "logsumexp":
+        for size in lost:  # log(n exp(x)) = x + log n
+            value = value + call("log", count(size))
+    return value

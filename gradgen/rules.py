@@ -1,0 +1,263 @@
+"""Laws of scalar functions, applied to the loss before it is differentiated.
+
+A scalar body is a region of sums, products and maps without a summed label; since a law matches the node that ends it, it does not
+matter which spelling the user chose. Each law is a function from a node to its equal, or None; its docstring is the law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from gradgen.atoms import MASKS, call
+from gradgen.labels import Labels
+from gradgen.nodes import Add, Delta, Factor, Map, Node, Number, Product, add, as_number, count, one, product, view
+from gradgen.ops.reduce import Reduce, reduce
+from gradgen.walk import Names, rename, rewrite, settle
+
+Law = Callable[[Node], "Node | None"]
+
+
+def _is(node: Node, name: str) -> bool:
+    return isinstance(node, Map) and node.atom.name == name
+
+
+def _argument(node: Node, name: str) -> Node | None:
+    """The argument of an atom, in the node's own layout, where the node is that atom."""
+    if isinstance(node, Map) and node.atom.name == name:
+        return node.argument(0)
+    return None
+
+
+def _one_plus(node: Node) -> Node | None:
+    """x where the node is 1 + x, x with coefficient 1 or -1."""
+    if isinstance(node, Add) and len(node.terms) == 2:
+        ones = [term for term in node.terms if term[1] is one() and term[0] == 1]
+        rest = [term for term in node.terms if term[1] is not one()]
+        if ones and len(rest) == 1:
+            return view(*rest[0], node.shape)
+    return None
+
+
+def log_of_one_plus(node: Node) -> Node | None:
+    """log(1 + x) = log1p(x)"""
+    x = _argument(node, "log")
+    y = _one_plus(x) if x is not None else None
+    return call("log1p", y) if y is not None else None
+
+
+def log1p_of_exp(node: Node) -> Node | None:
+    """log(1 + exp(x)) = softplus(x)"""
+    x = _argument(node, "log1p")
+    y = _argument(x, "exp") if x is not None else None
+    return call("softplus", y) if y is not None else None
+
+
+def logaddexp_of_zero(node: Node) -> Node | None:
+    """log(exp(0) + exp(x)) = softplus(x)"""
+    if isinstance(node, Map) and node.atom.name == "logaddexp":
+        for k in (0, 1):
+            if as_number(node.argument(k)) == 0:
+                return call("softplus", node.argument(1 - k))
+    return None
+
+
+def log_of_sigmoid(node: Node) -> Node | None:
+    """log(sigmoid(x)) = -softplus(-x)"""
+    x = _argument(node, "log")
+    y = _argument(x, "sigmoid") if x is not None else None
+    return -call("softplus", -y) if y is not None else None
+
+
+def log_of_cosh(node: Node) -> Node | None:
+    """log(cosh(x)) = |x| + log1p(exp(-2 |x|)) - log 2, whose derivative is tanh(x)"""
+    x = _argument(node, "log")
+    y = _argument(x, "cosh") if x is not None else None
+    return call("log_cosh", y) if y is not None else None
+
+
+def reciprocal_of_one_plus_exp(node: Node) -> Node | None:
+    """1 / (1 + exp(x)) = sigmoid(-x)"""
+    if not isinstance(node, Product):
+        return None
+    for position, (factor, labels, power) in enumerate(node.factors):
+        x = _one_plus(factor) if power == -1 else None
+        y = _argument(x, "exp") if x is not None else None
+        if y is not None:
+            rest = [f for k, f in enumerate(node.factors) if k != position]
+            return product([*rest, (call("sigmoid", -y), labels, 1)], node.shape)
+    return None
+
+
+def log_of_sum_of_exp(node: Node) -> Node | None:
+    """log(sum(exp(x))) = logsumexp(x)"""
+    x = _argument(node, "log")
+    if isinstance(x, Product) and len(x.factors) == 1 and x.summed and x.factors[0][2] == 1:
+        factor, labels, _ = x.factors[0]
+        y = _argument(factor, "exp")
+        if y is not None and len(set(labels)) == len(labels):
+            return reduce("logsumexp", y, labels, node.shape)
+    return None
+
+
+LAWS: tuple[Law, ...] = (
+    log_of_one_plus,
+    log1p_of_exp,
+    logaddexp_of_zero,
+    log_of_sigmoid,
+    log_of_cosh,
+    log_of_sum_of_exp,
+    reciprocal_of_one_plus_exp,
+)
+
+
+def simplify(roots: list[Node], names: Names) -> list[Node]:
+    """The roots with every law applied, operands first, until none applies."""
+    new = rewrite(roots, lambda node: _upright(_apply(node), names))
+    rename(names, new)
+    return [new[root] for root in roots]
+
+
+def _upright(node: Node, names: Names) -> Node:
+    """(-x)² = x²: under an even power a sum is turned so that a contraction, else its first term, is positive."""
+    if not isinstance(node, Product):
+        return node
+    factors = []
+    for factor, labels, power in node.factors:
+        if isinstance(factor, Add) and power % 2 == 0 and _leading(factor) < 0:
+            turned = -factor
+            if factor in names:
+                settle(names, turned, names[factor])
+            factor = turned
+        factors.append((factor, labels, power))
+    return product(factors, node.shape)
+
+
+def _leading(node: Add) -> Number:
+    """The coefficient of the term that is to be positive: a contraction, else what was made first."""
+    return min(node.terms, key=lambda t: (not (isinstance(t[1], Product) and t[1].summed), t[1].serial))[0]
+
+
+def _apply(node: Node) -> Node:
+    for law in LAWS:
+        found = law(node)
+        if found is not None:
+            return _apply(found)
+    return node
+
+
+def merge_masks(roots: Sequence[Node], names: Names) -> list[Node]:
+    """The roots with complementary masks joined: x m + y (not m) = where(m, x, y), the factors that both have outside."""
+    new = rewrite(roots, lambda node: _merged(node) if isinstance(node, Add) else node)
+    rename(names, new)
+    return [new[root] for root in roots]
+
+
+def _merged(node: Add) -> Node:
+    for first, (c, inner, labels) in enumerate(node.terms):
+        split = _masked(inner, labels, node.rank)
+        if split is None:
+            continue
+        mask, axes, rest = split
+        for second, (e, other, places) in enumerate(node.terms):
+            partner = _masked(other, places, node.rank)
+            if partner is None or partner[0] is not _opposite(mask) or partner[1] != axes:
+                continue
+            common = [f for f in rest if f in partner[2]]
+            x = product([f for f in rest if f not in common], node.shape, c)
+            y = product([f for f in partner[2] if f not in common], node.shape, e)
+            chosen = call("where", view(1, mask, axes, node.shape), x, y)
+            joined = product([*common, (chosen, tuple(range(node.rank)), 1)], node.shape)
+            others = [t for k, t in enumerate(node.terms) if k not in (first, second)]
+            result = add([*others, (1, joined, tuple(range(node.rank)))], node.shape)
+            return _merged(result) if isinstance(result, Add) else result
+    return node
+
+
+def _opposite(mask: Node) -> Node:
+    return call("logical_not", mask)
+
+
+def _masked(node: Node, labels: Labels, rank: int) -> tuple[Node, Labels, list[Factor]] | None:
+    """The mask of an entrywise product, its axes, and the other factors, on the labels of the sum."""
+    if isinstance(node, Map) and node.atom.name in MASKS:
+        return node, labels, []
+    if not isinstance(node, Product) or node.summed:
+        return None
+    moved = [(n, tuple(labels[k] for k in axes), power) for n, axes, power in node.factors]
+    for factor in moved:
+        if isinstance(factor[0], Map) and factor[0].atom.name in MASKS and factor[2] == 1:
+            return factor[0], factor[1], [f for f in moved if f is not factor]
+    return None
+
+
+def tidy(roots: Sequence[Node], names: Names) -> list[Node]:
+    """The roots with the laws that only derivatives need."""
+    new = rewrite(roots, lambda node: _spread(_softmax_sums(node)) if isinstance(node, Product) else node)
+    rename(names, new)
+    return [new[root] for root in roots]
+
+
+def _spread(node: Node) -> Node:
+    """(I + A) B = B + A B: an identity in a sum dissolves where the sum is multiplied out"""
+    if not isinstance(node, Product):
+        return node
+    for position, (factor, labels, power) in enumerate(node.factors):
+        if power == 1 and isinstance(factor, Add) and any(_holds_identity(n) for _, n, _ in factor.terms):
+            others = [f for k, f in enumerate(node.factors) if k != position]
+            if not node.summed and not others:
+                continue
+            parts = []
+            for c, n, axes in factor.terms:
+                held = {k for _, where, _ in others for k in where} | {labels[a] for a in axes}
+                lost = {k: size for k, size in zip(labels, factor.shape, strict=True) if k >= node.rank and k not in held}
+                counts = [(count(size), (), 1) for size in lost.values()]
+                part = product([*_inside(n, tuple(labels[a] for a in axes)), *others, *counts], node.shape, c)
+                parts.append((1, part, tuple(range(node.rank))))
+            return add(parts, node.shape)
+    return node
+
+
+def _holds_identity(node: Node) -> bool:
+    return isinstance(node, Delta) or (isinstance(node, Product) and any(isinstance(n, Delta) for n, _, _ in node.factors))
+
+
+def _inside(node: Node, labels: Labels) -> list[Factor]:
+    """The factors of an entrywise product, or the node itself."""
+    if isinstance(node, Product) and not node.summed:
+        return [(n, tuple(labels[k] for k in axes), power) for n, axes, power in node.factors]
+    return [(node, labels, 1)]
+
+
+def _softmax_sums(node: Product) -> Node:
+    """sum(exp(z - logsumexp(z))) = 1, over what the logsumexp runs over"""
+    for position, (factor, labels, power) in enumerate(node.factors):
+        if power != 1:
+            continue
+        others = [f for k, f in enumerate(node.factors) if k != position]
+        taken = {label for _, axes, _ in others for label in axes}
+        for axes in _normalised(factor):
+            gone = {labels[a] for a in axes}
+            if all(k >= node.rank and k not in taken and labels.count(k) == 1 for k in gone):
+                kept = [(k, size) for k, size in zip(labels, factor.shape, strict=True) if k not in gone]
+                lost = {k: size for k, size in kept if k >= node.rank and k not in taken}
+                counts = [(count(size), (), 1) for size in lost.values()]
+                return product([*others, *counts], node.shape)
+    return node
+
+
+def _normalised(node: Node) -> list[Labels]:
+    """The sets of axes over which the entries of a softmax sum to 1."""
+    found: list[Labels] = []
+    if not (isinstance(node, Map) and node.atom.name == "exp"):
+        return found
+    c, inner, labels = node.arguments[0]
+    if c != 1 or not isinstance(inner, Add) or len(inner.terms) != 2:
+        return found
+    for (e, value, where), (a, z, axes) in (inner.terms, inner.terms[::-1]):
+        if not (e == -1 and isinstance(value, Reduce) and value.kind == "logsumexp"):
+            continue
+        if (a, z) == (value.coefficient, value.node) and len(axes) == inner.rank:
+            if all(axes[value.labels.index(k)] == label for k, label in enumerate(where)):
+                over = [axes[position] for position, k in enumerate(value.labels) if k >= value.rank]
+                found.append(tuple(labels[k] for k in over))
+    return found

@@ -1,0 +1,483 @@
+"""The planned graph as NumPy statements: one pass, operands first, each node written into its user or on a line of its own.
+
+A node gets a line if the user named it, if it is used more than once, or if its text has grown long or deep. Every node is stored with
+its axes in some order (`layouts`); operands are aligned to the order that their user wants by ``.T`` and ``[:, None]``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gradgen import text
+from gradgen.atoms import is_mask
+from gradgen.dims import Size
+from gradgen.labels import Labels
+from gradgen.layout import layouts, reordered
+from gradgen.nodes import (
+    Add,
+    Constant,
+    Count,
+    Delta,
+    Factor,
+    Map,
+    Node,
+    Number,
+    Operand,
+    Product,
+    Shape,
+    Symbol,
+    View,
+    as_number,
+    one,
+    operand,
+)
+from gradgen.ops.operation import Operation
+from gradgen.ops.select import Embed, index
+from gradgen.text import Expr
+from gradgen.walk import Names, order
+
+LONG = 55
+DEEP = 8
+LEAVES = (Symbol, Constant, Count, Delta)
+INFIX = {
+    "greater": ">",
+    "greater_equal": ">=",
+    "less": "<",
+    "less_equal": "<=",
+    "equal": "==",
+    "not_equal": "!=",
+    "logical_and": "&",
+    "logical_or": "|",
+}
+
+
+@dataclass(frozen=True)
+class Root:
+    """A result: the node, and the argument whose shape it has ("" for a loss)."""
+
+    node: Node
+    like: str = ""
+    name: str = "value"
+
+
+@dataclass(frozen=True)
+class Body:
+    """A function's statements, its results, and the names of the dimensions that they use."""
+
+    lines: tuple[str, ...]
+    results: tuple[Expr, ...]
+    sizes: tuple[Size, ...]
+
+
+class Speller:
+    """Writes one function. ``given`` are values that already have a name: symbols, and what was computed outside."""
+
+    def __init__(
+        self,
+        given: Mapping[Node, str],
+        names: Names,
+        fresh: Callable[[str], str],
+        size_name: Callable[[Size], Expr],
+        dtype: str,
+    ) -> None:
+        self.given = given
+        self.names = names
+        self.fresh = fresh
+        self.size_name = size_name
+        self.dtype = dtype
+        self.lines: list[str] = []
+        self.done: dict[Node, Expr] = {node: text.name(name) for node, name in given.items()}
+        self.sizes: dict[Size, None] = {}
+
+    def write(self, roots: Sequence[Root]) -> Body:
+        nodes = [n for n in order(self._cut(roots)) if n not in self.given]
+        self.layouts = layouts(nodes, [r.node for r in roots], self.given)
+        self.uses = self._uses(nodes, roots)
+        self.roots = {_core(root.node): root.name for root in roots}
+        self.alone = len(roots) == 1
+        for node in nodes:
+            if not isinstance(node, View) and node is not one():
+                self._node(node)
+        results = tuple(self._root(root) for root in roots)
+        return Body(tuple(self.lines), results, tuple(self.sizes))
+
+    def size(self, size: Size) -> Expr:
+        self.sizes[size] = None
+        return self.size_name(size)
+
+    def _cut(self, roots: Sequence[Root]) -> list[Node]:
+        """The nodes to walk from: the walk stops at what is given."""
+        reached: list[Node] = []
+        seen: set[Node] = set()
+        stack = [r.node for r in roots]
+        while stack:
+            node = stack.pop()
+            if node in seen or node in self.given:
+                continue
+            seen.add(node)
+            reached.append(node)
+            stack.extend(node.operands)
+        keep = set(reached)
+        return [n for n in order([r.node for r in roots]) if n in keep]
+
+    def _uses(self, nodes: Iterable[Node], roots: Sequence[Root]) -> Counter[Node]:
+        counts: Counter[Node] = Counter()
+        for node in nodes:
+            if not isinstance(node, View):
+                counts.update(_core(child) for child in node.operands)
+            if isinstance(node, Product) and len(node.factors) == 1 and _squares(node):
+                counts[node.factors[0][0]] += 1
+        for root in roots:
+            counts[_core(root.node)] += 1
+        return counts
+
+    def _node(self, node: Node) -> None:
+        if isinstance(node, Add) and any(self._pending_embed(n) for _, n, _ in node.terms):
+            self.done[node] = self._scatter(node, [t for t in node.terms if not self._pending_embed(t[1])], node.terms)
+        elif isinstance(node, Embed):
+            if self.uses[node] > 1 or node in self.names:
+                self.done[node] = self._scatter(node, [], [(1, node, tuple(range(node.rank)))])
+        else:
+            self.done[node] = self._line(node, self._text(node))
+
+    def _pending_embed(self, node: Node) -> bool:
+        return isinstance(node, Embed) and node not in self.done
+
+    def _line(self, node: Node, expr: Expr) -> Expr:
+        """The expression itself, or the name of the line it is given."""
+        name = self.names.get(node)
+        wanted = name is not None and name.hard
+        long = LONG + 25 if node in self.roots and self.alone else LONG
+        if isinstance(node, LEAVES) or not (
+            wanted or self.uses[node] > 1 or len(expr.text) > long or expr.depth > DEEP
+        ):
+            return expr
+        chosen = self.fresh(name.text if name else self.roots.get(node) or self._hint(node))
+        self.lines.append(f"{chosen} = {expr.text}")
+        return Expr(chosen, mask=expr.mask, fresh=False)
+
+    def _hint(self, node: Node) -> str:
+        """A name from the mathematics."""
+        if isinstance(node, Product) and node.symmetric and node.summed:
+            return "gram"
+        if is_mask(node):
+            return "mask"
+        if isinstance(node, Map) and node.atom.name in ("exp", "tanh", "where", "sign"):
+            return {"exp": "exponential", "tanh": "activation", "where": "chosen", "sign": "sign"}[node.atom.name]
+        if isinstance(node, Product) and not node.rank and node.summed:
+            return "total"
+        return "t1"
+
+    # Operands
+
+    def operand(self, term: Operand, target: Labels) -> Expr:
+        """An operand aligned to the target labels, as NumPy broadcasts."""
+        c, node, labels = term
+        return text.number(c) if node is one() else text.scaled(c, self._aligned(node, labels, target))
+
+    def _stored(self, node: Node, labels: Labels, target: Labels = ()) -> tuple[Expr, Labels]:
+        """The text of a node and the labels of its axes as they are stored; a repeated label is a diagonal.
+
+        A symmetric node stands as the target wants it.
+        """
+        if self._pending_embed(node):
+            self.done[node] = self._scatter(node, [], [(1, node, tuple(range(node.rank)))])
+        expr = self.done[node] if node is not one() else Expr("1")
+        axes = tuple(labels[a] for a in self.layouts[node]) if node.rank else ()
+        while len(set(axes)) < len(axes):
+            twice = next(k for k in axes if axes.count(k) > 1)
+            i = axes.index(twice)
+            j = axes.index(twice, i + 1)
+            tail = ".diagonal()" if len(axes) == 2 else f".diagonal(axis1={i}, axis2={j})"
+            expr = text.method(expr, tail, fresh=False)
+            axes = (*(k for position, k in enumerate(axes) if position not in (i, j)), twice)
+        if node.symmetric and len(axes) == 2 and set(axes) <= set(target):
+            axes = tuple(k for k in target if k in axes)
+        return expr, axes
+
+    def _aligned(self, node: Node, labels: Labels, target: Labels) -> Expr:
+        expr, axes = self._stored(node, labels, target)
+        return _spread(*_turned(expr, axes, target), target)
+
+    # Nodes
+
+    def _text(self, node: Node) -> Expr:
+        if isinstance(node, Count):
+            return self.size(node.size)
+        if isinstance(node, Delta):
+            return text.call("np.eye", self.size(node.shape[0]), after=f"dtype={self.dtype}")
+        if isinstance(node, Constant):
+            return self._constant(node)
+        target = self.layouts[node]
+        if isinstance(node, Add):
+            return self._sum(node.terms, target)
+        if isinstance(node, Map):
+            return self._map(node, target)
+        if isinstance(node, Product):
+            return self._product(node, target)
+        assert isinstance(node, Operation)
+        c, inner, _ = node.argument
+        expr, axes = self._stored(inner, tuple(range(inner.rank)))
+        made, found = node.numpy(expr, axes, self)
+        return _turned(made, found, target)[0]
+
+    def _constant(self, node: Constant) -> Expr:
+        if not node.rank:
+            value = node.values[0]
+            return Expr("np.nan" if value != value else "np.inf" if value > 0 else "-np.inf")
+        shape = [size.constant or 0 for size in node.shape]
+        listing = _nested([repr(int(v)) if v == int(v) else repr(v) for v in node.values], shape)
+        return Expr(f"np.array({listing}, dtype={self.dtype})")
+
+    def _sum(self, terms: Sequence[Operand], target: Labels) -> Expr:
+        """A sum: a common coefficient comes out, positive terms first, constants and fresh contractions before the rest."""
+        common = _common([c for c, _, _ in terms])
+        inside = [(Fraction(c) / common, n, labels) for c, n, labels in terms]
+        inside.sort(key=lambda t: (t[0] < 0, *_rank_of_term(t[1])))
+        parts = []
+        for c, node, labels in inside:
+            part = self.operand((_plain(abs(c)), node, labels), target)
+            parts.append((c > 0, self._number(part) if part.mask else part))
+        return text.scaled(_plain(common), text.total(parts))
+
+    def _number(self, mask: Expr) -> Expr:
+        """A mask as numbers of the working dtype, lest booleans add as booleans."""
+        return text.method(mask, f".astype({self.dtype})") if mask.mask else mask
+
+    def _map(self, node: Map, target: Labels) -> Expr:
+        parts = [self.operand(argument, target) for argument in node.arguments]
+        name = node.atom.name
+        if name in INFIX:
+            return self._infix(INFIX[name], parts)
+        if name == "logical_not":
+            return Expr(f"~{parts[0].at(text.SIGN)}", text.SIGN, mask=True, depth=text.deeper(*parts))
+        if name == "where":
+            return text.call("np.where", *parts)
+        parts = [self._number(part) for part in parts]
+        if name == "power_of":
+            return text.power(parts[0], node.atom.exponent)
+        if name == "relu":
+            return text.call("np.maximum", *parts, after="0")
+        if name == "heaviside":
+            return text.call("np.heaviside", *parts, after="0.5")
+        if name == "absolute":
+            return text.call("np.abs", *parts)
+        if name == "power":
+            return Expr(f"{parts[0].at(text.ATOM)}**{parts[1].at(text.POWER)}", text.POWER, depth=text.deeper(*parts))
+        return text.call(f"np.{name}", *parts)
+
+    def _infix(self, sign: str, parts: Sequence[Expr]) -> Expr:
+        level = {"&": text.AND, "|": text.OR}.get(sign, text.COMPARE)
+        left, right = (part.at(level + 1 if level == text.COMPARE else text.SUM) for part in parts)
+        if level != text.COMPARE and not all(part.mask for part in parts):
+            return Expr(f"np.logical_{'and' if sign == '&' else 'or'}({parts[0].text}, {parts[1].text})", mask=True)
+        return Expr(f"{left} {sign} {right}", level, mask=True, depth=text.deeper(*parts))
+
+    def _product(self, node: Product, target: Labels) -> Expr:
+        if len(node.factors) == 1:
+            return self._single(node, target)
+        first, second = node.factors
+        if node.summed:
+            return self._contraction(node, first, second, target)
+        return self._entrywise(first, second, target)
+
+    def _single(self, node: Product, target: Labels) -> Expr:
+        factor, labels, power = node.factors[0]
+        expr, axes = self._stored(factor, labels)
+        if not node.summed:
+            return text.power(self._number(_turned(expr, axes, target)[0]), power)
+        if _squares(node):
+            if not node.rank:
+                return text.matmul(expr, expr) if len(axes) == 1 else text.call("np.vdot", expr, expr)
+            return self._einsum([(expr, axes), (expr, axes)], target)
+        if len(set(labels)) < len(labels) and node.rank == 0 and power == 1 and len(labels) == 2:
+            return text.call("np.trace", self._stored(factor, (0, 1))[0])
+        gone = [str(position) for position, k in enumerate(axes) if k >= node.rank]
+        kept = tuple(k for k in axes if k < node.rank)
+        axis = "" if not kept else f"axis={gone[0]}" if len(gone) == 1 else f"axis=({', '.join(gone)})"
+        if expr.mask:
+            axis = ", ".join(part for part in (axis, f"dtype={self.dtype}") if part)
+        inside = text.power(expr, power)
+        if inside.level == text.ATOM:
+            return _turned(text.method(inside, f".sum({axis})"), kept, target)[0]
+        return _turned(text.call("np.sum", inside, after=axis), kept, target)[0]
+
+    def _entrywise(self, first: Factor, second: Factor, target: Labels) -> Expr:
+        first, second = sorted((first, second), key=lambda f: (f[2] < 0, *_rank_of_factor(f)))
+        (a, i, p), (b, j, q) = first, second
+        (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
+        if isinstance(b, Delta) and p == 1 and len(la) == 1:
+            return text.call("np.diag", left)
+        if p == q == 1 and len(la) == len(lb) == 1 and la != lb:
+            pair = [left, right] if (la + lb) == target else [right, left]
+            return text.call("np.outer", *pair)
+        left, right = (_spread(*_turned(e, axes, target), target) for e, axes in ((left, la), (right, lb)))
+        if left.mask and not isinstance(b, Symbol) and (right.mask or not b.rank):
+            left = self._number(left) if not right.mask else left
+        if left.mask and right.mask:
+            return self._infix("&", [left, right])
+        if p < 0:
+            return text.over(text.power(left, p), text.power(right, -q))
+        if q < 0:
+            return text.over(self._number(left), text.power(self._number(right), -q))
+        return text.times(text.power(left, p), text.power(right, q))
+
+    def _contraction(self, node: Product, first: Factor, second: Factor, target: Labels) -> Expr:
+        """The table of cases: an inner product, a matrix product, else an einsum of two operands."""
+        (a, i, _), (b, j, _) = first, second
+        (left, la), (right, lb) = self._stored(a, i), self._stored(b, j)
+        inner = [k for k in la if k >= node.rank]
+        left, right = self._number(left), self._number(right)
+        if not target and len(set(la)) == len(la):
+            if len(la) == 1:
+                return text.matmul(left, right)
+            return text.call("np.vdot", left, _turned(right, lb, la)[0])
+        batch = [k for k in la if k in lb and k < node.rank]
+        if len(inner) == 1 and not batch:
+            if target and target[0] in lb:
+                (left, la), (right, lb) = (right, lb), (left, la)
+            left, la = _turned(left, la, (*(k for k in target if k in la), inner[0]))
+            right, lb = _turned(right, lb, (inner[0], *(k for k in target if k in lb)))
+            if len(lb) <= 2 and (*la[:-1], *lb[1:]) == target:
+                return text.matmul(left, right)
+            (left, la), (right, lb) = self._stored(a, i), self._stored(b, j)
+        return self._einsum([(left, la), (right, lb)], target)
+
+    def _einsum(self, parts: Sequence[tuple[Expr, Labels]], target: Labels) -> Expr:
+        letters: dict[int, str] = {}
+        for _, axes in parts:
+            for label in axes:
+                letters.setdefault(label, "ijklmnpqrst"[len(letters)])
+        spelled = ["".join(letters[k] for k in axes) for axes in (*(axes for _, axes in parts), target)]
+        pattern = f'"{",".join(spelled[:-1])}->{spelled[-1]}"'
+        return text.call("np.einsum", Expr(pattern), *(self._number(expr) for expr, _ in parts))
+
+    # Results
+
+    def _root(self, root: Root) -> Expr:
+        c, node, labels = operand(root.node, tuple(range(root.node.rank)))
+        target = tuple(range(root.node.rank))
+        value = as_number(root.node)
+        if value is not None:
+            return self._filled(value, root)
+        expr, axes = self._stored(node, labels, target)
+        turned, axes = _turned(expr, axes, target)
+        if len(axes) == len(target):
+            return text.scaled(c, self._number(turned))
+        return self._broadcast(text.scaled(c, _spread(turned, axes, target)), root)
+
+    def _filled(self, value: Number, root: Root) -> Expr:
+        if not root.node.rank:
+            return text.number(value)
+        if root.like and value in (0, 1):
+            return Expr(f"np.{'ones' if value else 'zeros'}_like({root.like})")
+        if root.like:
+            return Expr(f"np.full_like({root.like}, {text.number(value).text})")
+        return Expr(f"np.full({self._shape(root.node.shape)}, {text.number(value).text}, dtype={self.dtype})")
+
+    def _broadcast(self, expr: Expr, root: Root) -> Expr:
+        shape = f"{root.like}.shape" if root.like else self._shape(root.node.shape)
+        return Expr(f"np.broadcast_to({expr.text}, {shape})", fresh=False)
+
+    def _shape(self, shape: Shape) -> str:
+        sizes = [self.size(size).text for size in shape]
+        return sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+    def _scatter(self, node: Node, base: Sequence[Operand], terms: Sequence[Operand]) -> Expr:
+        """Zeros, or what is not put in place, and then each part at its place."""
+        target = self.layouts[node]
+        shape = tuple(node.shape[a] for a in target)
+        name = self.names.get(node)
+        chosen = self.fresh(name.text if name else self.roots.get(node, "total"))
+        if any(len(labels) == len(target) for _, _, labels in base):
+            start = self._sum(base, target) if len(base) > 1 else self.operand(base[0], target)
+            self.lines.append(f"{chosen} = {start.text}" if start.fresh else f"{chosen} = {start.at(text.ATOM)}.copy()")
+        else:
+            self.lines.append(f"{chosen} = np.zeros({self._shape(shape)}, dtype={self.dtype})")
+            for term in base:
+                self._accumulate(chosen, "", term[0] > 0, self.operand((abs(term[0]), *term[1:]), target))
+        pieces = [t for t in terms if self._pending_embed(t[1])]
+        for position, (c, piece, labels) in enumerate(pieces):
+            assert isinstance(piece, Embed)
+            place = {label: axis for axis, label in enumerate(labels)}
+            where = index(piece.picks, piece.shape, tuple(place[k] for k in target), self)
+            kept = [k for k, pick in enumerate(piece.picks) if not isinstance(pick, Size)]
+            inner = tuple(labels[k] for k in kept)
+            body = operand(piece.node, inner)
+            wanted = tuple(k for k in target if k in inner)
+            expr = self._number(self.operand((abs(c) * abs(body[0]), *body[1:]), wanted))
+            added = (c > 0) == (body[0] > 0)
+            if position == 0 and not base and added:
+                self.lines.append(f"{chosen}{where} = {expr.text}")
+            else:
+                self._accumulate(chosen, where, added, expr)
+        return text.name(chosen)
+
+    def _accumulate(self, name: str, where: str, added: bool, expr: Expr) -> None:
+        self.lines.append(f"{name}{where} {'+' if added else '-'}= {expr.text}")
+
+
+def _core(node: Node) -> Node:
+    return node.node if isinstance(node, View) else node
+
+
+def _squares(node: Product) -> bool:
+    """Whether a product of one factor is a sum of squares, which names the factor twice."""
+    _, labels, power = node.factors[0]
+    return power == 2 and bool(node.summed) and len(set(labels)) == len(labels)
+
+
+def _turned(expr: Expr, axes: Labels, target: Labels) -> tuple[Expr, Labels]:
+    """The array with its axes in the order of the target."""
+    wanted = tuple(k for k in target if k in axes)
+    if wanted == axes or set(wanted) != set(axes):
+        return expr, axes
+    if wanted == axes[::-1]:
+        return text.method(expr, ".T", fresh=False), wanted
+    permutation = ", ".join(str(axes.index(k)) for k in wanted)
+    return text.method(expr, f".transpose({permutation})", fresh=False), wanted
+
+
+def _spread(expr: Expr, axes: Labels, target: Labels) -> Expr:
+    """New axes where the target has labels between or behind those of the array."""
+    if not axes:
+        return expr
+    entries = [":" if k in axes else "None" for k in target[target.index(axes[0]) :]]
+    return expr if "None" not in entries else text.method(expr, f"[{', '.join(entries)}]", fresh=False)
+
+
+def _common(coefficients: Sequence[Number]) -> Fraction:
+    """The coefficient that comes out of a sum: where all have one magnitude, or one divides the others into integers."""
+    sizes = [abs(Fraction(c)) for c in coefficients]
+    least = min(sizes)
+    common = least if least != 1 and all((s / least).denominator == 1 for s in sizes) and len(set(sizes)) == 1 else Fraction(1)
+    return -common if common != 1 and all(c < 0 for c in coefficients) else common
+
+
+def _plain(value: Number) -> Number:
+    return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
+
+
+def _rank_of_term(node: Node) -> tuple[bool, bool, int]:
+    """Constants, then fresh contractions, then in the order of creation."""
+    return node is not one(), not (isinstance(node, Product) and bool(node.summed)), node.serial
+
+
+def _rank_of_factor(factor: Factor) -> tuple[bool, bool, int]:
+    """Scalars first, identities last."""
+    node = factor[0]
+    return bool(node.rank), isinstance(node, Delta), node.serial
+
+
+def _nested(entries: Sequence[str], shape: Sequence[int]) -> str:
+    if len(shape) <= 1:
+        return "[" + ", ".join(entries) + "]"
+    step = len(entries) // shape[0] if shape[0] else 0
+    rows = [_nested(entries[k * step : (k + 1) * step], shape[1:]) for k in range(shape[0])]
+    return "[" + ", ".join(rows) + "]"
+
+
+__all__ = ["Body", "Root", "Speller", "reordered"]

@@ -1,0 +1,153 @@
+"""Spellings that neither overflow nor cancel, put in after everything else: no law of `rules` runs behind them.
+
+``logsumexp(z)`` becomes ``m + log(sum(exp(z - m)))`` with the maximum m, and ``exp(z - logsumexp(z))`` the quotient of the same
+exponentials. ``sigmoid`` and ``softplus`` share ``exp(-|z|)``, which is at most 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import log
+
+from gradgen.atoms import call
+from gradgen.labels import Labels
+from gradgen.nodes import Add, Map, Node, Operand, Product, View, add, as_node, operand, product, view
+from gradgen.ops.reduce import Reduce, reduce
+from gradgen.walk import Name, Names, core, rename, rewrite, settle
+
+
+def stable(roots: Sequence[Node], names: Names) -> list[Node]:
+    """The roots with every sensitive function in its stable spelling; names move along."""
+    for rule in (bell, _Speller(names)):
+        new = rewrite(roots, rule)
+        rename(names, new)
+        roots = [new[root] for root in roots]
+    return list(roots)
+
+
+def bell(node: Node) -> Node:
+    """sigmoid(x) sigmoid(-x) = bell(x), the derivative of sigmoid"""
+    if not isinstance(node, Product):
+        return node
+    for position, (factor, labels, power) in enumerate(node.factors):
+        if not (isinstance(factor, Map) and factor.atom.name == "sigmoid" and power == 1):
+            continue
+        other = operand(call("sigmoid", -factor.argument(0)), labels)
+        partner = (other[1], other[2], 1)
+        if partner in node.factors:
+            rest = [f for f in node.factors if f not in (partner, node.factors[position])]
+            return bell(product([*rest, (call("bell", factor.argument(0)), labels, 1)], node.shape))
+    return node
+
+
+@dataclass(frozen=True)
+class _Normaliser:
+    """A logsumexp in its stable spelling: of which operand, and what a softmax shares with it."""
+
+    source: Reduce
+    shifted: Node
+    weights: Node
+    total: Node
+
+
+class _Speller:
+    def __init__(self, names: Names) -> None:
+        self.names = names
+        self.normalisers: dict[Node, _Normaliser] = {}
+        self.shares: dict[Node, Node] = {}
+
+    def __call__(self, node: Node) -> Node:
+        if isinstance(node, Reduce) and node.kind == "logsumexp":
+            return self._logsumexp(node)
+        if isinstance(node, Add):
+            return self._log_softmax(node)
+        if isinstance(node, Map):
+            spell: dict[str, Callable[[Map], Node]] = {
+                "exp": self._softmax,
+                "sigmoid": self._sigmoid,
+                "softplus": self._softplus,
+                "bell": self._bell,
+                "log_cosh": self._log_cosh,
+            }
+            return spell.get(node.atom.name, lambda same: same)(node)
+        return node
+
+    def _name(self, node: Node, name: str) -> Node:
+        settle(self.names, node, Name(name))
+        return node
+
+    def _logsumexp(self, node: Reduce) -> Node:
+        """log(sum(exp(z))) = m + log(sum(exp(z - m))), m = max(z)"""
+        x = view(node.coefficient, node.node)
+        peak = self._name(reduce("max", x, node.labels, node.shape), "peak")
+        back = tuple(node.labels.index(k) for k in range(node.rank))
+        shifted = self._name(x - view(1, peak, back, x.shape), "shifted")
+        weights = self._name(call("exp", shifted), "weights")
+        total = self._name(product([(weights, node.labels, 1)], node.shape), "total")
+        value = peak + call("log", total)
+        self.normalisers[value] = _Normaliser(node, shifted, weights, total)
+        return value
+
+    def _log_softmax(self, node: Add) -> Node:
+        """z - logsumexp(z) = (z - m) - log(sum(exp(z - m))), which does not cancel"""
+        for term in node.terms:
+            found = self.normalisers.get(term[1])
+            axes = self._axes(node, term, found) if found and term[0] == -1 else None
+            if found is None or axes is None:
+                continue
+            source = found.source
+            rest = [t for t in node.terms if t is not term and t != (source.coefficient, source.node, axes)]
+            log_total = (-1, call("log", found.total), term[2])
+            made = add([(1, found.shifted, axes), log_total, *rest], node.shape)
+            if not rest:
+                share = product([(found.weights, axes, 1), (found.total, term[2], -1)], node.shape)
+                turned = made.labels if isinstance(made, View) else tuple(range(made.rank))
+                back = tuple(turned.index(axis) for axis in range(made.rank))
+                self.shares[core(made)] = view(1, share, back, core(made).shape)
+            return made
+        return node
+
+    def _axes(self, node: Add, term: Operand, found: _Normaliser) -> Labels | None:
+        """The axes of the operand of a logsumexp where it stands in the same sum, aligned with it."""
+        for a, z, axes in node.terms:
+            if (a, z) == (found.source.coefficient, found.source.node):
+                labels = found.source.labels
+                if all(axes[labels.index(k)] == label for k, label in enumerate(term[2])):
+                    return axes
+        return None
+
+    def _softmax(self, node: Map) -> Node:
+        """exp(z - logsumexp(z)) = exp(z - m) / sum(exp(z - m))"""
+        c, inner, labels = node.arguments[0]
+        share = self.shares.get(inner) if c == 1 else None
+        return node if share is None else self._name(view(1, share, labels, node.shape), "softmax")
+
+    def _tail(self, node: Map) -> tuple[Node, Node, int]:
+        """x without its sign, exp(-|x|), and the sign."""
+        c, inner, labels = node.arguments[0]
+        base = view(abs(c), inner, labels, node.shape)
+        return base, self._name(call("exp", -call("absolute", base)), "tail"), 1 if c > 0 else -1
+
+    def _sigmoid(self, node: Map) -> Node:
+        """1 / (1 + exp(-x)) = (1 where x > 0, t elsewhere) / (1 + t), t = exp(-|x|)"""
+        x, tail, sign = self._tail(node)
+        one = 0 * x + 1
+        mask = call("greater", x, 0 * x)
+        chosen = call("where", mask, one, tail) if sign > 0 else call("where", mask, tail, one)
+        return chosen / (1 + tail)
+
+    def _softplus(self, node: Map) -> Node:
+        """log(1 + exp(x)) = max(x, 0) + log(1 + t), t = exp(-|x|)"""
+        x, tail, sign = self._tail(node)
+        return call("relu", sign * x) + call("log1p", tail)
+
+    def _bell(self, node: Map) -> Node:
+        """sigmoid(x) sigmoid(-x) = t / (1 + t)², t = exp(-|x|)"""
+        _, tail, _ = self._tail(node)
+        return tail / (1 + tail) ** 2
+
+    def _log_cosh(self, node: Map) -> Node:
+        """log(cosh(x)) = |x| + log(1 + exp(-2 |x|)) - log 2"""
+        size = call("absolute", node.argument(0))
+        return size + call("log1p", call("exp", -2 * size)) - as_node(log(2))

@@ -1,0 +1,97 @@
+"""Walks over the graph, by loops and never by recursion: a graph of 100,000 nodes must work."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+from gradgen.nodes import Node, Symbol, View, view
+
+
+def order(roots: Iterable[Node]) -> list[Node]:
+    """Every node below the roots, operands first."""
+    done: set[Node] = set()
+    result: list[Node] = []
+    for root in roots:
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in done:
+                stack.pop()
+                continue
+            pending = [child for child in node.operands if child not in done]
+            if pending:
+                stack.extend(reversed(pending))
+            else:
+                done.add(node)
+                result.append(node)
+                stack.pop()
+    return result
+
+
+def uses(roots: Iterable[Node]) -> Counter[Node]:
+    """How often each node is used: once for each place in an operation, once for each root."""
+    roots = list(roots)
+    counts: Counter[Node] = Counter(roots)
+    for node in order(roots):
+        counts.update(node.operands)
+    return counts
+
+
+def depending(roots: Iterable[Node], on: Callable[[Symbol], bool]) -> set[Node]:
+    """The nodes below the roots that depend on a symbol of the given sort."""
+    found: set[Node] = set()
+    for node in order(roots):
+        if (isinstance(node, Symbol) and on(node)) or any(child in found for child in node.operands):
+            found.add(node)
+    return found
+
+
+class Name(NamedTuple):
+    """A name for a value. ``hard`` ones are the user's assignments, which get a line; others serve where a line is needed."""
+
+    text: str
+    hard: bool = False
+
+
+Names = dict[Node, Name]
+
+
+def rewrite(roots: Iterable[Node], rule: Callable[[Node], Node]) -> dict[Node, Node]:
+    """Every node rebuilt, operands first, with ``rule`` applied to each rebuilt node: old -> new."""
+    new: dict[Node, Node] = {}
+    for node in order(roots):
+        new[node] = through(rebuilt(node, new), rule)
+    return new
+
+
+def rebuilt(node: Node, new: Mapping[Node, Node]) -> Node:
+    """The node made anew where an operand has changed."""
+    return node.rebuild(new.__getitem__) if any(new[child] is not child for child in node.operands) else node
+
+
+def through(node: Node, rule: Callable[[Node], Node]) -> Node:
+    """A rule applied to the node behind a view: a rebuilt node may stand in another orientation than before."""
+    if isinstance(node, View) and node.node.operands:
+        return view(node.coefficient, rule(node.node), node.labels, node.shape)
+    return rule(node)
+
+
+def core(node: Node) -> Node:
+    """The node behind a view."""
+    return node.node if isinstance(node, View) else node
+
+
+def rename(names: Names, new: Mapping[Node, Node]) -> None:
+    """Carry names over to what their nodes became; the first name of a node stays, but a hard one wins."""
+    for node, name in list(names.items()):
+        if node in new and core(new[node]).operands:
+            settle(names, new[node], name)
+
+
+def settle(names: Names, node: Node, name: Name) -> None:
+    """Give a node a name unless it has one that is as hard."""
+    node = core(node)
+    if node not in names or (name.hard and not names[node].hard):
+        names[node] = name

@@ -195,9 +195,9 @@ class Overlay:
     def _globals(self, values: dict[str, Any]) -> dict[str, Any]:
         if id(values) in self._done:
             return self._done[id(values)][1]  # type: ignore[no-any-return]
-        new: dict[str, Any] = self._keep(values, {})
+        # A function takes its builtins from its globals when it is made, so these stand there first.
+        new: dict[str, Any] = self._keep(values, {"__builtins__": self._builtins})
         new.update({k: self.replace(v) for k, v in values.items() if k != "__builtins__"})
-        new["__builtins__"] = self._builtins
         return new
 
 

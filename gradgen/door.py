@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gradgen.dims import Dim, Let, Match, Size, is_one, solve
 from gradgen.tape import Argument, Constraint
@@ -10,8 +10,10 @@ from gradgen.tape import Argument, Constraint
 SizeName = Callable[[Dim], str]
 
 
-def checks(arguments: Sequence[Argument], constraints: Sequence[Constraint], name: SizeName) -> list[str]:
-    """The statements that check the shapes of arrays named like the arguments; each dimension gets its own variable."""
+def checks(
+    arguments: Sequence[Argument], constraints: Sequence[Constraint], name: SizeName, local: Mapping[str, str]
+) -> list[str]:
+    """The statements that check the shapes of arrays, ``local`` their names; each dimension gets its own variable."""
     steps, open_ = solve([(a.name, a.shape) for a in arguments])
     known = {step.dim for step in steps if isinstance(step, Let)}
     source: dict[Dim, str] = {}
@@ -19,11 +21,11 @@ def checks(arguments: Sequence[Argument], constraints: Sequence[Constraint], nam
     lines: list[str] = []
     for step in steps:
         if isinstance(step, Match):
-            lines.append(_match(step, name, source))
+            lines.append(_match(step, name, source, local))
         else:
             source[step.dim] = step.argument
             if step.dim in used or step.factor != 1 or step.rest.terms:
-                lines.append(_let(step, name))
+                lines.append(_let(step, name, local))
     for constraint in constraints:
         if constraint.left.symbols | constraint.right.symbols <= known:
             left, right = constraint.left.spell(name), constraint.right.spell(name)
@@ -42,19 +44,19 @@ def _used(steps: Sequence[Let | Match], constraints: Sequence[Constraint]) -> se
     return found
 
 
-def _let(step: Let, name: SizeName) -> str:
-    value = f"{step.argument}.shape[{step.axis}]"
+def _let(step: Let, name: SizeName, local: Mapping[str, str]) -> str:
+    value = f"{local[step.argument]}.shape[{step.axis}]"
     if step.factor == 1 and not step.rest.terms:
         return f"{name(step.dim)} = {value}"
     said = _quoted(str(step.rest + Size.of(step.dim) * step.factor))
     return f'{name(step.dim)} = _solved("{step.argument}", {step.axis}, {value}, {step.rest.spell(name)}, {step.factor}, {said})'
 
 
-def _match(step: Match, name: SizeName, source: dict[Dim, str]) -> str:
+def _match(step: Match, name: SizeName, source: dict[Dim, str], local: Mapping[str, str]) -> str:
     origin = sorted({source[dim] for dim in step.size.symbols if dim in source})
     where = f", as in {origin[0]}" if len(origin) == 1 and origin[0] != step.argument else ""
     said = _quoted(f"{step.size}{where}")
-    return f'_match("{step.argument}", {step.argument}.shape, {step.axis}, {step.size.spell(name)}, {said})'
+    return f'_match("{step.argument}", {local[step.argument]}.shape, {step.axis}, {step.size.spell(name)}, {said})'
 
 
 def _quoted(text: str) -> str:

@@ -65,11 +65,12 @@ class Root:
 
 @dataclass(frozen=True)
 class Body:
-    """A function's statements, its results, and the names of the dimensions that they use."""
+    """A function's statements, its results, the sizes that they use, and the arguments that they use beside the symbols."""
 
     lines: tuple[str, ...]
     results: tuple[Expr, ...]
     sizes: tuple[Size, ...]
+    needs: tuple[str, ...]
 
 
 class Speller:
@@ -83,11 +84,14 @@ class Speller:
         size_name: Callable[[Size], Expr],
         dtype: str,
     ) -> None:
+        """``dtype`` names an array of the working dtype."""
         self.given = given
         self.names = names
         self.fresh = fresh
         self.size_name = size_name
-        self.dtype = dtype
+        self._dtype = dtype
+        self.needs: dict[str, None] = {}
+        self.owned: dict[str, bool] = {}
         self.lines: list[str] = []
         self.done: dict[Node, Expr] = {node: text.name(name) for node, name in given.items()}
         self.sizes: dict[Size, None] = {}
@@ -101,8 +105,17 @@ class Speller:
         for node in nodes:
             if not isinstance(node, View) and node is not one():
                 self._node(node)
-        results = tuple(self._root(root) for root in roots)
-        return Body(tuple(self.lines), results, tuple(self.sizes))
+        results = tuple(self._own(self._root(root)) for root in roots)
+        return Body(tuple(self.lines), results, tuple(self.sizes), tuple(self.needs))
+
+    @property
+    def dtype(self) -> str:
+        self.needs[self._dtype] = None
+        return f"{self._dtype}.dtype"
+
+    def _like(self, root: Root) -> str:
+        self.needs[root.like] = None
+        return root.like
 
     def size(self, size: Size) -> Expr:
         self.sizes[size] = None
@@ -157,6 +170,8 @@ class Speller:
             return expr
         chosen = self.fresh(name.text if name else self.roots.get(node) or self._hint(node))
         self.lines.append(f"{chosen} = {expr.text}")
+        if expr.fresh:
+            self.owned[chosen] = False
         return Expr(chosen, mask=expr.mask, fresh=False)
 
     def _hint(self, node: Node) -> str:
@@ -357,6 +372,12 @@ class Speller:
 
     # Results
 
+    def _own(self, expr: Expr) -> Expr:
+        """The result, copied where it is an argument, a view, or a value that was returned before."""
+        if expr.fresh or (expr.text in self.owned and not self.owned.pop(expr.text)):
+            return expr
+        return text.method(expr, ".copy()")
+
     def _root(self, root: Root) -> Expr:
         c, node, labels = operand(root.node, tuple(range(root.node.rank)))
         target = tuple(range(root.node.rank))
@@ -373,13 +394,13 @@ class Speller:
         if not root.node.rank:
             return text.number(value)
         if root.like and value in (0, 1):
-            return Expr(f"np.{'ones' if value else 'zeros'}_like({root.like})")
+            return Expr(f"np.{'ones' if value else 'zeros'}_like({self._like(root)})")
         if root.like:
-            return Expr(f"np.full_like({root.like}, {text.number(value).text})")
+            return Expr(f"np.full_like({self._like(root)}, {text.number(value).text})")
         return Expr(f"np.full({self._shape(root.node.shape)}, {text.number(value).text}, dtype={self.dtype})")
 
     def _broadcast(self, expr: Expr, root: Root) -> Expr:
-        shape = f"{root.like}.shape" if root.like else self._shape(root.node.shape)
+        shape = f"{self._like(root)}.shape" if root.like else self._shape(root.node.shape)
         return Expr(f"np.broadcast_to({expr.text}, {shape})", fresh=False)
 
     def _shape(self, shape: Shape) -> str:
@@ -414,6 +435,7 @@ class Speller:
                 self.lines.append(f"{chosen}{where} = {expr.text}")
             else:
                 self._accumulate(chosen, where, added, expr)
+        self.owned[chosen] = False
         return text.name(chosen)
 
     def _accumulate(self, name: str, where: str, added: bool, expr: Expr) -> None:

@@ -1,0 +1,97 @@
+"""The plan of a module: which functions it has, what each computes, and what `bind` may compute once.
+
+Everything here is decided for all backends; a backend prints it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradgen.associate import associate
+from gradgen.cost import entries, node_cost
+from gradgen.derive import Derived
+from gradgen.nodes import Add, Map, Node, Product, Symbol, View
+from gradgen.ops.operation import Operation
+from gradgen.ops.select import Embed, Select
+from gradgen.spell import Root
+from gradgen.stable import stable
+from gradgen.walk import Names, depending, order
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function on checked arrays: its name, its results, and the symbols and hoisted values that it needs."""
+
+    name: str
+    roots: tuple[Root, ...]
+    symbols: tuple[Symbol, ...]
+    hoisted: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The kernels of a module; ``hoisted`` depends on data alone and is computed once by `bind`."""
+
+    kernels: tuple[Kernel, ...]
+    hoisted: tuple[Node, ...]
+    names: Names
+    wrt: tuple[Symbol, ...]
+    directions: tuple[Symbol, ...]
+
+
+def plan(derived: Derived) -> Plan:
+    """The kernels of a loss: loss, grad, value_and_grad, hvp, and hessian where there is one."""
+    names = derived.names
+    ready = derived.of(associate(stable(derived.roots, names), names))
+    value = Root(ready.value)
+    gradients = tuple(Root(g, w.name, f"grad_{w.name}") for g, w in zip(ready.gradients, ready.wrt, strict=True))
+    products = tuple(Root(p, w.name, f"hvp_{w.name}") for p, w in zip(ready.products, ready.wrt, strict=True))
+    results = {"loss": (value,), "grad": gradients, "value_and_grad": (value, *gradients), "hvp": products}
+    if ready.hessian is not None:
+        results["hessian"] = (Root(ready.hessian, "", "hessian"),)
+    hoisted = _hoisted(ready)
+    kernels = tuple(_kernel(name, roots, hoisted) for name, roots in results.items())
+    return Plan(kernels, hoisted, names, ready.wrt, ready.directions)
+
+
+def _kernel(name: str, roots: tuple[Root, ...], hoisted: Sequence[Node]) -> Kernel:
+    reached = _reached([root.node for root in roots], set(hoisted))
+    symbols = sorted((n for n in reached if isinstance(n, Symbol)), key=lambda s: (s.direction, s.index))
+    return Kernel(name, roots, tuple(symbols), tuple(n for n in hoisted if n in reached))
+
+
+def _reached(roots: Sequence[Node], stops: set[Node]) -> set[Node]:
+    seen: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(() if node in stops else node.operands)
+    return seen
+
+
+def _hoisted(derived: Derived) -> tuple[Node, ...]:
+    """What depends on data alone, costs more than a scalar, is no larger than the data, and is used by what does not."""
+    roots = derived.roots
+    moving = depending(roots, lambda s: s.direction or s in derived.wrt)
+    data = [s for s in order(roots) if isinstance(s, Symbol) and s not in moving]
+    most = max((entries(s.shape) for s in data), default=0)
+    found: dict[Node, None] = {}
+    for node in order(roots):
+        if node in moving:
+            for child in node.operands:
+                core = child.node if isinstance(child, View) else child
+                if core not in moving and _worth(core) and entries(core.shape) <= most:
+                    found[core] = None
+    return tuple(found)
+
+
+def _worth(node: Node) -> bool:
+    """Whether computing a value touches an array: not for a leaf, a slice or scalars of scalars."""
+    if not isinstance(node, Add | Map | Product | Operation) or isinstance(node, Select | Embed):
+        return False
+    return bool(node.operands) and (node.rank > 0 or any(child.rank for child in node.operands)) and node_cost(node) > 0
+
+

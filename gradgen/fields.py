@@ -105,9 +105,12 @@ def _divide(real: Any, x: Any, y: Any) -> Any:
 
 
 def _real(real: Any, function: Function) -> Function:
-    """The function, NaN where its value is complex or undefined."""
+    """The function, NaN where it has no real value, or its operand is far beyond float64 and costly in digits."""
+    huge = real.mpf(10) ** 400
 
     def value(*numbers: Any) -> Any:
+        if any(huge < abs(x) < real.inf for x in numbers):
+            return real.nan
         try:
             result = function(*numbers)
         except (ValueError, ZeroDivisionError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gradgen.tape import Call, Tape
 
@@ -22,20 +23,48 @@ class Switch:
     axis: tuple[int, ...] = ()
 
 
-def moving(tape: Tape) -> frozenset[Call]:
-    """The calls whose value depends on ``wrt``."""
-    found: set[Call] = set()
-    for call in tape.calls():
-        if call.params["name"] in tape.wrt if call.op == "argument" else not found.isdisjoint(call.args):
-            found.add(call)
-    return frozenset(found)
+@dataclass(frozen=True)
+class Order:
+    """The calls of a tape, operands first: those that do not depend on ``wrt``, those that do, and its switches."""
+
+    fixed: tuple[Call, ...]
+    moving: tuple[Call, ...]
+    switches: tuple[Switch, ...]
+
+
+def order(tape: Tape) -> Order:
+    return _order(tape.result, tape.wrt)
 
 
 def switches(tape: Tape) -> tuple[Switch, ...]:
     """The switches that moving ``wrt`` can cross, in the order in which they were recorded; none for a smooth loss."""
-    live = moving(tape)
-    found = (switch for call in tape.calls() for switch in _of(call) if not live.isdisjoint(switch.operands))
-    return tuple(dict.fromkeys(found))
+    return order(tape).switches
+
+
+@lru_cache(maxsize=4)
+def _order(result: Call, wrt: tuple[str, ...]) -> Order:
+    calls = needed((result,))
+    live: set[Call] = set()
+    for call in calls:
+        if call.params["name"] in wrt if call.op == "argument" else not live.isdisjoint(call.args):
+            live.add(call)
+    found = (switch for call in calls for switch in _of(call) if not live.isdisjoint(switch.operands))
+    fixed = tuple(call for call in calls if call not in live)
+    return Order(fixed, tuple(call for call in calls if call in live), tuple(dict.fromkeys(found)))
+
+
+def needed(wanted: tuple[Call, ...]) -> list[Call]:
+    """The calls that some calls need, and they themselves, operands first."""
+    found: dict[Call, None] = {}
+    stack = [(call, False) for call in reversed(wanted)]
+    while stack:
+        call, ready = stack.pop()
+        if ready:
+            found.setdefault(call)
+        elif call not in found:
+            stack.append((call, True))
+            stack.extend((operand, False) for operand in reversed(call.args))
+    return list(found)
 
 
 def _of(call: Call) -> Iterator[Switch]:

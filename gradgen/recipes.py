@@ -11,7 +11,7 @@ import numpy as np
 from gradgen.dims import ONE, Size
 from gradgen.errors import Place
 from gradgen.fields import Array
-from gradgen.kinks import switches
+from gradgen.kinks import needed, switches
 from gradgen.oracle import Reference, reference, settles, survey
 from gradgen.tape import Argument, Tape
 
@@ -21,6 +21,8 @@ PROBES = 8
 DRAWS = 30
 KEPT = 4
 TRIES = 2000
+CHOICES = 250
+EFFORT = 5_000
 SANE = 1e6
 FAR = 1e-3
 
@@ -144,7 +146,8 @@ def allowed(tape: Tape, sizes: Sizes) -> bool:
 def tiny_sizes(tape: Tape) -> tuple[Sizes, ...]:
     """Distinct dimensions such as n=4, d=3, k=2, so that no two axes can be mistaken; and dimensions of 1."""
     names = symbols(tape)
-    found = (_first(tape, names, _distinct(len(names))), _first(tape, names, _small(len(names))))
+    top = max(affordable(tape, 4), len(names) + 1)
+    found = (_first(tape, names, _distinct(len(names), top)), _first(tape, names, _small(len(names))))
     return tuple(dict(t) for t in dict.fromkeys(tuple(sizes.items()) for sizes in found if sizes is not None))
 
 
@@ -154,8 +157,8 @@ def _small(number: int, least: int = 1) -> Iterator[tuple[int, ...]]:
     yield from ((size,) * number for size in range(7, 200))
 
 
-def _distinct(number: int) -> Iterator[tuple[int, ...]]:
-    yield from islice(permutations(range(max(4, number + 1), 1, -1), number), TRIES)
+def _distinct(number: int, top: int) -> Iterator[tuple[int, ...]]:
+    yield from islice(permutations(range(top, 1, -1), number), TRIES)
     yield from islice(permutations(range(number + 4, 1, -1), number), TRIES)
     yield from _small(number, least=2)
     yield from _small(number)
@@ -208,8 +211,9 @@ def choose(tape: Tape) -> Recipes:
     """The first recipes with a finite loss in every probe, else in any, and with a literal case at each tiny size."""
     sizes = tiny_sizes(tape)
     fallbacks = []
-    for pick in islice(picks(tape), TRIES // PROBES):
-        hits = [probe(tape, pick, sizes[k % len(sizes)], k) for k in range(PROBES)] if sizes else []
+    for pick in islice(picks(tape), affordable(tape, CHOICES, least=10)):
+        probes = range(affordable(tape, PROBES, least=2))
+        hits = [probe(tape, pick, sizes[k % len(sizes)], k) for k in probes] if sizes else []
         cases = literal_cases(tape, pick, sizes) if hits and all(hits) else None
         if cases:
             return Recipes(pick, cases)
@@ -217,6 +221,11 @@ def choose(tape: Tape) -> Recipes:
             fallbacks.append(pick)
     found = ((pick, literal_cases(tape, pick, sizes)) for pick in fallbacks)
     return next((Recipes(pick, cases) for pick, cases in found if cases), failure(tape, sizes))
+
+
+def affordable(tape: Tape, number: int, least: int = 1) -> int:
+    """How often something is tried: less often for a tape of thousands of calls, so that the cost stays linear."""
+    return max(least, min(number, EFFORT // len(needed((tape.result,)))))
 
 
 def picks(tape: Tape) -> Iterator[Pick]:
@@ -247,14 +256,9 @@ def literal_cases(tape: Tape, pick: Pick, sizes: Sequence[Sizes]) -> tuple[Case,
 
 def literal_case(tape: Tape, pick: Pick, sizes: Sizes) -> Case | None:
     """Of a few usable draws the first whose gradients are not 0, those first that use both sides of most switches."""
-    drawn = (draw(tape, pick, sizes, seed) for seed in range(DRAWS))
-    smooth = not switches(tape)
-    usable = ((mixed(tape, *pair, seed), pair) for seed, pair in enumerate(drawn))
-    scored = list(islice(((score, pair) for score, pair in usable if score >= 0), KEPT if smooth else DRAWS))
-    ranked = [pair for _, pair in sorted(scored, key=lambda entry: -entry[0])][:KEPT]
-    cases = (Case(sizes, *pair, reference(tape, *pair)) for pair in ranked)
     finite = []
-    for case in cases:
+    for inputs, directions in islice(usable_draws(tape, pick, sizes), affordable(tape, KEPT)):
+        case = Case(sizes, inputs, directions, reference(tape, inputs, directions))
         if case.reference.finite and sane(case.reference):
             finite.append(case)
             if all(np.any(g) for g in case.reference.grad):
@@ -262,18 +266,33 @@ def literal_case(tape: Tape, pick: Pick, sizes: Sizes) -> Case | None:
     return finite[0] if finite else None
 
 
+def usable_draws(tape: Tape, pick: Pick, sizes: Sizes) -> Iterator[tuple[Arrays, Arrays]]:
+    """Draws that are good for differences: for a smooth loss as they come, else those first that meet most switches."""
+    drawn = (draw(tape, pick, sizes, seed) for seed in range(DRAWS))
+    if not switches(tape):
+        yield from (pair for pair in drawn if settled(tape, *pair))
+        return
+    scored = [(mixed(tape, pair[0], seed), pair) for seed, pair in enumerate(drawn)]
+    yield from (pair for score, pair in sorted(scored, key=lambda entry: -entry[0]) if score >= 0)
+
+
 def sane(values: Reference) -> bool:
     return all(np.max(np.abs(x), initial=0) < SANE for x in (np.asarray(values.loss), *values.grad, *values.hvp))
 
 
-def mixed(tape: Tape, inputs: Arrays, directions: Arrays, seed: int) -> int:
-    """How many switches the inputs meet on both sides; -1 where they are near a kink, or no good for differences."""
+def settled(tape: Tape, inputs: Arrays, directions: Arrays) -> bool:
+    """Whether the loss is finite and of sane size, and its differences converge."""
+    return abs(survey(tape, inputs).loss) < SANE and settles(tape, inputs, directions)
+
+
+def mixed(tape: Tape, inputs: Arrays, seed: int) -> int:
+    """How many switches the inputs meet on both sides; -1 where they are near a kink, or the loss is not finite."""
     nudge = np.random.default_rng(seed)
     moved = {**inputs, **{name: inputs[name] + 1e-7 * nudge.standard_normal(inputs[name].shape) for name in tape.wrt}}
     here, beside = survey(tape, inputs), survey(tape, moved)
     if not abs(here.loss) < SANE or min(here.distance, beside.distance) < FAR:
         return -1
-    return here.mixed if switches(tape) or settles(tape, inputs, directions) else -1
+    return here.mixed
 
 
 def failure(tape: Tape, sizes: Sequence[Sizes]) -> Recipes:

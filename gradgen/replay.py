@@ -13,7 +13,7 @@ import numpy as np
 
 from gradgen.dims import Let, Size, solve
 from gradgen.fields import Array, Field
-from gradgen.kinks import moving
+from gradgen.kinks import order
 from gradgen.tape import Call, Span, Tape
 
 MASK_ALGEBRA = frozenset(("add", "multiply", "maximum", "minimum", "absolute", "square", "positive"))
@@ -136,11 +136,15 @@ INTERPRETATIONS: Mapping[str, Interpretation] = {
 
 def interpret(at: Setting, call: Call, operands: Sequence[Array]) -> Array:
     """The value of one call."""
-    if call.op in INTERPRETATIONS:
-        return np.asarray(INTERPRETATIONS[call.op](at, call, *operands))
-    if call.op in MASK_ALGEBRA and all(x.dtype == bool for x in operands):
+    special = INTERPRETATIONS.get(call.op)
+    if special:
+        return np.asarray(special(at, call, *operands))
+    masks = [x.dtype == bool for x in operands]
+    if all(masks) and call.op in MASK_ALGEBRA:
         return np.asarray(getattr(np, call.op)(*operands))
-    return np.asarray(at.field.functions[call.op](*map(at.field.numbers, operands)))
+    if any(masks):
+        operands = [at.field.numbers(x) for x in operands]
+    return np.asarray(at.field.functions[call.op](*operands))
 
 
 def sizes_of(tape: Tape, inputs: Mapping[str, Array]) -> dict[str, int]:
@@ -158,11 +162,9 @@ class Replay:
 
     def __init__(self, tape: Tape, inputs: Mapping[str, Array], field: Field) -> None:
         start = {name: np.asarray(field.lift(np.asarray(x, dtype=float))) for name, x in inputs.items()}
-        live, calls = moving(tape), tuple(tape.calls())
-        self.result = tape.result
+        self.result, self.calls = tape.result, order(tape).moving
         self.setting = Setting(field, sizes_of(tape, inputs), start)
-        self.calls = tuple(call for call in calls if call in live)
-        self.fixed = _run(self.setting, (call for call in calls if call not in live), {})
+        self.fixed = _run(self.setting, order(tape).fixed, {})
 
     def values(self, moved: Mapping[str, Array]) -> dict[Call, Array]:
         """The value of every call, with some of the arguments moved."""

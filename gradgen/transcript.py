@@ -9,6 +9,7 @@ from keyword import iskeyword
 import numpy as np
 
 from gradgen.dims import Dim, Size
+from gradgen.kinks import needed
 from gradgen.tape import Call, Span
 
 ADD, MULTIPLY, ATOM = 1, 2, 3
@@ -40,9 +41,9 @@ class Transcript:
         self.used_arguments: list[str] = []
         self.used_dimensions = False
         self.texts: dict[Call, tuple[str, int]] = {}
-        needed = needed_calls(wanted)
-        uses = Counter(operand for call in needed for operand in call.args) + Counter(wanted)
-        for call in needed:
+        calls = needed(tuple(wanted))
+        uses = Counter(operand for call in calls for operand in call.args) + Counter(wanted)
+        for call in calls:
             text, level = self.spell(call)
             plain = call.op in ("argument", "constant", "size")
             if not plain and (call in named or uses[call] > 1 or len(text) > LONGEST):
@@ -95,20 +96,6 @@ class Transcript:
         axis = call.params["axis"]
         keep = ("keepdims=True",) if call.params.get("keepdims") else ()
         return (f"axis={axis[0] if len(axis) == 1 else axis}", *keep)
-
-
-def needed_calls(wanted: Sequence[Call]) -> list[Call]:
-    """The calls that some calls need, and they themselves, operands first."""
-    order: dict[Call, None] = {}
-    stack = [(call, False) for call in reversed(wanted)]
-    while stack:
-        call, ready = stack.pop()
-        if ready:
-            order.setdefault(call)
-        elif call not in order:
-            stack.append((call, True))
-            stack.extend((operand, False) for operand in reversed(call.args))
-    return list(order)
 
 
 def _argument(to: Transcript, call: Call) -> str:

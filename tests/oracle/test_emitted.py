@@ -38,7 +38,7 @@ MUTATIONS = {
     "all signs": ("ridge", GRAD_OF_RIDGE, "return (-2 * (X.T @ (X @ w - y)) - 2 * lam * w,)"),
     "a factor 1 + 1e-6": ("ridge", GRAD_OF_RIDGE, f"return ((1 + 1e-6) * {GRAD_OF_RIDGE[8:-2]},)"),
     "a factor 1 + 1e-6 in a product": ("ridge", "X @ dw)) +", "X @ dw)) * (1 + 1e-6) +"),
-    "a small factor beside a kink": ("huber", "np.clip(X @ w - y", "(1 + 1e-6) * np.clip(X @ w - y"),
+    "a small factor beside a kink": ("huber", "(X.T @ np.clip", "((1 + 1e-6) * X.T @ np.clip"),
     "a dropped term": ("ridge", "X @ dw)) + 2 * lam * dw,)", "X @ dw)),)"),
     "a dropped mixed term": ("factorization", "+ 2 * (R @ dV)", ""),
     "a dropped term of the second": ("factorization", " + 2 * (R.T @ dU)", ""),
@@ -132,6 +132,24 @@ def failures(tmp_path_factory):
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_wrong_module_fails(failures, name):
     assert failures.get(f"wrong{list(MUTATIONS).index(name)}")
+
+
+SEEN_BY = {
+    "a small factor beside a kink": "test_values_of_50_digits",
+    "an input overwritten and restored": "test_inputs_are_only_read",
+    "a direction overwritten": "test_inputs_are_only_read",
+    "data that bind shares": "test_bind_copies_its_data",
+    "an argument that unpack shares": "test_results_are_new_writable_and_contiguous",
+    "a result that is kept": "test_results_are_new_writable_and_contiguous",
+    "a float64 result of float32": "test_float32_stays_float32",
+    "a size let in": "test_a_wrong_size_is_named",
+    "a direction let in": "test_a_wrong_direction_is_named",
+}
+
+
+@pytest.mark.parametrize("name", SEEN_BY)
+def test_each_guard_sees_its_own_fault_alone(failures, name):
+    assert failures[f"wrong{list(MUTATIONS).index(name)}"] == {SEEN_BY[name]}
 
 
 def test_wrong_derivatives_are_seen_by_values_and_by_differences(failures):

@@ -73,9 +73,13 @@ class Finder:
     def at(self, code: CodeType, instruction: int) -> Place:
         key = (id(code), instruction)
         if key not in self._places:
-            _, spots = self._codes.setdefault(id(code), (code, list(code.co_positions())))
-            self._places[key] = _spot(code, spots[instruction // 2])
+            self._places[key] = _spot(code, self._spots(code)[instruction // 2])
         return self._places[key]
+
+    def _spots(self, code: CodeType) -> list[Spot]:
+        if id(code) not in self._codes:
+            self._codes[id(code)] = code, list(code.co_positions())
+        return self._codes[id(code)][1]
 
     def here(self, frame: FrameType | None) -> Place | None:
         """The place of the innermost of the user's frames, from ``frame`` outwards."""

@@ -97,7 +97,7 @@ class Speller:
         self.sizes: dict[Size, None] = {}
 
     def write(self, roots: Sequence[Root]) -> Body:
-        nodes = [n for n in order(self._cut(roots)) if n not in self.given]
+        nodes = self._cut(roots)
         self.layouts = layouts(nodes, [r.node for r in roots], self.given)
         self.uses = self._uses(nodes, roots)
         self.roots = {_core(root.node): root.name for root in roots}

@@ -156,19 +156,18 @@ def _total(part: _Part, kept: Labels) -> _Part:
     for label in part.labels:
         place.setdefault(label, len(place))
     shape = tuple(part.node.shape[part.labels.index(k)] for k in kept)
-    inner, power = _squared(part)
-    node = product([(inner, tuple(place[k] for k in part.labels), power)], shape)
+    node = product([_squared(part, place)], shape)
     return _Part(*_opened(node, kept))
 
 
-def _squared(part: _Part) -> tuple[Node, Number]:
-    """The node and its power; a square is seen through, since sums of squares have a case of their own."""
-    node = part.node
+def _squared(part: _Part, place: dict[int, int]) -> Factor:
+    """The factor at its places; a square is seen through, since sums of squares have a case of their own."""
+    node, labels = part.node, tuple(place[k] for k in part.labels)
     if isinstance(node, Map) and node.atom is power_of(2) and not part.inverse:
-        c, inner, labels = node.arguments[0]
-        if c == 1 and labels == tuple(range(node.rank)):
-            return inner, 2
-    return node, -1 if part.inverse else 1
+        c, inner, axes = node.arguments[0]
+        if c == 1:
+            return inner, tuple(labels[a] for a in axes), 2
+    return node, labels, -1 if part.inverse else 1
 
 
 def _scaled(part: _Part, scale: Node) -> _Part:

@@ -15,8 +15,8 @@ FIXES = (
     (r"identity\(", "write gradgen.eye, which takes dimensions"),
     (r"range\(", "loop over an axis whose length is a number, or write the loop as sums over an axis"),
     (r"(?:np|numpy)\.(?:as)?(?:any)?array\(", "use the array itself"),
-    (r"\b(float|int|bool|complex)\(", "use the value itself, without conversion"),
-    (r"\.(item|tolist)\(", "use the value itself, without conversion"),
+    (r"\b(?:float|int|bool|complex)\d*\(", "use the value itself, without conversion"),
+    (r"\.(?:item|tolist)\(", "use the value itself, without conversion"),
 )
 
 

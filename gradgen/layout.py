@@ -27,7 +27,10 @@ def layouts(nodes: Sequence[Node], roots: Sequence[Node], given: Collection[Node
     for node in nodes:
         if isinstance(node, View):
             continue
-        found[node] = forced.get(node) or (_natural(node, found, flexible) if node.rank > 1 else tuple(range(node.rank)))
+        if node.rank < 2 or not node.operands:
+            found[node] = tuple(range(node.rank))
+            continue
+        found[node] = forced.get(node) or _natural(node, found, flexible)
         position = {axis: k for k, axis in enumerate(found[node])}
         for _, child, labels in _entrywise(node):
             if child in flexible and child.rank == node.rank and child not in forced:

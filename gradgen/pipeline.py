@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass
 
 from gradgen import __version__, emit, emit_tests
-from gradgen.derive import Derived, derive
+from gradgen.derive import derive
+from gradgen.formula import formulas as written
 from gradgen.lower import lower
 from gradgen.nodes import arena
 from gradgen.plan import plan
@@ -35,13 +36,9 @@ def generate_module(tape: Tape) -> tuple[str, tuple[str, ...]]:
     """The text of the module alone, and the formulas."""
     with arena():
         derived = derive(lower(tape), tape.wrt)
-        formulas = formulas_of(derived, tape)
+        formulas = written(derived, tape.several)
         header = HEADER.format(version=__version__, name=tape.name, digest=digest(tape))
         return emit.module(tape, plan(derived), header, formulas), formulas
-
-
-def formulas_of(derived: Derived, tape: Tape) -> tuple[str, ...]:
-    return ()
 
 
 def digest(tape: Tape) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from gradgen.atoms import MASKS, call
 from gradgen.labels import Labels
-from gradgen.nodes import Add, Delta, Factor, Map, Node, Number, Product, add, as_number, count, one, product, view
+from gradgen.nodes import Add, Delta, Factor, Map, Node, Number, Operand, Product, Symbol, add, as_number, count, one, product, view
 from gradgen.ops.reduce import Reduce, reduce
 from gradgen.walk import Names, rename, rewrite, settle
 
@@ -192,9 +192,20 @@ def _masked(node: Node, labels: Labels, rank: int) -> tuple[Node, Labels, list[F
 
 def tidy(roots: Sequence[Node], names: Names) -> list[Node]:
     """The roots with the laws that only derivatives need."""
-    new = rewrite(roots, lambda node: _spread(_softmax_sums(node)) if isinstance(node, Product) else node)
+    new = rewrite(roots, lambda node: _spread(_softmax_sums(_absorbed(node))) if isinstance(node, Product) else node)
     rename(names, new)
     return [new[root] for root in roots]
+
+
+def _absorbed(node: Product) -> Node:
+    """m (m x) = m x, entry by entry, for a 0/1 argument m"""
+    for position, (mask, labels, power) in enumerate(node.factors):
+        if isinstance(mask, Symbol) and mask.facts & {"boolean", "one_hot"} and power == 1:
+            for other, axes, exponent in node.factors:
+                inside = isinstance(other, Product) and not other.summed and exponent > 0
+                if inside and (mask, labels, 1) in _inside(other, axes):
+                    return product([f for k, f in enumerate(node.factors) if k != position], node.shape)
+    return node
 
 
 def _spread(node: Node) -> Node:
@@ -228,14 +239,16 @@ def _inside(node: Node, labels: Labels) -> list[Factor]:
     return [(node, labels, 1)]
 
 
-def _softmax_sums(node: Product) -> Node:
+def _softmax_sums(node: Node) -> Node:
     """sum(exp(z - logsumexp(z))) = 1, over what the logsumexp runs over"""
+    if not isinstance(node, Product):
+        return node
     for position, (factor, labels, power) in enumerate(node.factors):
         if power != 1:
             continue
         others = [f for k, f in enumerate(node.factors) if k != position]
         taken = {label for _, axes, _ in others for label in axes}
-        for axes in _normalised(factor):
+        for axes in normalised(factor):
             gone = {labels[a] for a in axes}
             if all(k >= node.rank and k not in taken and labels.count(k) == 1 for k in gone):
                 kept = [(k, size) for k, size in zip(labels, factor.shape, strict=True) if k not in gone]
@@ -245,19 +258,23 @@ def _softmax_sums(node: Product) -> Node:
     return node
 
 
-def _normalised(node: Node) -> list[Labels]:
+def normalised(node: Node) -> list[Labels]:
     """The sets of axes over which the entries of a softmax sum to 1."""
-    found: list[Labels] = []
     if not (isinstance(node, Map) and node.atom.name == "exp"):
-        return found
+        return []
     c, inner, labels = node.arguments[0]
-    if c != 1 or not isinstance(inner, Add) or len(inner.terms) != 2:
-        return found
-    for (e, value, where), (a, z, axes) in (inner.terms, inner.terms[::-1]):
+    found = log_softmax(inner) if c == 1 else None
+    return [tuple(labels[k] for k in found[1])] if found else []
+
+
+def log_softmax(node: Node) -> tuple[Operand, Labels] | None:
+    """Where the node is z - logsumexp(z): z, and the axes that the logsumexp runs over."""
+    if not isinstance(node, Add) or len(node.terms) != 2:
+        return None
+    for (e, value, where), (a, z, axes) in (node.terms, node.terms[::-1]):
         if not (e == -1 and isinstance(value, Reduce) and value.kind == "logsumexp"):
             continue
-        if (a, z) == (value.coefficient, value.node) and len(axes) == inner.rank:
+        if (a, z) == (value.coefficient, value.node) and len(axes) == node.rank:
             if all(axes[value.labels.index(k)] == label for k, label in enumerate(where)):
-                over = [axes[position] for position, k in enumerate(value.labels) if k >= value.rank]
-                found.append(tuple(labels[k] for k in over))
-    return found
+                return (a, z, axes), tuple(axes[p] for p, k in enumerate(value.labels) if k >= value.rank)
+    return None

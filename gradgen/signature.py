@@ -70,10 +70,12 @@ def arguments_of(function: FunctionType, frame: FrameType | None) -> tuple[tuple
 
 def _check_determined(arguments: list[Argument]) -> None:
     _, free = solve([(a.name, a.shape) for a in arguments])
-    for dim in free:
-        place = next(a.place for a in arguments if any(dim in s.symbols for s in a.shape))
-        hint = f"let {dim.name} be an axis of its own in some argument"
-        raise SpecError(f"the shapes of the arguments do not determine {dim.name}", hint, place)
+    if not free:
+        return
+    names = ", ".join(dim.name for dim in free)
+    place = next(a.place for a in arguments if any(free[0] in s.symbols for s in a.shape))
+    hint = f"let {free[-1].name} be an axis of its own in some argument"
+    raise SpecError(f"the shapes of the arguments do not determine {names}", hint, place)
 
 
 def variables(wrt: Any, arguments: tuple[Argument, ...], place: Place) -> tuple[str, ...]:

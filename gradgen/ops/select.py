@@ -120,6 +120,10 @@ class Embed(Operation):
     def transpose(self, cotangent: Node) -> Node:
         return select(cotangent, self.picks)
 
+    def place(self, spelling: Spelling) -> str:
+        """The brackets of the picked entries."""
+        return index(self.picks, self.shape, tuple(range(self.rank)), spelling)
+
 
 def select(node: Node, picks: tuple[Pick, ...]) -> Node:
     """The picked entries; a broadcast axis is cut without touching the node behind it."""

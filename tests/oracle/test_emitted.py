@@ -135,7 +135,7 @@ def test_a_wrong_module_fails(failures, name):
 
 
 SEEN_BY = {
-    "a small factor beside a kink": "test_values_of_50_digits",
+    "a small factor beside a kink": "test_values_to_50_digits",
     "an input overwritten and restored": "test_inputs_are_only_read",
     "a direction overwritten": "test_inputs_are_only_read",
     "data that bind shares": "test_bind_copies_its_data",
@@ -155,7 +155,7 @@ def test_each_guard_sees_its_own_fault_alone(failures, name):
 def test_wrong_derivatives_are_seen_by_values_and_by_differences(failures):
     for name in ("a sign", "a factor 1 + 1e-6", "a factor 1 + 1e-6 in a product", "a dropped term"):
         seen = failures[f"wrong{list(MUTATIONS).index(name)}"]
-        assert {"test_values_of_50_digits", "test_finite_differences", "test_random_inputs"} <= seen
+        assert {"test_values_to_50_digits", "test_finite_differences", "test_random_inputs"} <= seen
 
 
 def test_a_right_module_passes(tmp_path):

@@ -181,8 +181,16 @@ MISMATCHES = {
     "X @ X": (lambda X, Y, x, y, s: X @ X, "(n, d) @ (n, d) do not match: d against n", "X.T @ X has shape (d, d)"),
     "Y @ X": (lambda X, Y, x, y, s: Y @ X, "(d, k) @ (n, d) do not match: k against n", "Y.T @ X.T has shape (k, n)"),
     "X @ s": (lambda X, Y, x, y, s: X @ s, "@ takes no scalar", "*"),
-    "X + x": (lambda X, Y, x, y, s: X + x, "(n, d) and (n,) do not broadcast: d against n", "x[:, None] has shape (n, 1)"),
-    "x - X": (lambda X, Y, x, y, s: x - X, "(n,) and (n, d) do not broadcast: n against d", "x[:, None] has shape (n, 1)"),
+    "X + x": (
+        lambda X, Y, x, y, s: X + x,
+        "(n, d) and (n,) do not broadcast: d against n",
+        "x[:, None] has shape (n, 1)",
+    ),
+    "x - X": (
+        lambda X, Y, x, y, s: x - X,
+        "(n,) and (n, d) do not broadcast: n against d",
+        "x[:, None] has shape (n, 1)",
+    ),
     "X + X.T": (lambda X, Y, x, y, s: X + X.T, "(n, d) and (d, n) do not broadcast: d against n", "X.T.T"),
     "numbers": (lambda X, Y, x, y, s: x + np.ones(3), "(n,) and (3,)", "literal 1"),
     "dot": (lambda X, Y, x, y, s: np.dot(X, x), "(n, d) dot (n,) do not match: d against n", "X.T @ x"),

@@ -1,0 +1,347 @@
+"""The graph as formulas in matrix notation: ``2 (Xᵀ (X w - y) + lam w)``.
+
+∘ is the entrywise product, ⟨A, B⟩ the inner product, ‖x‖² a sum of squares, 1 a vector of ones, [c] is 1 where c holds. A value that
+is used more than once and long gets a line of its own. What matrix notation cannot say (rank 3) is written with NumPy's brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gradgen import text
+from gradgen.associate import associate
+from gradgen.derive import Derived
+from gradgen.dims import Size
+from gradgen.labels import Labels
+from gradgen.layout import layouts
+from gradgen.nodes import Add, Constant, Count, Delta, Factor, Map, Node, Number, Operand, Product, Symbol, View, one, operand
+from gradgen.ops.operation import Operation
+from gradgen.ops.reduce import Reduce
+from gradgen.ops.select import Embed, Select
+from gradgen.rules import log_softmax
+from gradgen.text import Expr
+from gradgen.walk import Names, order, uses
+
+SUM, ENTRY, PRODUCT, POSTFIX, ATOM = range(1, 6)
+LONG = 24
+LONGEST = 70
+INFIX = {
+    "greater": ">",
+    "greater_equal": "≥",
+    "less": "<",
+    "less_equal": "≤",
+    "equal": "=",
+    "not_equal": "≠",
+    "logical_and": "and",
+    "logical_or": "or",
+}
+CALLED = {"sigmoid": "σ", "maximum": "max", "minimum": "min", "log_cosh": "log cosh"}
+
+
+@dataclass(frozen=True)
+class Math:
+    """A formula and how tightly it binds."""
+
+    text: str
+    level: int = ATOM
+
+    def at(self, level: int) -> str:
+        return self.text if self.level >= level else f"({self.text})"
+
+
+def formulas(derived: Derived, several: bool, hvp: bool = False) -> tuple[str, ...]:
+    """A line for the loss, one for each gradient (and hvp), and one for each value that they share."""
+    names = dict(derived.names)
+    wrt = [w.name for w in derived.wrt]
+    roots = [("loss", derived.value)]
+    roots += [(f"grad_{w}" if several else "grad", g) for w, g in zip(wrt, derived.gradients, strict=True)]
+    if hvp:
+        roots += [(f"hvp_{w}" if several else "hvp", p) for w, p in zip(wrt, derived.products, strict=True)]
+    ready = associate([node for _, node in roots], names)
+    return _Writer(names, ready).write([name for name, _ in roots], ready)
+
+
+class _Writer:
+    def __init__(self, names: Names, roots: Sequence[Node]) -> None:
+        nodes = order(roots)
+        self.names = names
+        self.counts = uses(roots)
+        self.layouts = layouts(nodes, roots, ())
+        self.done: dict[Node, Math] = {}
+        self.where: list[str] = []
+        self.taken = {n.name for n in nodes if isinstance(n, Symbol)}
+        for node in nodes:
+            if not isinstance(node, View) and node is not one():
+                self.done[node] = self._kept(node, self._math(node))
+
+    def write(self, names: Sequence[str], roots: Sequence[Node]) -> tuple[str, ...]:
+        width = max(5, *map(len, names))
+        lines = [f"{name:{width}} = {self._root(root).text}" for name, root in zip(names, roots, strict=True)]
+        return (*lines, *(f"{'where' if k == 0 else '':{width}} {line}" for k, line in enumerate(self.where)))
+
+    def _kept(self, node: Node, math: Math) -> Math:
+        """The formula itself, or a name for it where it is long and used again, or very long."""
+        length = len(math.text)
+        if length <= LONG or not (self.counts[node] > 1 or length > LONGEST) or not node.operands:
+            return math
+        known = self.names.get(node)
+        stem = known.text if known else "t"
+        name, number = stem if known else "t1", 1
+        while name in self.taken:
+            number += 1
+            name = f"{stem}{number}"
+        self.taken.add(name)
+        self.where.append(f"{name} = {math.text}")
+        return Math(name)
+
+    def _root(self, root: Node) -> Math:
+        c, node, labels = operand(root, tuple(range(root.rank)))
+        target = tuple(range(root.rank))
+        return self._term((c, node, labels), target, whole=True)
+
+    # Operands
+
+    def _stored(self, node: Node, labels: Labels, target: Labels = ()) -> tuple[Math, Labels]:
+        axes = tuple(labels[a] for a in self.layouts[node]) if node.rank else ()
+        math = self.done[node]
+        if len(axes) == 2 and axes[0] == axes[1]:
+            return Math(f"diag({math.text})"), axes[:1]
+        if node.symmetric and set(axes) <= set(target):
+            axes = tuple(k for k in target if k in axes)
+        return math, axes
+
+    def _term(self, term: Operand, target: Labels, whole: bool = False) -> Math:
+        """An operand of a sum or an entrywise function, broadcast to the target."""
+        c, node, labels = term
+        if node is one():
+            ones = {0: "", 1: " 1", 2: " 1 1ᵀ"}.get(len(target), " ones") if whole and c else ""
+            number = _number(c).text
+            return Math(ones.strip() if ones and c == 1 else number + ones, PRODUCT if ones else ATOM)
+        math, axes = _turned(*self._stored(node, labels, target), target)
+        return _scaled(c, _broadcast(math, axes, target))
+
+    # Nodes
+
+    def _math(self, node: Node) -> Math:
+        target = self.layouts[node]
+        if isinstance(node, Symbol):
+            return Math(node.name)
+        if isinstance(node, Count):
+            return Math(str(node.size), ATOM if node.size.symbol else SUM)
+        if isinstance(node, Delta):
+            return Math("I")
+        if isinstance(node, Constant):
+            return Math(str(list(node.values)) if node.rank else repr(node.values[0]))
+        if isinstance(node, Add):
+            return self._sum(node, target)
+        if isinstance(node, Map):
+            return self._map(node, target)
+        if isinstance(node, Product):
+            return self._single(node, target) if len(node.factors) == 1 else self._pair(node, target)
+        assert isinstance(node, Operation)
+        return self._operation(node)
+
+    def _sum(self, node: Add, target: Labels) -> Math:
+        found = self._softmax(node, target, "log softmax")
+        if found:
+            return found
+        common, terms = _common(node.terms)
+        terms.sort(key=lambda t: (t[0] < 0, t[1] is not one(), not _contracts(t[1]), t[1].serial))
+        said = ""
+        for c, inner, labels in terms:
+            math = self._term((abs(c), inner, labels), target)
+            inside = math.at(SUM if c > 0 else ENTRY)
+            said += (" + " if said else "") + inside if c > 0 else (" - " if said else "-") + inside
+        return _scaled(common, Math(said, SUM))
+
+    def _map(self, node: Map, target: Labels) -> Math:
+        name = node.atom.name
+        if name == "exp" and node.arguments[0][0] == 1:
+            _, inner, labels = node.arguments[0]
+            found = self._softmax(inner, tuple(labels.index(k) for k in target), "softmax")
+            if found:
+                return found
+        parts = [self._term(argument, target) for argument in node.arguments]
+        if name in INFIX:
+            return Math(f"[{parts[0].text} {INFIX[name]} {parts[1].text}]")
+        if name == "logical_not":
+            return Math(f"[not {parts[0].text}]")
+        if name == "absolute":
+            return Math(f"|{parts[0].text}|")
+        if name == "power_of":
+            return _power(parts[0], node.atom.exponent, node.rank)
+        if name == "power":
+            return Math(f"{parts[0].at(ATOM)}^{parts[1].at(ATOM)}", POSTFIX)
+        if name == "relu":
+            return Math(f"max({parts[0].text}, 0)")
+        return Math(f"{CALLED.get(name, name)}({', '.join(part.text for part in parts)})")
+
+    def _softmax(self, node: Node, target: Labels, name: str) -> Math | None:
+        """softmax(Z), or its log, where the node is z - logsumexp(z) over the last axis of the target, or over all."""
+        found = log_softmax(node)
+        if found is None or not (len(found[1]) == len(target) or found[1] == target[-1:]):
+            return None
+        return Math(f"{name}({self._term(found[0], target).text})")
+
+    def _operation(self, node: Operation) -> Math:
+        c, inner, _ = node.argument
+        math = self.done[inner]
+        axes = self.layouts[inner]
+        if isinstance(node, Reduce):
+            gone = [str(position) for position, a in enumerate(axes) if node.labels[a] >= node.rank]
+            tail = f", axis={','.join(gone)}" if node.rank else ""
+            return Math(f"{node.kind}({_scaled(c, math).text}{tail})")
+        if isinstance(node, Select):
+            return Math(node.numpy(_code(math), axes, _Plain())[0].text)
+        assert isinstance(node, Embed)
+        inside = self._term(operand(node.node, tuple(range(node.node.rank))), tuple(range(node.node.rank)))
+        return Math(f"embed({inside.text}, {node.place(_Plain())})")
+
+    def _single(self, node: Product, target: Labels) -> Math:
+        factor, labels, power = node.factors[0]
+        math, axes = self._stored(factor, labels)
+        if not node.summed:
+            return _power(_turned(math, axes, target)[0], power, node.rank)
+        if power == 2 and not node.rank and len(set(labels)) == len(labels):
+            return Math(f"‖{math.text}‖²", POSTFIX)
+        if len(labels) == 2 and labels[0] == labels[1] and not node.rank:
+            return Math(f"tr({self.done[factor].text})")
+        inside = _power(math, power, factor.rank)
+        if not node.rank:
+            return Math(f"sum({inside.text})")
+        if len(axes) == 2:
+            return Math(f"{inside.at(PRODUCT)} 1" if axes[0] < node.rank else f"{inside.at(ATOM)}ᵀ 1", PRODUCT)
+        gone = [str(position) for position, k in enumerate(axes) if k >= node.rank]
+        return Math(f"sum({inside.text}, axis={','.join(gone)})")
+
+    def _pair(self, node: Product, target: Labels) -> Math:
+        first, second = sorted(node.factors, key=lambda f: (f[2] < 0, bool(f[0].rank), isinstance(f[0], Delta), f[0].serial))
+        if node.summed:
+            return self._contraction(node, first, second, target)
+        return self._entrywise(first, second, target)
+
+    def _entrywise(self, first: Factor, second: Factor, target: Labels) -> Math:
+        (a, i, p), (b, j, q) = first, second
+        (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
+        if isinstance(b, Delta) and p == 1 and len(la) == 1:
+            return Math(f"diag({left.text})")
+        if p == q == 1 and len(la) == len(lb) == 1 and la != lb:
+            left, right = (left, right) if (*la, *lb) == target else (right, left)
+            return Math(f"{left.at(PRODUCT)} {right.at(POSTFIX)}ᵀ", PRODUCT)
+        (left, la), (right, lb) = _turned(left, la, target), _turned(right, lb, target)
+        if not la and p == 1 and q == 1:
+            return Math(f"{left.at(PRODUCT)} {right.at(PRODUCT)}", PRODUCT)
+        if len(target) == 2 and {len(la), len(lb)} == {1, 2}:
+            vector, matrix, k, power = (left, right, la, p) if len(la) == 1 else (right, left, lb, q)
+            if (q if len(la) == 1 else p) == 1:
+                scale = f"diag({vector.text})" + ("⁻¹" if power < 0 else "")
+                rows = k[0] == target[0]
+                return Math(f"{scale} {matrix.at(PRODUCT)}" if rows else f"{matrix.at(PRODUCT)} {scale}", PRODUCT)
+        left, right = _broadcast(left, la, target), _broadcast(right, lb, target)
+        if p < 0:
+            return Math(f"1 / ({left.at(ENTRY)} ∘ {right.at(ENTRY)})", ENTRY)
+        if q < 0:
+            return Math(f"{left.at(ENTRY)} / {right.at(POSTFIX)}", ENTRY)
+        tail = right.text if right.level == ENTRY and (" / " not in right.text or not la) else right.at(PRODUCT)
+        return Math(f"{left.at(ENTRY)}{' ∘ ' if la and lb else ' '}{tail}", ENTRY if la and lb else min(PRODUCT, right.level))
+
+    def _contraction(self, node: Product, first: Factor, second: Factor, target: Labels) -> Math:
+        (a, i, _), (b, j, _) = first, second
+        (left, la), (right, lb) = self._stored(a, i), self._stored(b, j)
+        inner = [k for k in la if k >= node.rank]
+        if not target:
+            if len(la) == 1:
+                return Math(f"{left.at(POSTFIX)}ᵀ {right.at(PRODUCT)}", PRODUCT)
+            return Math(f"⟨{left.text}, {_turned(right, lb, la)[0].text}⟩")
+        if len(inner) == 1 and len(la) <= 2 and len(lb) <= 2 and not set(la) & set(lb) & set(target):
+            if target[0] in lb:
+                (left, la), (right, lb) = (right, lb), (left, la)
+            left = _turned(left, la, (*(k for k in target if k in la), inner[0]))[0]
+            right = _turned(right, lb, (inner[0], *(k for k in target if k in lb)))[0]
+            return Math(f"{left.at(PRODUCT)} {right.at(PRODUCT)}", PRODUCT)
+        if len(la) == len(lb) == 2 and set(la) == set(lb) and len(target) == 1:
+            right = _turned(right, lb, la)[0]
+            entry = Math(f"{left.at(ENTRY)} ∘ {right.at(PRODUCT)}", ENTRY)
+            return Math(f"{entry.at(ATOM)} 1" if la[0] == target[0] else f"{entry.at(ATOM)}ᵀ 1", PRODUCT)
+        letters: dict[int, str] = {}
+        for label in (*la, *lb):
+            letters.setdefault(label, "ijklmnpqrst"[len(letters)])
+        spelled = ["".join(letters[k] for k in axes) for axes in (la, lb, target)]
+        return Math(f"einsum({spelled[0]},{spelled[1]}→{spelled[2]}; {left.text}, {right.text})")
+
+
+class _Plain:
+    """Spells sizes by their names."""
+
+    dtype = ""
+
+    def size(self, size: Size) -> Expr:
+        return Expr(str(size))
+
+
+def _code(math: Math) -> Expr:
+    return Expr(math.at(ATOM))
+
+
+def _turned(math: Math, axes: Labels, target: Labels) -> tuple[Math, Labels]:
+    wanted = tuple(k for k in target if k in axes)
+    if wanted == axes or set(wanted) != set(axes):
+        return math, axes
+    if len(axes) == 2:
+        return Math(f"{math.at(ATOM)}ᵀ", POSTFIX), wanted
+    return Math(f"{math.at(ATOM)}.transpose({', '.join(str(axes.index(k)) for k in wanted)})"), wanted
+
+
+def _broadcast(math: Math, axes: Labels, target: Labels) -> Math:
+    """A vector as u 1ᵀ or 1 vᵀ in a matrix; NumPy's brackets beyond."""
+    if not axes or len(axes) == len(target):
+        return math
+    if len(target) == 2:
+        rows = axes[0] == target[0]
+        return Math(f"{math.at(PRODUCT)} 1ᵀ" if rows else f"1 {math.at(POSTFIX)}ᵀ", PRODUCT)
+    entries = [":" if k in axes else "None" for k in target[target.index(axes[0]) :]]
+    return Math(f"{math.at(ATOM)}[{', '.join(entries)}]") if "None" in entries else math
+
+
+def _power(math: Math, power: Number, rank: int) -> Math:
+    if power == 1:
+        return math
+    if power == Fraction(1, 2):
+        return Math(f"sqrt({math.text})")
+    if power < 0:
+        return Math(f"1 / {_power(math, -power, rank).at(POSTFIX)}", ENTRY)
+    entry = "^∘" if rank > 1 else "^"
+    exponent = f"{entry}{_number(power).text}"
+    return Math(f"{math.at(ATOM)}{'²' if power == 2 and rank < 2 else exponent}", POSTFIX)
+
+
+def _number(value: Number) -> Math:
+    number = text.number(value)
+    return Math(number.text, ATOM if number.level == text.ATOM else ENTRY)
+
+
+def _scaled(c: Number, math: Math) -> Math:
+    if c == 1:
+        return math
+    if c == -1:
+        return Math(f"-{math.at(ENTRY)}", SUM)
+    sign = "-" if c < 0 else ""
+    factor = _number(abs(c))
+    level = SUM if sign else PRODUCT
+    inside = math.text if math.level == ENTRY else math.at(PRODUCT)
+    return Math(f"{sign}{factor.at(PRODUCT)} {inside}", min(level, math.level) if math.level == ENTRY else level)
+
+
+def _common(terms: Sequence[Operand]) -> tuple[Number, list[Operand]]:
+    """The magnitude that all coefficients have, and the terms without it."""
+    sizes = {abs(c) for c, _, _ in terms}
+    common = sizes.pop() if len(sizes) == 1 else 1
+    if all(c < 0 for c, _, _ in terms) and common != 1:
+        common = -common
+    return common, [(Fraction(c) / common if common != 1 else c, n, labels) for c, n, labels in terms]
+
+
+def _contracts(node: Node) -> bool:
+    return isinstance(node, Product) and bool(node.summed)

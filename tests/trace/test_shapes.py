@@ -1,4 +1,4 @@
-"""Shapes and values of traced calls against real NumPy: the tape's shapes at numbers, and the spec run on real arrays."""
+"""Shapes of traced calls against real NumPy: the tape's at numbers, and those of the spec run on real arrays."""
 
 from __future__ import annotations
 
@@ -8,9 +8,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradgen import Matrix, Scalar, SpecError, Vector, dims, eye, full, log_softmax, logsumexp, loss, ones, relu
-from gradgen import sigmoid, softmax, softplus, zeros
-from gradgen.tape import Call
+from gradgen import (
+    Matrix,
+    Scalar,
+    SpecError,
+    Vector,
+    dims,
+    eye,
+    full,
+    log_softmax,
+    logsumexp,
+    loss,
+    ones,
+    relu,
+    sigmoid,
+    softmax,
+    softplus,
+    zeros,
+)
+from gradgen.tape import UNARY, Call
 
 n, d, k = dims("n d k")
 SIZES = {"n": 4, "d": 3, "k": 2}
@@ -149,9 +165,9 @@ def test_shapes_are_those_of_numpy(name: str) -> None:
 
 
 def test_ufuncs_record_their_own_names() -> None:
-    names = "square sqrt reciprocal exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh"
-    for name in [*names.split(), "arccosh", "arctanh", "absolute", "negative", "sign"]:
-        assert declared(lambda X, *_, f=getattr(np, name): f(X)).tape.result.args[0].op == name
+    for name in set(UNARY) - {"expit", "softplus", "relu", "positive", "logical_not"}:
+        function = getattr(np, name)
+        assert declared(lambda X, *_, f=function: f(X)).tape.result.args[0].op == name
 
 
 def test_python_operators_record_numpy_names() -> None:

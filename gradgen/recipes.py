@@ -23,7 +23,7 @@ KEPT = 4
 TRIES = 2000
 CHOICES = 250
 EFFORT = 5_000
-SANE = 1e6
+SANE = 1e9
 FAR = 1e-3
 
 
@@ -186,13 +186,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Warned:
-    """No recipe gives a finite loss, gradient and Hessian: ``operation`` is the first call that does not."""
+    """At no input that was tried are loss and derivatives finite and of sane size; ``operation`` is where they fail."""
 
     operation: str
     place: Place | None
 
     def __str__(self) -> str:
-        return f"no inputs were found at which the loss and its derivatives are finite: {self.operation} is not"
+        return f"no inputs were found at which the loss and its derivatives are finite numbers: {self.operation} fails"
 
 
 @dataclass(frozen=True)

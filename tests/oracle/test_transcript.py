@@ -1,0 +1,86 @@
+"""The NumPy text of recorded calls gives what their replay gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from handmade_tapes import dims, entrywise, reduced, tape, term
+from test_replay import DOMAIN, DOMAINS, OTHER, REDUCTIONS, SHAPES
+
+from gradgen.fields import FLOAT
+from gradgen.replay import Replay
+from gradgen.tape import BINARY, OPS, UNARY
+from gradgen.transcript import Transcript, free_name
+
+n, d = dims("n d")
+EXPRESSIONS = {
+    **{op: (lambda x, y, v, A, op=op: entrywise(op, x), DOMAIN.get(op, "normal")) for op in UNARY},
+    **{op: (lambda x, y, v, A, op=op: entrywise(op, x, v), DOMAIN.get(op, "normal")) for op in BINARY},
+    **{op: (lambda x, y, v, A, op=op: reduced(op, x, 1, True), "normal") for op in REDUCTIONS},
+    **{f"{op} of all": (lambda x, y, v, A, op=op: reduced(op, x), "normal") for op in REDUCTIONS},
+    **{
+        op: (lambda x, y, v, A, op=op: term(op, (x,), (n, d), axis=(1,)), "normal") for op in ("softmax", "log_softmax")
+    },
+    **{name: (ours, "normal") for name, (ours, _) in OTHER.items()},
+    "left of minus": (lambda x, y, v, A: (x - y) - v, "normal"),
+    "right of minus": (lambda x, y, v, A: x - (y - v), "normal"),
+    "quotients": (lambda x, y, v, A: x / (y / v) / (x * y), "positive"),
+    "products": (lambda x, y, v, A: -(x @ A) * y - x * (y @ A) / v, "normal"),
+    "negation of a sum": (lambda x, y, v, A: x * -(y - v), "normal"),
+    "a sum in a product": (lambda x, y, v, A: (x + y) @ (A - A.T) @ v, "normal"),
+    "negative numbers": (lambda x, y, v, A: x * -2.0 - -1.5, "normal"),
+}
+
+
+def run(call, inputs, arguments, dimensions, named):
+    """The value of a call by its transcript."""
+    text = Transcript((call,), arguments, dimensions, named)
+    names = {"np": np, **{arguments[name]: x for name, x in inputs.items()}, dimensions["n"]: 4, dimensions["d"]: 3}
+    for statement in text.statements:
+        exec(statement, names)
+    return eval(text.at(call), names)
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_transcript_and_replay_agree(name):
+    function, domain = EXPRESSIONS[name]
+    recorded = tape("some", list(SHAPES.items()), "x", function)
+    rng = np.random.default_rng(1)
+    inputs = {a: DOMAINS[domain](rng, tuple(s.value({"n": 4, "d": 3}) for s in shape)) for a, shape in SHAPES.items()}
+    wanted = Replay(recorded, inputs, FLOAT).values({})[recorded.result]
+    for named in ({}, {call: "v" for call in recorded.calls() if call.op != "argument"}):
+        arguments = {"x": "x", "y": "n", "v": "v", "A": "np_"}
+        found = run(recorded.result, inputs, arguments, {"n": "n_", "d": "d"}, named)
+        assert np.shape(found) == wanted.shape
+        np.testing.assert_allclose(np.asarray(found, dtype=float), wanted.astype(float), rtol=1e-13, atol=1e-15)
+
+
+def test_every_operation_is_written():
+    assert set(EXPRESSIONS) >= OPS
+
+
+def test_shared_and_long_values_get_a_statement():
+    x = [("x", (n, d)), ("w", (d,))]
+    recorded = tape("some", x, "w", lambda x, w: entrywise("tanh", x @ w) * entrywise("exp", x @ w) + (x @ w))
+    product = next(call for call in recorded.calls() if call.op == "matmul")
+    text = Transcript((recorded.result,), {"x": "x", "w": "w"}, {}, {product: "margin"})
+    assert text.statements[0] == "margin = x @ w"
+
+
+def test_long_chains_stay_flat():
+    def loss(x):
+        for _ in range(2000):
+            x = entrywise("tanh", x) + 1
+        return x
+
+    recorded = tape("chain", [("x", (d,))], "x", loss)
+    text = Transcript((recorded.result,), {"x": "x"}, {}, {})
+    assert max(map(len, text.statements)) < 200
+    names = {"np": np, "x": np.ones(3)}
+    exec("\n".join(text.statements), names)
+
+
+def test_names_give_way():
+    assert free_name("lambda", ()) == "lambda_"
+    assert free_name("np", ("np", "np_")) == "np__"
+    assert free_name("w", ("np",)) == "w"

@@ -21,8 +21,6 @@ LOGICAL = {"add": "logical_or", "multiply": "logical_and", "maximum": "logical_o
 SAME = {
     "fabs": "absolute",
     "true_divide": "divide",
-    "fmax": "maximum",
-    "fmin": "minimum",
     "float_power": "power",
     "conjugate": "positive",
 }

@@ -32,9 +32,7 @@ def _evaluated(annotation: Any, function: FunctionType, frame: FrameType | None)
     """An annotation, evaluated where it is a text."""
     if not isinstance(annotation, str):
         return annotation
-    free = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-    around = {**(frame.f_locals if frame else {}), **{n: c.cell_contents for n, c in free}}
-    return eval(annotation, function.__globals__, around)
+    return eval(annotation, function.__globals__, dict(frame.f_locals) if frame else {})
 
 
 def _declared(name: str, function: FunctionType, frame: FrameType | None) -> Declared:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from contextvars import ContextVar
 from functools import cached_property
@@ -115,10 +115,21 @@ class Loss:
         arrays, sizes = eager.enter(self.arguments, values)
         eager.hold(self.tape.constraints, sizes)
         with entered(Run({local: sizes[local.name] for local in self.dims.values()})):
-            return float(self.function(*arrays.values()))
+            return float(self._value(arrays))
+
+    def _value(self, arrays: eager.Arrays) -> Any:
+        try:
+            return self.function(*arrays.values())
+        except ImportError:
+            if self._folder is None:
+                raise
+        with self._folder.importable():  # the function imports a neighbour itself
+            return self.function(*arrays.values())
 
 
-def loss(function: Any = None, /, *, wrt: Any = None, gram: bool = False, symmetric: str | None = None) -> Any:
+def loss(
+    function: Any = None, /, *, wrt: Any = None, gram: bool = False, symmetric: str | None = None
+) -> Callable[[Callable[..., Any]], Loss]:
     """Declares a loss: ``@loss(wrt="w")``, or ``wrt=("D", "R")`` for several variables.
 
     ``gram`` lets ``bind`` form Gram matrices; ``symmetric="entries"`` differentiates by independent entries.

@@ -1,4 +1,4 @@
-"""Shapes of traced calls against real NumPy: the tape's at numbers, and those of the spec run on real arrays."""
+"""Traced calls against real NumPy: the tape's shapes at numbers, and its values in 50 digits."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from gradgen import (
     softplus,
     zeros,
 )
+from gradgen.oracle import evaluate
 from gradgen.tape import UNARY, Call
 
 n, d, k = dims("n d k")
@@ -162,6 +163,13 @@ def test_shapes_are_those_of_numpy(name: str) -> None:
     assert shape == expected.shape
     assert np.isfinite(total)
     assert real_sum(made.tape.result).boolean == (expected.dtype == bool)
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_values_are_those_of_numpy(name: str) -> None:
+    made = (declared_fixed if name in FIXED else declared)(SAME[name])
+    values = {a.name: np.asarray(v) for a, v in zip(made.arguments, inputs(), strict=True)}
+    assert float(evaluate(made.tape, values)) == pytest.approx(made(*inputs()), rel=1e-12)
 
 
 def test_ufuncs_record_their_own_names() -> None:

@@ -57,23 +57,29 @@ def _mean(at: Setting, call: Call, x: Array) -> Any:
 
 
 def _logsumexp(at: Setting, call: Call, x: Array) -> Any:
-    return _log_of_sum(at.field, x, call.params["axis"], call.params["keepdims"])
-
-
-def _log_softmax(at: Setting, call: Call, x: Array) -> Any:
-    return at.field.numbers(x) - _log_of_sum(at.field, x, call.params["axis"], True)
+    """log(sum(exp(x - top))) + top"""
+    top, weights, axis = _weights(at, call, x)
+    result = np.asarray(at.field.functions["log"](np.sum(weights, axis=axis, keepdims=True)) + top)
+    return result if call.params["keepdims"] else np.squeeze(result, axis=axis)
 
 
 def _softmax(at: Setting, call: Call, x: Array) -> Any:
-    return at.field.functions["exp"](_log_softmax(at, call, x))
+    """exp(x - top) / sum(exp(x - top))"""
+    _, weights, axis = _weights(at, call, x)
+    return at.field.functions["divide"](weights, np.sum(weights, axis=axis, keepdims=True))
 
 
-def _log_of_sum(field: Field, x: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """log(sum(exp(x - top))) + top, with the top of the whole array."""
-    x = field.numbers(x)
-    top = np.max(x)
-    total = np.sum(field.functions["exp"](x - top), axis=axis, keepdims=keepdims)
-    return field.functions["log"](total) + top
+def _log_softmax(at: Setting, call: Call, x: Array) -> Any:
+    """(x - top) - log(sum(exp(x - top)))"""
+    top, weights, axis = _weights(at, call, x)
+    return at.field.numbers(x) - top - at.field.functions["log"](np.sum(weights, axis=axis, keepdims=True))
+
+
+def _weights(at: Setting, call: Call, x: Array) -> tuple[Any, Any, tuple[int, ...]]:
+    """The maximum along the axes, and exp(x - maximum)."""
+    x, axis = at.field.numbers(x), call.params["axis"]
+    top = np.max(x, axis=axis, keepdims=True)
+    return top, at.field.functions["exp"](x - top), axis
 
 
 def _getitem(at: Setting, call: Call, x: Array) -> Any:

@@ -90,7 +90,14 @@ def _is_case(node: Product) -> bool:
     (_, a, p), (_, b, q) = node.factors
     if not node.summed:
         return abs(p) == 1 and abs(q) == 1 and not (p == q == -1)
-    return p == q == 1 and bool(a) and bool(b) and all(k in a and k in b for k in node.summed) and _simple(a) and _simple(b)
+    return (
+        p == q == 1
+        and bool(a)
+        and bool(b)
+        and all(k in a and k in b for k in node.summed)
+        and _simple(a)
+        and _simple(b)
+    )
 
 
 def _simple(labels: Labels) -> bool:
@@ -172,7 +179,9 @@ def _squared(part: _Part, place: dict[int, int]) -> Factor:
 
 def _scaled(part: _Part, scale: Node) -> _Part:
     plain = part.plain()
-    return _Part(product([(scale, (), 1), (plain.node, tuple(range(plain.node.rank)), 1)], plain.node.shape), plain.labels)
+    return _Part(
+        product([(scale, (), 1), (plain.node, tuple(range(plain.node.rank)), 1)], plain.node.shape), plain.labels
+    )
 
 
 def _built(tree: Tree, parts: Sequence[_Part], out: frozenset[int]) -> _Part:

@@ -47,6 +47,10 @@ def merge_cost(left: Labels, right: Labels, result: Labels, sizes: Mapping[int, 
 def contraction(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
     """The cheapest binary tree over the factors, by dynamic programming over subsets, and its cost."""
     count = len(factors)
+    if count == 1:
+        return 0, 0
+    if count == 2:
+        return merge_cost(factors[0], factors[1], (factors[0] | factors[1]) & out, sizes), (0, 1)
     if count > EXHAUSTIVE:
         return _greedy(factors, out, sizes)
     best: dict[int, tuple[int, Tree]] = {1 << k: (0, k) for k in range(count)}
@@ -79,7 +83,12 @@ def _kept(subset: int, factors: Sequence[Labels], out: Labels) -> Labels:
 
 
 def _joined(
-    a: int, b: int, both: int, best: Mapping[int, tuple[int, Tree]], labels: Mapping[int, Labels], sizes: Mapping[int, int]
+    a: int,
+    b: int,
+    both: int,
+    best: Mapping[int, tuple[int, Tree]],
+    labels: Mapping[int, Labels],
+    sizes: Mapping[int, int],
 ) -> tuple[int, Tree]:
     cost = best[a][0] + best[b][0] + merge_cost(labels[a], labels[b], labels[both], sizes)
     return cost, (best[a][1], best[b][1])
@@ -102,9 +111,7 @@ def _greedy(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) ->
 
 
 def label_sizes(factors: Sequence[Factor]) -> dict[int, int]:
-    return {
-        label: size.typical for node, labels, _ in factors for label, size in zip(labels, node.shape, strict=True)
-    }
+    return {label: size.typical for node, labels, _ in factors for label, size in zip(labels, node.shape, strict=True)}
 
 
 def product_cost(factors: Sequence[Factor], rank: int) -> int:

@@ -39,7 +39,13 @@ class Derived:
         k = len(self.wrt)
         hessian = roots[1 + 2 * k] if self.hessian is not None else None
         return Derived(
-            roots[0], tuple(roots[1 : 1 + k]), tuple(roots[1 + k : 1 + 2 * k]), hessian, self.wrt, self.directions, self.names
+            roots[0],
+            tuple(roots[1 : 1 + k]),
+            tuple(roots[1 + k : 1 + 2 * k]),
+            hessian,
+            self.wrt,
+            self.directions,
+            self.names,
         )
 
 
@@ -91,7 +97,13 @@ def _signed(root: View) -> Node:
     return add(terms, root.shape)
 
 
-ROLES = {"sigmoid": "margin", "softplus": "margin", "tanh": "preactivation", "relu": "preactivation", "log_cosh": "residual"}
+ROLES = {
+    "sigmoid": "margin",
+    "softplus": "margin",
+    "tanh": "preactivation",
+    "relu": "preactivation",
+    "log_cosh": "residual",
+}
 
 
 def suggest(names: Names, value: Node) -> None:

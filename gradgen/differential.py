@@ -83,5 +83,3 @@ def _chain(node: Map, tangents: Tangents, extra: Shape) -> Node:
             factors = [(partial, tuple(range(node.rank)), 1), (tangents[argument], (*labels, *more), 1)]
             terms.append((c, product(factors, shape), tuple(range(len(shape)))))
     return add(terms, shape)
-
-

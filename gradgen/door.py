@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gradgen.dims import Dim, Let, Match, Size, is_one, solve
 from gradgen.tape import Argument, Constraint
@@ -11,13 +11,20 @@ SizeName = Callable[[Dim], str]
 
 
 def checks(
-    arguments: Sequence[Argument], constraints: Sequence[Constraint], name: SizeName, local: Mapping[str, str]
+    arguments: Sequence[Argument],
+    constraints: Sequence[Constraint],
+    name: SizeName,
+    local: Mapping[str, str],
+    keep: Collection[Dim] = (),
 ) -> list[str]:
-    """The statements that check the shapes of arrays, ``local`` their names; each dimension gets its own variable."""
-    steps, open_ = solve([(a.name, a.shape) for a in arguments])
+    """The statements that check the shapes of arrays, ``local`` their names.
+
+    Each dimension that a check speaks of, or that is to be kept, gets a variable.
+    """
+    steps, _ = solve([(a.name, a.shape) for a in arguments])
     known = {step.dim for step in steps if isinstance(step, Let)}
     source: dict[Dim, str] = {}
-    used = _used(steps, constraints)
+    used = _used(steps, constraints) | set(keep)
     lines: list[str] = []
     for step in steps:
         if isinstance(step, Match):

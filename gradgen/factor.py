@@ -79,9 +79,7 @@ def _best(terms: list[_Term], shape: Shape, banned: set[Bucket]) -> list[_Term] 
     for position, term in enumerate(terms):
         for key in {(n, p, tuple(k if k < rank else -1 for k in labels)) for n, labels, p in term.factors}:
             buckets[key].append(position)
-    candidates = [
-        (key, members) for key, members in buckets.items() if len(members) > 1 and key not in banned
-    ]
+    candidates = [(key, members) for key, members in buckets.items() if len(members) > 1 and key not in banned]
     candidates.sort(key=lambda c: (-len(c[1]) * entries(c[0][0].shape), c[0][0].digest, c[0][2]))
     found: tuple[int, list[_Term]] | None = None
     for key, members in candidates[:GROUPS]:

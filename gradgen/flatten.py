@@ -49,7 +49,9 @@ def _open_product(node: Product, once: set[Node]) -> Node:
             factors.append((inner, labels, power))
             continue
         budget -= len(inner.factors) - 1
-        factors += [(n, tuple(labels[k] if k < inner.rank else fresh + k for k in old), p) for n, old, p in inner.factors]
+        factors += [
+            (n, tuple(labels[k] if k < inner.rank else fresh + k for k in old), p) for n, old, p in inner.factors
+        ]
         fresh += 1 + max((k for _, old, _ in inner.factors for k in old), default=0)
         opened = True
     return product(factors, node.shape) if opened else node
@@ -73,5 +75,3 @@ def _open_sum(node: Add, once: set[Node]) -> Node:
         terms += [(c * e, n, tuple(labels[k] for k in old)) for e, n, old in inner.terms]
         opened = True
     return add(terms, node.shape) if opened else node
-
-

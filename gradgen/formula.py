@@ -16,7 +16,22 @@ from gradgen.derive import Derived
 from gradgen.dims import Size
 from gradgen.labels import Labels
 from gradgen.layout import layouts
-from gradgen.nodes import Add, Constant, Count, Delta, Factor, Map, Node, Number, Operand, Product, Symbol, View, one, operand
+from gradgen.nodes import (
+    Add,
+    Constant,
+    Count,
+    Delta,
+    Factor,
+    Map,
+    Node,
+    Number,
+    Operand,
+    Product,
+    Symbol,
+    View,
+    one,
+    operand,
+)
 from gradgen.ops.operation import Operation
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Select
@@ -217,7 +232,9 @@ class _Writer:
         return Math(f"sum({inside.text}, axis={','.join(gone)})")
 
     def _pair(self, node: Product, target: Labels) -> Math:
-        first, second = sorted(node.factors, key=lambda f: (f[2] < 0, bool(f[0].rank), isinstance(f[0], Delta), f[0].serial))
+        first, second = sorted(
+            node.factors, key=lambda f: (f[2] < 0, bool(f[0].rank), isinstance(f[0], Delta), f[0].serial)
+        )
         if node.summed:
             return self._contraction(node, first, second, target)
         return self._entrywise(first, second, target)
@@ -245,7 +262,9 @@ class _Writer:
         if q < 0:
             return Math(f"{left.at(ENTRY)} / {right.at(POSTFIX)}", ENTRY)
         tail = right.text if right.level == ENTRY and (" / " not in right.text or not la) else right.at(PRODUCT)
-        return Math(f"{left.at(ENTRY)}{' ∘ ' if la and lb else ' '}{tail}", ENTRY if la and lb else min(PRODUCT, right.level))
+        return Math(
+            f"{left.at(ENTRY)}{' ∘ ' if la and lb else ' '}{tail}", ENTRY if la and lb else min(PRODUCT, right.level)
+        )
 
     def _contraction(self, node: Product, first: Factor, second: Factor, target: Labels) -> Math:
         (a, i, _), (b, j, _) = first, second

@@ -8,6 +8,7 @@ Only integers are hashed, so that the order depends on no hash seed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby, islice, permutations, product
 
@@ -17,6 +18,7 @@ ROUNDS = 3
 MOST = 24
 
 
+@lru_cache(4096)
 def number(text: str) -> int:
     """A number that stands for a text, the same in every process."""
     return int.from_bytes(blake2b(text.encode(), digest_size=7).digest())

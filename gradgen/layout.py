@@ -42,7 +42,9 @@ def _flexible(nodes: Sequence[Node], roots: Sequence[Node], given: Collection[No
     """Contractions that one operation uses, which can as well be computed transposed."""
     counts = uses(roots)
     return {
-        n for n in nodes if isinstance(n, Product) and n.summed and len(n.factors) == 2 and counts[n] == 1 and n not in given
+        n
+        for n in nodes
+        if isinstance(n, Product) and n.summed and len(n.factors) == 2 and counts[n] == 1 and n not in given
     }
 
 
@@ -57,7 +59,12 @@ def _forced(nodes: Sequence[Node], roots: Sequence[Node], given: Collection[Node
     forced: Layouts = {}
     for root in roots:
         _, node, labels = operand(root, tuple(range(root.rank)))
-        if node.operands and node not in given and len(set(labels)) == node.rank and not isinstance(node, Reduce | Select):
+        if (
+            node.operands
+            and node not in given
+            and len(set(labels)) == node.rank
+            and not isinstance(node, Reduce | Select)
+        ):
             forced.setdefault(node, reordered(labels))
     for node in reversed(nodes):
         if node not in forced:

@@ -58,8 +58,9 @@ def arena(one: Arena | None = None) -> Iterator[Arena]:
 class Node:
     """An array-valued expression. ``symmetric``: proved to equal its transpose (rank 2)."""
 
-    __slots__ = ("digest", "serial", "shape", "symmetric")
+    __slots__ = ("digest", "operands", "serial", "shape", "symmetric")
     fields: tuple[str, ...] = ()
+    operands: tuple[Node, ...]
     shape: Shape
     digest: int
     serial: int
@@ -69,9 +70,8 @@ class Node:
     def rank(self) -> int:
         return len(self.shape)
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
-        """The nodes that this one is made of."""
+    def parts(self) -> tuple[Node, ...]:
+        """The nodes that this one is made of, kept as ``operands``."""
         return ()
 
     def rebuild(self, new: Callable[[Node], Node]) -> Node:
@@ -123,7 +123,9 @@ class Node:
         return f"<{type(self).__name__} {self.serial} ({', '.join(map(str, self.shape))})>"
 
 
-def intern(cls: type[N], shape: Shape, fields: tuple[Any, ...], signature: tuple[int, ...], symmetric: bool = False) -> N:
+def intern(
+    cls: type[N], shape: Shape, fields: tuple[Any, ...], signature: tuple[int, ...], symmetric: bool = False
+) -> N:
     """The one node of this class, shape and fields. ``signature`` says in numbers what tells it from others in any run."""
     nodes = _ARENA.get().nodes
     key = (cls, shape, fields)
@@ -134,6 +136,7 @@ def intern(cls: type[N], shape: Shape, fields: tuple[Any, ...], signature: tuple
             setattr(found, name, value)
         found.shape = shape
         found.symmetric = symmetric
+        found.operands = found.parts()
         found.digest = hash((number(cls.__name__), *(number(size.key) for size in shape), *signature))
         found.serial = len(nodes)
         nodes[key] = found
@@ -178,8 +181,7 @@ class View(Node):
     node: Node
     labels: Labels
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
+    def parts(self) -> tuple[Node, ...]:
         return (self.node,)
 
     def rebuild(self, new: Callable[[Node], Node]) -> Node:
@@ -192,8 +194,7 @@ class Add(Node):
     __slots__ = fields = ("terms",)
     terms: tuple[Operand, ...]
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
+    def parts(self) -> tuple[Node, ...]:
         return tuple(node for _, node, _ in self.terms)
 
     def rebuild(self, new: Callable[[Node], Node]) -> Node:
@@ -206,8 +207,7 @@ class Product(Node):
     __slots__ = fields = ("factors",)
     factors: tuple[Factor, ...]
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
+    def parts(self) -> tuple[Node, ...]:
         return tuple(node for node, _, _ in self.factors)
 
     def rebuild(self, new: Callable[[Node], Node]) -> Node:
@@ -444,7 +444,9 @@ def _core(factors: list[Factor], sizes: dict[int, Size], shape: Shape, coefficie
     return view(coefficient, intern(Product, core_shape, (ordered,), signature, symmetric), order, shape)
 
 
-def _arranged(factors: list[Factor], place: dict[int, int], inner: list[int], sizes: dict[int, Size]) -> tuple[Factor, ...]:
+def _arranged(
+    factors: list[Factor], place: dict[int, int], inner: list[int], sizes: dict[int, Size]
+) -> tuple[Factor, ...]:
     """The factors with the labels of the result at their places and the summed ones in canonical order, sorted."""
     groups = [(hash((node.digest, power)), labels) for node, labels, power in factors]
     colours = {label: hash((axis, 0)) for label, axis in place.items()}
@@ -495,8 +497,7 @@ class Map(Node):
     atom: Atom
     arguments: tuple[Operand, ...]
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
+    def parts(self) -> tuple[Node, ...]:
         return tuple(node for _, node, _ in self.arguments)
 
     def rebuild(self, new: Callable[[Node], Node]) -> Node:
@@ -515,5 +516,9 @@ def apply(atom: Atom, operands: Sequence[Operand], shape: Shape) -> Node:
     arguments = tuple(operand(node, tuple(place[k] for k in labels), c) for c, node, labels in opened)
     core_shape = tuple(shape[label] for label in order)
     symmetric = _square(core_shape) and tuple(operand(n, _swap(k), c) for c, n, k in arguments) == arguments
-    signature = (number(atom.name), hash(atom.exponent), *(hash((c, node.digest, *labels)) for c, node, labels in arguments))
+    signature = (
+        number(atom.name),
+        hash(atom.exponent),
+        *(hash((c, node.digest, *labels)) for c, node, labels in arguments),
+    )
     return view(1, intern(Map, core_shape, (atom, arguments), signature, symmetric), order, shape)

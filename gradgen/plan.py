@@ -93,5 +93,3 @@ def _worth(node: Node) -> bool:
     if not isinstance(node, Add | Map | Product | Operation) or isinstance(node, Select | Embed):
         return False
     return bool(node.operands) and (node.rank > 0 or any(child.rank for child in node.operands)) and node_cost(node) > 0
-
-

@@ -10,7 +10,23 @@ from collections.abc import Callable, Sequence
 
 from gradgen.atoms import MASKS, call
 from gradgen.labels import Labels
-from gradgen.nodes import Add, Delta, Factor, Map, Node, Number, Operand, Product, Symbol, add, as_number, count, one, product, view
+from gradgen.nodes import (
+    Add,
+    Delta,
+    Factor,
+    Map,
+    Node,
+    Number,
+    Operand,
+    Product,
+    Symbol,
+    add,
+    as_number,
+    count,
+    one,
+    product,
+    view,
+)
 from gradgen.ops.reduce import Reduce, reduce
 from gradgen.walk import Names, rename, rewrite, settle
 
@@ -220,7 +236,9 @@ def _spread(node: Node) -> Node:
             parts = []
             for c, n, axes in factor.terms:
                 held = {k for _, where, _ in others for k in where} | {labels[a] for a in axes}
-                lost = {k: size for k, size in zip(labels, factor.shape, strict=True) if k >= node.rank and k not in held}
+                lost = {
+                    k: size for k, size in zip(labels, factor.shape, strict=True) if k >= node.rank and k not in held
+                }
                 counts = [(count(size), (), 1) for size in lost.values()]
                 part = product([*_inside(n, tuple(labels[a] for a in axes)), *others, *counts], node.shape, c)
                 parts.append((1, part, tuple(range(node.rank))))
@@ -229,7 +247,9 @@ def _spread(node: Node) -> Node:
 
 
 def _holds_identity(node: Node) -> bool:
-    return isinstance(node, Delta) or (isinstance(node, Product) and any(isinstance(n, Delta) for n, _, _ in node.factors))
+    return isinstance(node, Delta) or (
+        isinstance(node, Product) and any(isinstance(n, Delta) for n, _, _ in node.factors)
+    )
 
 
 def _inside(node: Node, labels: Labels) -> list[Factor]:

@@ -475,7 +475,11 @@ def _common(coefficients: Sequence[Number]) -> Fraction:
     """The coefficient that comes out of a sum: where all have one magnitude, or one divides the others into integers."""
     sizes = [abs(Fraction(c)) for c in coefficients]
     least = min(sizes)
-    common = least if least != 1 and all((s / least).denominator == 1 for s in sizes) and len(set(sizes)) == 1 else Fraction(1)
+    common = (
+        least
+        if least != 1 and all((s / least).denominator == 1 for s in sizes) and len(set(sizes)) == 1
+        else Fraction(1)
+    )
     return -common if common != 1 and all(c < 0 for c in coefficients) else common
 
 

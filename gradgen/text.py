@@ -67,7 +67,11 @@ def matmul(left: Expr, right: Expr) -> Expr:
 
 def minus(part: Expr) -> Expr:
     inside = f"({part.text})" if part.matmul else part.at(TERM)
-    return Expr(f"-{inside}", SIGN, depth=deeper(part)) if part.level != SIGN else Expr(f"-({part.text})", SIGN, depth=deeper(part))
+    return (
+        Expr(f"-{inside}", SIGN, depth=deeper(part))
+        if part.level != SIGN
+        else Expr(f"-({part.text})", SIGN, depth=deeper(part))
+    )
 
 
 def power(part: Expr, exponent: int | Fraction) -> Expr:

@@ -23,8 +23,7 @@ class Reduce(Operation):
     node: Node
     labels: Labels
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
+    def parts(self) -> tuple[Node, ...]:
         return (self.node,)
 
     @property

@@ -42,8 +42,7 @@ class Select(Operation):
     node: Node
     picks: tuple[Pick, ...]
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
+    def parts(self) -> tuple[Node, ...]:
         return (self.node,)
 
     @property
@@ -103,8 +102,7 @@ class Embed(Operation):
     node: Node
     picks: tuple[Pick, ...]
 
-    @property
-    def operands(self) -> tuple[Node, ...]:
+    def parts(self) -> tuple[Node, ...]:
         return (self.node,)
 
     @property

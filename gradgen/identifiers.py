@@ -1,0 +1,109 @@
+"""The names in a generated module. The user's stay; what we add gives way with a trailing underscore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gradgen.dims import Dim, Let, is_one, solve
+from gradgen.tape import Argument, Tape
+
+# What the statements of private functions call: an argument of such a name is renamed inside them.
+PRIVATE = ("np", "_array", "_dtype", "_match", "_solved", "_searched", "_at_most", "tuple")
+FLAT = ("x", "p")
+
+
+class Identifiers:
+    """The names of one module: of arguments and directions inside private functions, of dimensions and private functions."""
+
+    def __init__(self, tape: Tape, kernels: Iterable[str]) -> None:
+        self.arguments = tape.arguments
+        self.data = tuple(a for a in tape.arguments if a.name not in tape.wrt)
+        self.wrt = tuple(tape.argument(name) for name in tape.wrt)
+        names = {a.name for a in tape.arguments}
+        self.directions = {w.name: free("d" + w.name, names) for w in self.wrt}
+        used = names | set(self.directions.values())
+        self.local = {name: free(name + "_", used) if name in PRIVATE else name for name in sorted(used)}
+        self.taken = used | set(self.local.values()) | set(PRIVATE)
+        self.sizes = self._sizes()
+        self.taken |= set(self.sizes.values())
+        self.kernels = {name: free("_" + name, used) for name in kernels}
+        self.door, self.owned, self.direction, self.hoist, self.bound, self.me = (
+            free(name, used) for name in ("_door", "_owned", "_direction", "_from_data", "Bound", "self")
+        )
+
+    def _sizes(self) -> dict[str, str]:
+        fresh = Fresh((*self.taken, *FLAT))
+        dims = sorted({dim for a in self.arguments for size in a.shape for dim in size.symbols})
+        return {dim.name: free(dim.name, fresh.taken) for dim in dims}
+
+    def size(self, dim: Dim) -> str:
+        return self.sizes[dim.name]
+
+    def of(self, arguments: Iterable[Argument]) -> list[str]:
+        """The names of arguments inside private functions."""
+        return [self.local[a.name] for a in arguments]
+
+    def origin(self, arguments: Sequence[Argument], dim: str, preferred: Iterable[str]) -> tuple[Argument, int, Let]:
+        """The argument and axis that a dimension is read from, a preferred one where there is one, and how it is solved."""
+        steps = {s.dim.name: s for s in solve([(a.name, a.shape) for a in arguments])[0] if isinstance(s, Let)}
+        step, preferred = steps[dim], set(preferred)
+        plain = [
+            (a, axis)
+            for a in arguments
+            for axis, size in enumerate(a.shape)
+            if size.symbol is not None and size.symbol.name == dim
+        ]
+        plain.sort(key=lambda found: self.local[found[0].name] not in preferred)
+        if plain:
+            return (*plain[0], step)
+        return next(a for a in arguments if a.name == step.argument), step.axis, step
+
+
+class Fresh:
+    """Gives names that are not taken: t1, t2, … count on, others are numbered from their second use."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = set(taken)
+        self.last: dict[str, int] = {}
+
+    def __call__(self, hint: str) -> str:
+        stem, name = hint.rstrip("0123456789"), hint
+        number = self.last.get(stem, 1)
+        while name in self.taken:
+            number += 1
+            name = f"{stem}{number}"
+        self.last[stem] = number
+        self.taken.add(name)
+        return name
+
+
+def free(name: str, taken: Iterable[str]) -> str:
+    """The name, with as many trailing underscores as it needs."""
+    taken = set(taken)
+    while name in taken:
+        name += "_"
+    return name
+
+
+def words(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``"""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+
+
+def listed(parts: Sequence[str]) -> str:
+    """The inside of a tuple: one part keeps its comma."""
+    return ", ".join(parts) + ("," if len(parts) == 1 else "")
+
+
+def packed(parts: Sequence[str], several: bool) -> str:
+    """One result as it is, several as a tuple."""
+    return f"({listed(parts)})" if several else parts[0]
+
+
+def squeezed_axis(argument: Argument, axis: int) -> int:
+    """Where an axis stands once the axes of literal 1 are gone."""
+    return sum(not is_one(size) for size in argument.shape[:axis])
+
+
+def renamed(argument: Argument, names: Mapping[str, str]) -> Argument:
+    return Argument(names[argument.name], argument.kind, argument.shape, argument.facts, argument.place)

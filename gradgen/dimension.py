@@ -130,7 +130,7 @@ class Dimension:
         return wrap(self.size)
 
     def __abs__(self) -> Any:
-        return wrap(self.size)
+        return wrap(self.size) if scope.holds(Size.of(0), self.size) else abs(self.number())
 
     def _order(self, operation: Callable[[Any, Any], Any], other: Any) -> Any:
         """A comparison: decided where it holds or fails at all sizes, else a traced mask that no `if` can read."""
@@ -190,7 +190,7 @@ class Dimension:
         return getattr(ufunc, method)(*_numbers(inputs), **kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return function(*_numbers(args), **kwargs)
+        return function(*_numbers(args), **{k: _number(v) for k, v in kwargs.items()})
 
 
 def _decided(operation: Callable[[Any, Any], Any], left: Size, right: Size) -> bool | None:
@@ -205,5 +205,11 @@ def _decided(operation: Callable[[Any, Any], Any], left: Size, right: Size) -> b
     return None
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return _numbers(value)
+    return value.number() if isinstance(value, Dimension) else value
+
+
 def _numbers(values: Any) -> list[Any]:
-    return [v.number() if isinstance(v, Dimension) else v for v in values]
+    return [_number(v) for v in values]

@@ -75,8 +75,6 @@ class Folder:
                 exec(compile(source, str(file), "exec", dont_inherit=True), module.__dict__)
         except SpecError as error:
             raise error.at(places.raised(error.__traceback__, self.path)) from error.__cause__
-        except SyntaxError as error:
-            raise SpecError(f"invalid syntax: {error.msg}", place=_syntax_place(error)) from error
         except (Exception, SystemExit) as error:
             raise failed(error, self.path) from error
         return module

@@ -116,13 +116,20 @@ class _Proxy(ModuleType):
 class Overlay:
     """Copies functions of the spec's folder, and of ``modules``, with their globals replaced by identity."""
 
-    def __init__(self, replacements: Mapping[Any, Any], folder: str, modules: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, replacements: Callable[[], Mapping[Any, Any]], folder: str, modules: tuple[str, ...] = ()
+    ) -> None:
+        self._replacements = replacements
         self._folder = folder
         self._modules = modules
         # The originals are kept, so that no identity is used twice.
-        self._done: dict[int, tuple[Any, Any]] = {id(k): (k, v) for k, v in replacements.items()}
+        self._done: dict[int, tuple[Any, Any]] = {}
+        self._learn()
         self._builtins = {k: self._known(v) for k, v in vars(builtins).items()}
         self._builtins["__import__"] = self._import
+
+    def _learn(self) -> None:
+        self._done.update({id(k): (k, v) for k, v in self._replacements().items()})
 
     def _known(self, value: Any) -> Any:
         found = self._done.get(id(value))
@@ -133,7 +140,9 @@ class Overlay:
         return new
 
     def _import(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        return self.replace(builtins.__import__(name, *args, **kwargs))
+        module = builtins.__import__(name, *args, **kwargs)
+        self._learn()  # the module may be one of which something is replaced
+        return self.replace(module)
 
     def _ours(self, name: str | None, file: str | None) -> bool:
         return name in self._modules or (file is not None and lies_in(file, self._folder))
@@ -209,7 +218,7 @@ def rebind(
     ``replacements`` maps an object (a module, a function, a builtin) to what stands for it. Functions of the named
     ``modules`` are copied too. Dimensions become what they are in the current scope.
     """
-    return Overlay(replacements, folder, modules).function(function)
+    return Overlay(lambda: replacements, folder, modules).function(function)
 
 
 # ---- the names of locals

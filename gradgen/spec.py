@@ -202,6 +202,6 @@ def run_with(
     run = Run({local: sizes[local.name] for local in loss.dims.values()})
     everything = {**overlay.twins(modules), **(replacements or {})}
     with entered(run):
-        copies = overlay.Overlay(everything, loss.path, ("gradgen.words",))
+        copies = overlay.Overlay(lambda: everything, loss.path, ("gradgen.words",))
         run.inline = copies.function
         return copies.function(loss.function)(*(args[a.name] for a in loss.arguments))

@@ -36,7 +36,7 @@ def trace(
     place: Place,
 ) -> Traced:
     """Run the function on its arguments as symbols; SpecError with its place where that fails."""
-    copies = overlay.Overlay(overlay.tracing(), folder)
+    copies = overlay.Overlay(overlay.tracing, folder)
     scope = Trace(places.Finder(folder), dims, copies.function)
     code = inspect.unwrap(function).__code__
     arrays = {a.name: _symbol(a) for a in arguments}

@@ -188,6 +188,14 @@ def test_a_comparison_of_dimensions_is_a_mask_in_a_formula() -> None:
     assert "greater" in [c.op for c in traced(lambda x, X, z, e: np.where(n > d, x, 2 * x)).calls()]
 
 
+def test_numpy_functions_of_dimensions() -> None:
+    assert "size" in [
+        c.op for c in traced(lambda x, X, z, e: x * np.sum(n) * np.mean(a=n) * abs(n - d) * abs(n)).calls()
+    ]
+    with pytest.raises(SpecError, match=r"np.stack is not supported yet"):
+        traced(lambda x, X, z, e: np.stack([n, d]))
+
+
 def test_a_dimension_of_no_argument_is_refused() -> None:
     stranger = dims("q")
     with pytest.raises(SpecError, match="q is no dimension of this loss"):

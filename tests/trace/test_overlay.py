@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from scipy.special import log_softmax as scipy_log_softmax
 from scipy.special import logsumexp as scipy_logsumexp
 from scipy.special import softmax as scipy_softmax
 
+import gradgen
 from gradgen import Matrix, Scalar, SpecError, Vector, dims, loss, ones, softmax, words
 from gradgen.overlay import rebind
 from gradgen.spec import load_spec, run_with
@@ -128,6 +131,27 @@ def by_local_import(x: Any, X: Any) -> Any:
 def test_functions_of_scipy_that_no_protocol_reaches() -> None:
     for function in (by_module, by_name, by_local_import):
         assert {"logsumexp", "softmax", "log_softmax"} <= set(ops(function))
+
+
+LATE = """
+import sys
+from gradgen import *
+from gradgen.spec import loss
+n = dims("n")
+@loss(wrt="x")
+def f(x: Vector[n]):
+    assert "scipy.special" not in sys.modules
+    from scipy.special import logsumexp
+    return logsumexp(x)
+print(f.tape.result.op)
+"""
+
+
+def test_scipy_may_be_imported_within_a_loss(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(LATE, encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "late.py")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(gradgen.__file__).parents[1])}
+    assert subprocess.run(command, env=environment, capture_output=True, text=True).stdout == "logsumexp\n"
 
 
 def test_the_softmax_of_scipy_keeps_its_default_axis() -> None:

@@ -38,7 +38,7 @@ class _Part:
 
     def plain(self) -> _Part:
         """The part as a plain factor, its reciprocal taken."""
-        return _Part(self.node**-1, self.labels) if self.inverse else self
+        return _Part(_entrywise_power(self.node, -1), self.labels) if self.inverse else self
 
 
 def _binary(node: Product) -> Node:
@@ -82,6 +82,11 @@ def _raised(node: Node, power: Number) -> Node:
         return node
     if power < 0:
         return product([(_raised(node, -power), tuple(range(node.rank)), -1)], node.shape)
+    return _entrywise_power(node, power)
+
+
+def _entrywise_power(node: Node, power: Number) -> Node:
+    """A power as an atom, so that it merges with nothing."""
     return apply(power_of(power), [(1, node, tuple(range(node.rank)))], node.shape)
 
 

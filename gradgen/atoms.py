@@ -6,16 +6,29 @@ None is an argument by which the derivative is 0. Atoms of `MASKS` are 0/1 and p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from math import log as ln
 
-from gradgen.nodes import Atom, Node, Number, apply
+from gradgen.nodes import Atom, Map, Node, Number, apply
 
 HALF = Fraction(1, 2)
 ATOMS: dict[str, Atom] = {}
 MASKS = frozenset("greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not".split())
+
+
+VALUES: dict[str, Callable[..., float]] = {
+    **{name: getattr(math, name) for name in "exp expm1 exp2 log log1p log2 log10 sin cos tan sinh cosh tanh".split()},
+    **{
+        name: getattr(math, name.replace("arc", "a")) for name in "arcsin arccos arctan arcsinh arccosh arctanh".split()
+    },
+    "absolute": abs,
+    "sign": lambda x: (x > 0) - (x < 0),
+    "relu": lambda x: max(x, 0.0),
+    "heaviside": lambda x: (1 + (x > 0) - (x < 0)) / 2,
+}
 
 
 def call(name: str, *arguments: Node) -> Node:
@@ -28,13 +41,12 @@ def call(name: str, *arguments: Node) -> Node:
 @cache
 def power_of(exponent: Number) -> Atom:
     """The power with a fixed exponent as an atom of its own: only the plan uses it, where powers no longer merge."""
-    return Atom("power_of", lambda y, x: (exponent * x ** (exponent - 1),), exponent)
+    return Atom("power_of", lambda y, x: (exponent * x ** (exponent - 1),), exponent=exponent)
 
 
 def is_mask(node: Node) -> bool:
     """Whether the values are booleans."""
-    atom = getattr(node, "atom", None)
-    return atom is not None and atom.name in MASKS
+    return isinstance(node, Map) and node.atom.mask
 
 
 def _atom(name: str) -> Callable[[Callable[..., tuple[Node | None, ...]]], Atom]:
@@ -46,7 +58,7 @@ def _atom(name: str) -> Callable[[Callable[..., tuple[Node | None, ...]]], Atom]
 
 
 def _unary(name: str, derivative: Callable[[Node, Node], Node | None]) -> None:
-    ATOMS[name] = Atom(name, lambda y, x: (derivative(y, x),))
+    ATOMS[name] = Atom(name, lambda y, x: (derivative(y, x),), VALUES.get(name))
 
 
 _unary("exp", lambda y, x: y)
@@ -77,7 +89,7 @@ _unary("bell", lambda y, x: y * (call("sigmoid", -x) - call("sigmoid", x)))
 _unary("softplus", lambda y, x: call("sigmoid", x))
 _unary("log_cosh", lambda y, x: call("tanh", x))
 for _name in MASKS:
-    ATOMS[_name] = Atom(_name, lambda y, *x: (None,) * len(x))
+    ATOMS[_name] = Atom(_name, lambda y, *x: (None,) * len(x), mask=True)
 
 
 @_atom("maximum")

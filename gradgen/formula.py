@@ -36,6 +36,7 @@ from gradgen.ops.operation import Operation
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Select
 from gradgen.rules import log_softmax
+from gradgen.spell import plain
 from gradgen.text import Expr
 from gradgen.walk import Names, order, uses
 
@@ -166,7 +167,7 @@ class _Writer:
         terms.sort(key=lambda t: (t[0] < 0, t[1] is not one(), not _contracts(t[1]), t[1].serial))
         said = ""
         for c, inner, labels in terms:
-            math = self._term((abs(c), inner, labels), target)
+            math = self._term((plain(abs(Fraction(c))), inner, labels), target)
             inside = math.at(SUM if c > 0 else ENTRY)
             said += (" + " if said else "") + inside if c > 0 else (" - " if said else "-") + inside
         return _scaled(common, Math(said, SUM))
@@ -201,6 +202,11 @@ class _Writer:
         return Math(f"{name}({self._term(found[0], target).text})")
 
     def _operation(self, node: Operation) -> Math:
+        if isinstance(node, Embed):
+            inside = self._term(
+                operand(node.node, tuple(range(node.node.rank))), tuple(range(node.node.rank)), whole=True
+            )
+            return Math(f"embed({inside.text}, {node.place(_Plain())})")
         c, inner, _ = node.argument
         math = self.done[inner]
         axes = self.layouts[inner]
@@ -208,11 +214,8 @@ class _Writer:
             gone = [str(position) for position, a in enumerate(axes) if node.labels[a] >= node.rank]
             tail = f", axis={','.join(gone)}" if node.rank else ""
             return Math(f"{node.kind}({_scaled(c, math).text}{tail})")
-        if isinstance(node, Select):
-            return Math(node.numpy(_code(math), axes, _Plain())[0].text)
-        assert isinstance(node, Embed)
-        inside = self._term(operand(node.node, tuple(range(node.node.rank))), tuple(range(node.node.rank)))
-        return Math(f"embed({inside.text}, {node.place(_Plain())})")
+        assert isinstance(node, Select)
+        return Math(node.numpy(_code(math), axes, _Plain())[0].text)
 
     def _single(self, node: Product, target: Labels) -> Math:
         factor, labels, power = node.factors[0]
@@ -355,11 +358,11 @@ def _scaled(c: Number, math: Math) -> Math:
 
 def _common(terms: Sequence[Operand]) -> tuple[Number, list[Operand]]:
     """The magnitude that all coefficients have, and the terms without it."""
-    sizes = {abs(c) for c, _, _ in terms}
-    common = sizes.pop() if len(sizes) == 1 else 1
+    sizes = {abs(Fraction(c)) for c, _, _ in terms}
+    common = plain(sizes.pop()) if len(sizes) == 1 else 1
     if all(c < 0 for c, _, _ in terms) and common != 1:
         common = -common
-    return common, [(Fraction(c) / common if common != 1 else c, n, labels) for c, n, labels in terms]
+    return common, [(plain(Fraction(c) / common), n, labels) for c, n, labels in terms]
 
 
 def _contracts(node: Node) -> bool:

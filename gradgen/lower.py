@@ -373,8 +373,8 @@ def _safe(node: Node, parts: list[Node], mask: Node) -> Node:
         return node
     if isinstance(node, View):
         if len(parts) == 1 and node.node.rank == node.rank and node.labels == tuple(range(node.rank)):
-            return node.coefficient * parts[0]
-        return node.coefficient * _safe_as(node.node, parts, mask, node.shape)
+            return view(node.coefficient, parts[0])
+        return view(node.coefficient, _safe_as(node.node, parts, mask, node.shape))
     return _safe_as(node, parts, mask, node.shape)
 
 
@@ -384,7 +384,7 @@ def _safe_as(node: Node, parts: list[Node], mask: Node, shape: Shape) -> Node:
         return add([(c, part, full) for (c, _, _), part in zip(node.terms, parts, strict=True)], shape)
     if isinstance(node, Map):
         safe = SAFE.get(node.atom.name)
-        terms = [c * part for (c, _, _), part in zip(node.arguments, parts, strict=True)]
+        terms = [view(c, part) for (c, _, _), part in zip(node.arguments, parts, strict=True)]
         if safe is not None:
             terms = [_choose(mask, term, safe) for term in terms]
         elif node.atom.name == "power":

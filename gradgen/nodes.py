@@ -385,12 +385,14 @@ def _power(c: Number, power: Number) -> Number:
 
 
 def _reduced(node: Node, power: Number) -> Number:
-    """Powers that facts of an argument make trivial: a 0/1 entry equals its powers, the square of a sign is 1."""
+    """Powers that facts of an argument make trivial: a 0/1 entry equals its powers, the square of a sign is 1. So do masks."""
     if isinstance(node, Symbol) and node.facts and isinstance(power, int):
         if power > 1 and node.facts & {"one_hot", "boolean"}:
             return 1
         if "sign" in node.facts:
             return power % 2
+    if isinstance(node, Map) and node.atom.mask and power > 0:
+        return 1
     return power
 
 
@@ -477,14 +479,32 @@ def _swap(labels: Labels) -> Labels:
 
 
 class Atom:
-    """A scalar function, applied entry by entry. Atoms are made in `gradgen.atoms`, which states their derivatives."""
+    """A scalar function, applied entry by entry. Atoms are made in `gradgen.atoms`, which states their derivatives.
 
-    __slots__ = ("exponent", "name", "partials")
+    ``value`` computes it on numbers, so that constants fold; ``mask`` says that its values are 0 and 1.
+    """
 
-    def __init__(self, name: str, partials: Callable[..., tuple[Node | None, ...]], exponent: Number = 1) -> None:
-        self.name = name
-        self.partials = partials
-        self.exponent = exponent
+    __slots__ = ("exponent", "mask", "name", "partials", "value")
+
+    def __init__(
+        self,
+        name: str,
+        partials: Callable[..., tuple[Node | None, ...]],
+        value: Callable[..., float] | None = None,
+        mask: bool = False,
+        exponent: Number = 1,
+    ) -> None:
+        self.name, self.partials, self.value, self.mask, self.exponent = name, partials, value, mask, exponent
+
+    def folded(self, operands: Sequence[Operand]) -> Number | None:
+        """The value at constants, where it is a finite number."""
+        if self.value is None or not all(node is one() for _, node, _ in operands):
+            return None
+        try:
+            found = self.value(*(float(c) for c, _, _ in operands))
+        except (ArithmeticError, ValueError):
+            return None
+        return rational(found) if found - found == 0 else None
 
     def __repr__(self) -> str:
         return self.name
@@ -511,6 +531,9 @@ class Map(Node):
 def apply(atom: Atom, operands: Sequence[Operand], shape: Shape) -> Node:
     """The atom of the operands, entry by entry."""
     opened = [operand(node, labels, c) for c, node, labels in operands]
+    folded = atom.folded(opened)
+    if folded is not None:
+        return view(folded, one(), (), shape)
     order = _orientation([(hash((k, c, node.digest)), labels) for k, (c, node, labels) in enumerate(opened)], shape)
     place = {label: axis for axis, label in enumerate(order)}
     arguments = tuple(operand(node, tuple(place[k] for k in labels), c) for c, node, labels in opened)

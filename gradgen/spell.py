@@ -100,6 +100,7 @@ class Speller:
         nodes = self._cut(roots)
         self.layouts = layouts(nodes, [r.node for r in roots], self.given)
         self.uses = self._uses(nodes, roots)
+        self.weak = _weak(nodes)
         self.roots = {_core(root.node): root.name for root in roots}
         self.alone = len(roots) == 1
         for node in nodes:
@@ -254,9 +255,9 @@ class Speller:
         inside.sort(key=lambda t: (t[0] < 0, *_rank_of_term(t[1])))
         parts = []
         for c, node, labels in inside:
-            part = self.operand((_plain(abs(c)), node, labels), target)
+            part = self.operand((plain(abs(c)), node, labels), target)
             parts.append((c > 0, self._number(part) if part.mask else part))
-        return text.scaled(_plain(common), text.total(parts))
+        return text.scaled(plain(common), text.total(parts))
 
     def _number(self, mask: Expr) -> Expr:
         """A mask as numbers of the working dtype, lest booleans add as booleans."""
@@ -272,6 +273,11 @@ class Speller:
         if name == "where":
             return text.call("np.where", *parts)
         parts = [self._number(part) for part in parts]
+        called = self._called(node, parts)
+        return text.call("float", called) if node in self.weak else called
+
+    def _called(self, node: Map, parts: Sequence[Expr]) -> Expr:
+        name = node.atom.name
         if name == "power_of":
             return text.power(parts[0], node.atom.exponent)
         if name == "relu":
@@ -303,7 +309,8 @@ class Speller:
         factor, labels, power = node.factors[0]
         expr, axes = self._stored(factor, labels)
         if not node.summed:
-            return text.power(self._number(_turned(expr, axes, target)[0]), power)
+            raised = text.power(self._number(_turned(expr, axes, target)[0]), power)
+            return text.call("float", raised) if "np." in raised.text and node in self.weak else raised
         if _squares(node):
             if not node.rank:
                 return text.matmul(expr, expr) if len(axes) == 1 else text.call("np.vdot", expr, expr)
@@ -419,7 +426,9 @@ class Speller:
         else:
             self.lines.append(f"{chosen} = np.zeros({self._shape(shape)}, dtype={self.dtype})")
             for term in base:
-                self._accumulate(chosen, "", term[0] > 0, self.operand((abs(term[0]), *term[1:]), target))
+                self._accumulate(
+                    chosen, "", term[0] > 0, self.operand((plain(abs(Fraction(term[0]))), term[1], term[2]), target)
+                )
         pieces = [t for t in terms if self._pending_embed(t[1])]
         for position, (c, piece, labels) in enumerate(pieces):
             assert isinstance(piece, Embed)
@@ -429,7 +438,9 @@ class Speller:
             inner = tuple(labels[k] for k in kept)
             body = operand(piece.node, inner)
             wanted = tuple(k for k in target if k in inner)
-            expr = self._number(self.operand((abs(c) * abs(body[0]), *body[1:]), wanted))
+            expr = self._number(
+                self.operand((plain(abs(Fraction(c)) * abs(Fraction(body[0]))), body[1], body[2]), wanted)
+            )
             added = (c > 0) == (body[0] > 0)
             if position == 0 and not base and added:
                 self.lines.append(f"{chosen}{where} = {expr.text}")
@@ -440,6 +451,19 @@ class Speller:
 
     def _accumulate(self, name: str, where: str, added: bool, expr: Expr) -> None:
         self.lines.append(f"{name}{where} {'+' if added else '-'}= {expr.text}")
+
+
+def _weak(nodes: Sequence[Node]) -> set[Node]:
+    """The nodes made of dimensions and numbers alone: Python floats, lest NumPy scalars widen float32."""
+    found: set[Node] = set()
+    for node in nodes:
+        if (
+            node is one()
+            or isinstance(node, Count)
+            or (node.operands and all(child in found for child in node.operands))
+        ):
+            found.add(node)
+    return found
 
 
 def _core(node: Node) -> Node:
@@ -483,7 +507,8 @@ def _common(coefficients: Sequence[Number]) -> Fraction:
     return -common if common != 1 and all(c < 0 for c in coefficients) else common
 
 
-def _plain(value: Number) -> Number:
+def plain(value: Number) -> Number:
+    """An integral fraction as an integer."""
     return value.numerator if isinstance(value, Fraction) and value.denominator == 1 else value
 
 

@@ -1,7 +1,9 @@
-"""Run the README's Python code blocks in order, as one program in an empty folder; an exception is a failure."""
+"""Run the README's Python blocks in order, as one program in an empty folder; its text block is what ``show`` prints."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import sys
@@ -10,34 +12,47 @@ from pathlib import Path
 
 from gradgen.cli import main as gradgen
 
-ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"# (specs/\w+\.py)\n")
+README = Path(__file__).resolve().parents[1] / "README.md"
+SPEC = "specs/ridge.py"
 
 
 def main() -> int:
-    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    text = README.read_text(encoding="utf-8")
+    python = blocks(text, "python")
+    (shown,) = blocks(text, "text")
     names: dict[str, object] = {"__name__": "readme"}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         sys.path.insert(0, folder)
-        for block in blocks:
+        for block in python:
             run(block, names)
-    print(f"README.md: {len(blocks)} code blocks run")
+        if call("show", SPEC).strip() != shown.strip():
+            raise SystemExit(f"README.md: gradgen show {SPEC} prints\n{call('show', SPEC)}")
+    print(f"README.md: {len(python)} code blocks run")
     return 0
 
 
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
 def run(block: str, names: dict[str, object]) -> None:
-    """Run a block; one that starts with the name of a spec is written there and built instead."""
-    spec = FILE.match(block)
-    if not spec:
+    """Run a block; the one that starts with the name of the spec is written there and built instead."""
+    if not block.startswith(f"# {SPEC}\n"):
         exec(compile(block, "README.md", "exec"), names)
         return
-    path = Path(spec[1])
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(block, encoding="utf-8")
-    if gradgen(["build", str(path)]):
-        raise SystemExit(f"README.md: {path} does not build")
+    Path(SPEC).parent.mkdir()
+    Path(SPEC).write_text(block, encoding="utf-8")
+    call("build", SPEC)
+
+
+def call(*arguments: str) -> str:
+    """What a command of gradgen prints."""
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        code = gradgen(arguments)
+    if code:
+        raise SystemExit(f"README.md: gradgen {' '.join(arguments)} exits with {code}")
+    return printed.getvalue()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Run the README's Python blocks in order, as one program in an empty folder; its text block is what ``show`` prints."""
+"""Run the README's Python blocks in order, in an empty folder; its text block is what ``show`` prints."""
 
 from __future__ import annotations
 

@@ -1,5 +1,8 @@
 """Losses written as plain NumPy become verified NumPy modules with gradients and Hessian-vector products."""
 
+__version__ = "0.1.0"
+
+from gradgen.api import load, loss
 from gradgen.declared import (
     SPD,
     Diagonal,
@@ -24,7 +27,6 @@ from gradgen.declared import (
     unit_interval,
 )
 from gradgen.errors import NotSupportedError, SpecError
-from gradgen.spec import loss
 from gradgen.words import (
     arange,
     eye,
@@ -62,6 +64,7 @@ __all__ = [
     "full",
     "function",
     "integer",
+    "load",
     "log_softmax",
     "logdet",
     "logsumexp",

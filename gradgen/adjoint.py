@@ -1,4 +1,5 @@
-"""The adjoint: a form that is linear in directions is read backwards, and the coefficient of each direction is its gradient.
+"""The adjoint: a form that is linear in directions is read backwards, and the coefficient of each direction is its
+gradient.
 
 Cotangents meet at shared tangents and are summed there once, so that ``Xᵀ(S - Y)`` and ``2 Xᵀr`` need no rule.
 """
@@ -14,7 +15,8 @@ from gradgen.walk import depending, order
 
 
 def adjoint(form: Node, directions: Sequence[Symbol], found: dict[Node, Node] | None = None) -> list[Node]:
-    """For a scalar form linear in the directions: the G of each with form = sum <G, direction>. ``found`` takes every cotangent."""
+    """For a scalar form linear in the directions: the G of each with form = sum <G, direction>. ``found`` takes
+    every cotangent."""
     wanted = set(directions)
     moving = depending([form], wanted.__contains__)
     cotangents: dict[Node, list[Node]] = {form: [one()]}
@@ -52,7 +54,8 @@ def _pull(node: Node, cotangent: Node, moving: set[Node]) -> list[tuple[Node, No
 
 
 def read(factors: Sequence[Factor], labels: Labels, shape: Shape, coefficient: Number = 1) -> Node:
-    """The product of the factors with the given labels as its axes: labels are exchanged, a repeated one is a diagonal."""
+    """The product of the factors with the given labels as its axes: labels are exchanged, a repeated one is a
+    diagonal."""
     place: dict[int, int] = {}
     diagonal: list[Factor] = []
     for axis, label in enumerate(labels):

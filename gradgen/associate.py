@@ -1,7 +1,8 @@
-"""Association: every product becomes binary, in the cheapest order, so that sharing is interning again and emission a table of cases.
+"""Association: every product becomes binary, in the cheapest order, so that sharing is interning again and emission a
+table of cases.
 
-Labels that stand in one factor are summed first. Negative powers stay in entrywise pairs, where they are divisions, and become
-reciprocals before a contraction. Scalars come last, on the smaller of result and operands.
+Labels that stand in one factor are summed first. Negative powers stay in entrywise pairs, where they are divisions,
+and become reciprocals before a contraction. Scalars come last, on the smaller of result and operands.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from gradgen.atoms import power_of
 from gradgen.cost import Tree, contraction, entries
 from gradgen.labels import Labels
 from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, operand, product, view
+from gradgen.text import magnitude
 from gradgen.walk import Names, rename, rewrite
 
 
@@ -91,7 +93,8 @@ def _entrywise_power(node: Node, power: Number) -> Node:
 
 
 def _is_case(node: Product) -> bool:
-    """Whether a product of two factors is emitted as it stands: entrywise, or a contraction of plain factors over shared labels."""
+    """Whether a product of two factors is emitted as it stands: entrywise, or a contraction of plain factors over
+    shared labels."""
     (_, a, p), (_, b, q) = node.factors
     if not node.summed:
         return abs(p) == 1 and abs(q) == 1 and not (p == q == -1)
@@ -117,7 +120,7 @@ def _part(factor: Factor) -> _Part:
         place = {label: axis for axis, label in enumerate(kept)}
         shape = tuple(node.shape[labels.index(k)] for k in kept)
         node, labels = product([(node, tuple(place[k] for k in labels), 1)], shape), kept
-    return _Part(*_opened(_raised(node, abs(power)), labels), power < 0)
+    return _Part(*_opened(_raised(node, magnitude(power)), labels), power < 0)
 
 
 def _opened(node: Node, labels: Labels) -> tuple[Node, Labels]:

@@ -1,4 +1,5 @@
-"""`bind`: a class that keeps the data and what was computed from it, and offers the loss as functions of the rest, flat ones too."""
+"""`bind`: a class that keeps the data and what was computed from it, and offers the loss as functions of the rest,
+flat ones too."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class BoundText:
 
 
 class Binder:
-    """Writes the class for given kernels; ``hoist`` computes what depends on the data alone, where there is such a thing."""
+    """Writes the class for given kernels; ``hoist`` computes what depends on the data alone, where there is such a
+    thing."""
 
     def __init__(
         self,
@@ -188,7 +190,8 @@ class Binder:
             return f'{name} = _searched(x.size, lambda {name}: {declared}, "{declared}")'
         factor = Size(tuple(sorted((tuple(k for k in m if k != dim), c) for m, c in linear)))
         rest = Size(tuple((m, c) for m, c in total.terms if dim not in m))
-        return f'{name} = _solved("x", 0, x.size, {rest.spell(self.ids.size)}, {factor.spell(self.ids.size)}, "{declared}")'
+        known = f"{rest.spell(self.ids.size)}, {factor.spell(self.ids.size)}"
+        return f'{name} = _solved("x", 0, x.size, {known}, "{declared}")'
 
 
 def _entries(shape: Sequence[Size]) -> Size:

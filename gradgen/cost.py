@@ -1,7 +1,8 @@
-"""What an expression costs at the typical sizes, in flops and bytes moved, and the cheapest order of a product of many factors.
+"""What an expression costs at the typical sizes, in flops and bytes moved, and the cheapest order of a product of
+many factors.
 
-A contraction counts 2 flops an entry of its iteration space, an entrywise operation 4 (it is bound by memory), each entry of a result 8
-for its bytes; a batched contraction runs outside BLAS and counts 8 times, an outer product twice.
+A contraction counts 2 flops an entry of its iteration space, an entrywise operation 4 (it is bound by memory), each
+entry of a result 8 for its bytes; a batched contraction runs outside BLAS and counts 8 times, an outer product twice.
 """
 
 from __future__ import annotations

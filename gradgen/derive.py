@@ -20,7 +20,8 @@ from gradgen.walk import Name, Names, core, order, settle, uses
 
 @dataclass(frozen=True)
 class Derived:
-    """The loss and its derivatives, one gradient and one hvp for each wrt variable; ``hessian`` where there is one vector or scalar."""
+    """The loss and its derivatives, one gradient and one hvp for each wrt variable; ``hessian`` where there is one
+    vector or scalar."""
 
     value: Node
     gradients: tuple[Node, ...]

@@ -1,7 +1,8 @@
 """The differential: what is linear carries tangents through, what is not states its derivative once.
 
-``differential(roots, seeds)`` gives the differential of each root where the differential of each symbol is its seed. Seeds, and with
-them all tangents, may have further axes ``extra`` at the end: one direction for each entry, as a Hessian needs.
+``differential(roots, seeds)`` gives the differential of each root where the differential of each symbol is its seed.
+Seeds, and with them all tangents, may have further axes ``extra`` at the end: one direction for each entry, as a
+Hessian needs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ Tangents = dict[Node, Node]
 def differential(
     roots: Sequence[Node], seeds: Mapping[Symbol, Node], extra: Shape = (), tangents: Tangents | None = None
 ) -> list[Node]:
-    """The differentials of the roots, each shaped like its root with the axes ``extra`` behind; ``tangents`` takes those of all nodes."""
+    """The differentials of the roots, each shaped like its root with the axes ``extra`` behind; ``tangents`` takes
+    those of all nodes."""
     tangents = {} if tangents is None else tangents
     for node in order(roots):
         tangent = seeds.get(node) if isinstance(node, Symbol) else _tangent(node, tangents, extra)

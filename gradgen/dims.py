@@ -24,7 +24,8 @@ Monomial = tuple[Dim, ...]
 
 @dataclass(frozen=True)
 class Size:
-    """An integer polynomial in dimensions, such as ``n``, ``3``, ``p + q`` or ``2*n - 1``; equal iff the same polynomial."""
+    """An integer polynomial in dimensions, such as ``n``, ``3``, ``p + q`` or ``2*n - 1``; equal iff the same
+    polynomial."""
 
     terms: tuple[tuple[Monomial, int], ...]
 
@@ -146,7 +147,8 @@ Step = Let | Match
 
 
 def solve(shapes: Sequence[tuple[str, Sequence[Size]]]) -> tuple[list[Step], list[Dim]]:
-    """The steps that find every dimension from the shapes of named arrays and check the rest, and the dimensions left open.
+    """The steps that find every dimension from the shapes of named arrays and check the rest, and the dimensions left
+    open.
 
     A plain symbol is taken where it stands first; a sum or multiple is solved for the one symbol that is not known yet.
     """

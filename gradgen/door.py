@@ -1,4 +1,5 @@
-"""The door of a generated module: statements that find the dimensions from the arguments' shapes, check the rest and drop axes of 1."""
+"""The door of a generated module: statements that find the dimensions from the arguments' shapes, check the rest
+and drop axes of 1."""
 
 from __future__ import annotations
 
@@ -56,7 +57,8 @@ def _let(step: Let, name: SizeName, local: Mapping[str, str]) -> str:
     if step.factor == 1 and not step.rest.terms:
         return f"{name(step.dim)} = {value}"
     said = _quoted(str(step.rest + Size.of(step.dim) * step.factor))
-    return f'{name(step.dim)} = _solved("{step.argument}", {step.axis}, {value}, {step.rest.spell(name)}, {step.factor}, {said})'
+    known = f"{value}, {step.rest.spell(name)}, {step.factor}"
+    return f'{name(step.dim)} = _solved("{step.argument}", {step.axis}, {known}, {said})'
 
 
 def _match(step: Match, name: SizeName, source: dict[Dim, str], local: Mapping[str, str]) -> str:

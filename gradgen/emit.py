@@ -1,7 +1,7 @@
 """The NumPy module of a loss: what stands in it is decided here, the template prints it, black formats it.
 
-Kernels (``_loss``, ``_grad``, …) hold the mathematics on checked arrays; public functions pass the door, call a kernel and own the
-result; the class behind `bind` keeps the data and what was computed from it.
+Kernels (``_loss``, ``_grad``, …) hold the mathematics on checked arrays; public functions pass the door, call a
+kernel and own the result; the class behind `bind` keeps the data and what was computed from it.
 """
 
 from __future__ import annotations
@@ -55,6 +55,11 @@ def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str]) -> s
     return formatted(render("module.py.j2", module=_Writer(tape, planned).module(header, formulas)))
 
 
+def statements(tape: Tape, planned: Plan) -> str:
+    """The private functions that hold the mathematics, as they stand in the module."""
+    return formatted("\n\n".join(f.text for f in _Writer(tape, planned).private()))
+
+
 class _Writer:
     """Holds the names of one module; every method gives a part of its text."""
 
@@ -66,8 +71,7 @@ class _Writer:
         self.hoisted = {node: fresh(names[node].text if node in names else "fixed") for node in planned.hoisted}
 
     def module(self, header: str, formulas: Sequence[str]) -> ModuleText:
-        kernels = {k.name: self._kernel(k) for k in self.plan.kernels}
-        hoist = self._hoist() if self.hoisted else None
+        kernels, hoist = self._kernels(), self._hoist() if self.hoisted else None
         door = self._door()
         binder = Binder(self.ids, self.tape.several, self.tape.constraints, kernels, hoist, list(self.hoisted.values()))
         bound = binder.text()
@@ -87,6 +91,12 @@ class _Writer:
             searches=any("_searched(" in line for line in lines),
             bounds=any("_at_most(" in line for line in lines),
         )
+
+    def private(self) -> list[Function]:
+        return [*([self._hoist()] if self.hoisted else []), *self._kernels().values()]
+
+    def _kernels(self) -> dict[str, Function]:
+        return {k.name: self._kernel(k) for k in self.plan.kernels}
 
     def _spelled(self, roots: Sequence[Root], given: dict[Node, str], taken: Iterable[str]) -> Body:
         """The statements that compute the roots; names in ``taken`` are not used for new values."""

@@ -1,8 +1,8 @@
 """Common factors come out of sums: ``A X + Aᵀ X`` becomes ``(A + Aᵀ) X``, wherever that is cheaper.
 
-Terms that only this sum uses are opened. Those that share a factor on the same axes of the result are a group: their summed labels are
-renamed so that the factor stands on the same labels in each, what else they share comes out with it, and what remains is one sum. The
-group with the largest saving is taken, and so on.
+Terms that only this sum uses are opened. Those that share a factor on the same axes of the result are a group: their
+summed labels are renamed so that the factor stands on the same labels in each, what else they share comes out with
+it, and what remains is one sum. The group with the largest saving is taken, and so on.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ def _moved(factor: Factor, place: dict[int, int], rank: int) -> Factor:
 
 
 def _align(term: _Term, key: Bucket, first: _Term, rank: int, position: int) -> _Term | None:
-    """The term with the labels of the key's factor renamed to those in the first term, its other summed labels made its own."""
+    """The term with the labels of the key's factor renamed to those in the first term, its other summed labels made
+    its own."""
     target, source = _find(first, key, rank), _find(term, key, rank)
     if target is None or source is None:
         return None

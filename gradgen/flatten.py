@@ -1,8 +1,9 @@
 """Normal form, second part: what is used once dissolves into the sum or product that uses it.
 
-A product goes into another where its only use has power 1 and at most `MOST_FACTORS` factors result; a power of a product is never
-distributed. A sum goes into a sum where it is used once, up to `MOST_TERMS` terms. What is used twice stays a node, but for an array
-times scalars: it is opened wherever it stands, so that the scalars meet what they cancel and end up on the smallest value.
+A product goes into another where its only use has power 1 and at most `MOST_FACTORS` factors result; a power of a
+product is never distributed. A sum goes into a sum where it is used once, up to `MOST_TERMS` terms. What is used
+twice stays a node, but for an array times scalars: it is opened wherever it stands, so that the scalars meet what
+they cancel and end up on the smallest value.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The graph as formulas in matrix notation: ``2 (Xᵀ (X w - y) + lam w)``.
 
-∘ is the entrywise product, ⟨A, B⟩ the inner product, ‖x‖² a sum of squares, 1 a vector of ones, [c] is 1 where c holds. A value that
-is used more than once and long gets a line of its own. What matrix notation cannot say (rank 3) is written with NumPy's brackets.
+∘ is the entrywise product, ⟨A, B⟩ the inner product, ‖x‖² a sum of squares, 1 a vector of ones, [c] is 1 where c
+holds. A value that is used more than once and long gets a line of its own. What matrix notation cannot say (rank 3)
+is written with NumPy's brackets.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ class _Writer:
         terms.sort(key=lambda t: (t[0] < 0, t[1] is not one(), not _contracts(t[1]), t[1].serial))
         said = ""
         for c, inner, labels in terms:
-            math = self._term((plain(abs(Fraction(c))), inner, labels), target)
+            math = self._term((text.magnitude(c), inner, labels), target)
             inside = math.at(SUM if c > 0 else ENTRY)
             said += (" + " if said else "") + inside if c > 0 else (" - " if said else "-") + inside
         return _scaled(common, Math(said, SUM))
@@ -350,7 +351,7 @@ def _scaled(c: Number, math: Math) -> Math:
     if c == -1:
         return Math(f"-{math.at(ENTRY)}", SUM)
     sign = "-" if c < 0 else ""
-    factor = _number(abs(c))
+    factor = _number(text.magnitude(c))
     level = SUM if sign else PRODUCT
     inside = math.text if math.level == ENTRY else math.at(PRODUCT)
     return Math(f"{sign}{factor.at(PRODUCT)} {inside}", min(level, math.level) if math.level == ENTRY else level)

@@ -45,6 +45,12 @@ class Function:
         """The function called with variables of its parameters' names."""
         return f"{self.name}({self.parameters})"
 
+    @property
+    def text(self) -> str:
+        """The function alone, without its docstring."""
+        body = "".join(f"    {line}\n" for line in (*self.lines, f"return {self.result}"))
+        return f"def {self.name}({self.parameters}):\n{body}"
+
 
 def direction_line(ids: Identifiers, w: Argument) -> str:
     """The statement that checks a direction against its variable."""

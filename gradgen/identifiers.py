@@ -13,7 +13,8 @@ FLAT = ("x", "p")
 
 
 class Identifiers:
-    """The names of one module: of arguments and directions inside private functions, of dimensions and private functions."""
+    """The names of one module: of arguments and directions inside private functions, of dimensions and private
+    functions."""
 
     def __init__(self, tape: Tape, kernels: Iterable[str]) -> None:
         self.arguments = tape.arguments
@@ -44,7 +45,8 @@ class Identifiers:
         return [self.local[a.name] for a in arguments]
 
     def origin(self, arguments: Sequence[Argument], dim: str, preferred: Iterable[str]) -> tuple[Argument, int, Let]:
-        """The argument and axis that a dimension is read from, a preferred one where there is one, and how it is solved."""
+        """The argument and axis that a dimension is read from, a preferred one where there is one, and how it is
+        solved."""
         steps = {s.dim.name: s for s in solve([(a.name, a.shape) for a in arguments])[0] if isinstance(s, Let)}
         step, preferred = steps[dim], set(preferred)
         plain = [

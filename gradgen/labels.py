@@ -1,8 +1,8 @@
 """Canonical order of index labels: the same expression written with other labels becomes the same expression.
 
-A group is one factor or term: a key that tells its structure, and the labels of its axes. Labels are told apart by where they
-stand (colour refinement in three rounds); those that stay tied are permuted, at most `MOST` ways, and the smallest list wins.
-Only integers are hashed, so that the order depends on no hash seed.
+A group is one factor or term: a key that tells its structure, and the labels of its axes. Labels are told apart by
+where they stand (colour refinement in three rounds); those that stay tied are permuted, at most `MOST` ways, and the
+smallest list wins. Only integers are hashed, so that the order depends on no hash seed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def number(text: str) -> int:
 
 
 def canonical(groups: Sequence[Group], colours: Mapping[int, int], free: Iterable[int]) -> Labels:
-    """The free labels in canonical order; the colour of a label is what is known of it beforehand (its size, its place)."""
+    """The free labels in canonical order; the colour of a label is what is known of it beforehand (its size, its
+    place)."""
     free = list(free)
     if len(free) < 2:
         return tuple(free)

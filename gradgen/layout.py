@@ -1,7 +1,8 @@
 """In which order each value's axes are stored, so that few operands need a transpose.
 
-Results of the function stand as declared, and what feeds them entry by entry follows; everything else takes the order that most of its
-operands have; where they leave it open, samples (the dimension that stands first in the signature) come before features.
+Results of the function stand as declared, and what feeds them entry by entry follows; everything else takes the order
+that most of its operands have; where they leave it open, samples (the dimension that stands first in the signature)
+come before features.
 """
 
 from __future__ import annotations
@@ -71,9 +72,9 @@ def _forced(nodes: Sequence[Node], roots: Sequence[Node], given: Collection[Node
             continue
         position = {axis: k for k, axis in enumerate(forced[node])}
         for _, child, labels in _entrywise(node):
-            if child.rank == node.rank and counts[child] == 1 and child.operands and child not in given:
-                if len(set(labels)) == child.rank and not isinstance(child, Operation):
-                    forced.setdefault(child, tuple(sorted(range(child.rank), key=lambda a: position[labels[a]])))
+            alone = child.rank == node.rank and counts[child] == 1 and child.operands and child not in given
+            if alone and len(set(labels)) == child.rank and not isinstance(child, Operation):
+                forced.setdefault(child, tuple(sorted(range(child.rank), key=lambda a: position[labels[a]])))
     return forced
 
 

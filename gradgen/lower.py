@@ -1,5 +1,7 @@
-"""Lowering: the tape becomes the expression graph. Here alone NumPy's layout (axes of literal 1, alignment at the last axis) is known:
-a call of shape (n, 1, k) becomes a node of shape (n, k).
+"""Lowering: the tape becomes the expression graph.
+
+Here alone NumPy's layout (axes of literal 1, alignment at the last axis) is known: a call of shape (n, 1, k) becomes a
+node of shape (n, k).
 """
 
 from __future__ import annotations
@@ -11,15 +13,12 @@ from fractions import Fraction
 
 from gradgen.atoms import ATOMS, call
 from gradgen.dims import Dim, Size, is_one
+from gradgen.guard import guarded
 from gradgen.nodes import (
-    Add,
-    Map,
     Node,
     Operand,
-    Product,
     Shape,
     Symbol,
-    View,
     add,
     apply,
     as_node,
@@ -39,15 +38,11 @@ from gradgen.ops.select import Pick, length, select
 from gradgen.tape import Call, Span, Tape
 from gradgen.walk import Name, Names, settle
 
-MASKED = "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not"
 PLAIN = frozenset(
-    f"{MASKED} exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh "
-    "absolute sign softplus relu maximum minimum logaddexp hypot arctan2".split()
+    "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not exp expm1 exp2 log log1p "
+    "log2 log10 sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh absolute sign softplus relu "
+    "maximum minimum logaddexp hypot arctan2".split()
 )
-# What a partial or overflowing function gets instead of an argument that `where` does not select.
-SAFE = {name: 1 for name in "log log2 log10 arccosh".split()} | {
-    name: 0 for name in "log1p arcsin arccos arctanh exp expm1 exp2 sinh cosh tan".split()
-}
 
 
 @dataclass(frozen=True)
@@ -282,11 +277,17 @@ def _softmax(step: _Step) -> Node:
 def _getitem(step: _Step) -> Node:
     """Slices and positions; new axes are layout, and a slice of literal length 1 is a position."""
     picks: list[Pick] = []
+    kept: list[int] = []
+    rank = 0
     entries = [entry for entry in step.call.params["index"] if entry is not None]
     for entry, axis, size in zip(entries, step.axes(0), step.call.args[0].shape, strict=True):
+        pick = _pick(step, entry, step.size(size))
+        stays = not isinstance(pick, Size) and not is_one(step.size(size) if pick is None else length(pick))
         if axis is not None:
-            picks.append(_pick(step, entry, step.size(size)))
-    return select(step.nodes[0], tuple(picks))
+            picks.append(pick)
+            kept += [rank] if stays else []
+        rank += stays  # nothing taken of an axis of literal 1 is an axis of length 0
+    return view(1, select(step.nodes[0], tuple(picks)), tuple(kept), step.shape)
 
 
 def _pick(step: _Step, entry: Span | Size, size: Size) -> Pick:
@@ -314,94 +315,7 @@ def _where(step: _Step) -> Node:
         mask = call("not_equal", mask, 0 * mask)
     if as_number(mask) is not None:
         return a if as_number(mask) else b
-    return call("where", mask, _guarded(a, mask), _guarded(b, call("logical_not", mask)))
-
-
-def _guarded(branch: Node, mask: Node) -> Node:
-    """The branch, where each partial function below it gets a safe argument wherever the mask is false.
-
-    Masking afterwards would still multiply 0 by inf in the adjoint.
-    """
-    rank = branch.rank
-    if not rank == mask.rank:
-        raise AssertionError("a branch is aligned with its mask")
-    done: dict[Node, Node] = {}
-    stack = [branch]
-    while stack:  # nodes of full rank in the branch's own layout; what is broadcast or summed is guarded as a whole
-        node = stack[-1]
-        parts = _entries(node)
-        pending = [part for part in parts if part not in done]
-        if pending:
-            stack.extend(pending)
-            continue
-        stack.pop()
-        done[node] = _safe(node, [done[part] for part in parts], mask)
-    return done[branch]
-
-
-def _entries(node: Node) -> list[Node]:
-    """The operands of an entrywise operation, each as a node of its shape; none where it is not entrywise."""
-    if isinstance(node, View) and node.node is not one() and not isinstance(node.node, Symbol):
-        whole = node.node.rank == node.rank and len(set(node.labels)) == node.rank
-        if not whole or node.labels != tuple(range(node.rank)):
-            return _through(node)
-        return [node.node]
-    if isinstance(node, Add):
-        return [view(1, n, labels, node.shape) for _, n, labels in node.terms]
-    if isinstance(node, Map):
-        return [view(1, n, labels, node.shape) for _, n, labels in node.arguments]
-    if isinstance(node, Product) and node.factors and not node.summed:
-        return [view(1, n, labels, node.shape) for n, labels, _ in node.factors]
-    return []
-
-
-def _through(node: View) -> list[Node]:
-    """The operands below a transposing or broadcasting view, in the view's own layout."""
-    inner = node.node
-    if not _entries(inner):
-        return []
-    return [_relabelled(part, node) for part in _entries(inner)]
-
-
-def _relabelled(part: Node, outer: View) -> Node:
-    return view(1, part, outer.labels, outer.shape)
-
-
-def _safe(node: Node, parts: list[Node], mask: Node) -> Node:
-    """The node made anew of guarded parts."""
-    if not parts:
-        return node
-    if isinstance(node, View):
-        if len(parts) == 1 and node.node.rank == node.rank and node.labels == tuple(range(node.rank)):
-            return view(node.coefficient, parts[0])
-        return view(node.coefficient, _safe_as(node.node, parts, mask, node.shape))
-    return _safe_as(node, parts, mask, node.shape)
-
-
-def _safe_as(node: Node, parts: list[Node], mask: Node, shape: Shape) -> Node:
-    full = tuple(range(len(shape)))
-    if isinstance(node, Add):
-        return add([(c, part, full) for (c, _, _), part in zip(node.terms, parts, strict=True)], shape)
-    if isinstance(node, Map):
-        safe = SAFE.get(node.atom.name)
-        terms = [view(c, part) for (c, _, _), part in zip(node.arguments, parts, strict=True)]
-        if safe is not None:
-            terms = [_choose(mask, term, safe) for term in terms]
-        elif node.atom.name == "power":
-            terms = [_choose(mask, term, 1) for term in terms]
-        return apply(node.atom, [(1, term, full) for term in terms], shape)
-    assert isinstance(node, Product)
-    factors = []
-    for (_, _, power), part in zip(node.factors, parts, strict=True):
-        partial = power < 0 or isinstance(power, Fraction)
-        factors.append((_choose(mask, part, 1) if partial else part, full, power))
-    return product(factors, shape)
-
-
-def _choose(mask: Node, node: Node, otherwise: int) -> Node:
-    if as_number(node) is not None:
-        return node
-    return call("where", mask, node, view(otherwise, one(), (), node.shape))
+    return call("where", mask, guarded(a, mask), guarded(b, call("logical_not", mask)))
 
 
 _LOWER: dict[str, Callable[[_Step], Node]] = {

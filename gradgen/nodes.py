@@ -1,12 +1,14 @@
 """The expression graph: immutable, interned nodes, and the algebra of sums and labelled products.
 
-An operand is ``(coefficient, node, labels)``: axis k of the node runs over the label ``labels[k]``. In a node of rank r the
-labels 0 … r-1 are the axes of its result; the others are summed over. So ``X_ij w_j`` is a product with the label of j summed,
-a transpose is a change of labels, and trace cyclicity, Hadamard commutativity and broadcasting need no rules.
+An operand is ``(coefficient, node, labels)``: axis k of the node runs over the label ``labels[k]``. In a node of rank
+r the labels 0 … r-1 are the axes of its result; the others are summed over. So ``X_ij w_j`` is a product with the
+label of j summed, a transpose is a change of labels, and trace cyclicity, Hadamard commutativity and broadcasting
+need no rules.
 
-`View` (a coefficient, a transpose or a diagonal, a broadcast) is never an operand: constructors look through it. Every other node
-has coefficient 1, no axis that it does not vary along, and its axes in canonical order; the constructors see to it, so that equal
-values met in different orientation are one object. No node has an axis of literal 1.
+`View` (a coefficient, a transpose or a diagonal, a broadcast) is never an operand: constructors look through it.
+Every other node has coefficient 1, no axis that it does not vary along, and its axes in canonical order; the
+constructors see to it, so that equal values met in different orientation are one object. No node has an axis of
+literal 1.
 """
 
 from __future__ import annotations
@@ -126,7 +128,8 @@ class Node:
 def intern(
     cls: type[N], shape: Shape, fields: tuple[Any, ...], signature: tuple[int, ...], symmetric: bool = False
 ) -> N:
-    """The one node of this class, shape and fields. ``signature`` says in numbers what tells it from others in any run."""
+    """The one node of this class, shape and fields. ``signature`` says in numbers what tells it from others in any
+    run."""
     nodes = _ARENA.get().nodes
     key = (cls, shape, fields)
     found = nodes.get(key)
@@ -331,8 +334,8 @@ def opposite(node: Node) -> Node:
 def product(factors: Iterable[Factor], shape: Shape, coefficient: Number = 1) -> Node:
     """The product of powers of factors, summed over the labels from ``len(shape)`` on.
 
-    Powers of equal factors merge, identities dissolve, a sum over a label that no factor has counts its size, and the rows of
-    a one-hot or simplex argument sum to 1.
+    Powers of equal factors merge, identities dissolve, a sum over a label that no factor has counts its size, and the
+    rows of a one-hot or simplex argument sum to 1.
     """
     sizes = dict(enumerate(shape))
     coefficient, powers = _collect(factors, sizes, coefficient)
@@ -385,7 +388,8 @@ def _power(c: Number, power: Number) -> Number:
 
 
 def _reduced(node: Node, power: Number) -> Number:
-    """Powers that facts of an argument make trivial: a 0/1 entry equals its powers, the square of a sign is 1. So do masks."""
+    """Powers that facts of an argument make trivial: a 0/1 entry equals its powers, the square of a sign is 1. So
+    do masks."""
     if isinstance(node, Symbol) and node.facts and isinstance(power, int):
         if power > 1 and node.facts & {"one_hot", "boolean"}:
             return 1

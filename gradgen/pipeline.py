@@ -36,9 +36,21 @@ def generate_module(tape: Tape) -> tuple[str, tuple[str, ...]]:
     """The text of the module alone, and the formulas."""
     with arena():
         derived = derive(lower(tape), tape.wrt)
-        formulas = written(derived, tape.several)
+        found = written(derived, tape.several)
         header = HEADER.format(version=__version__, name=tape.name, digest=digest(tape))
-        return emit.module(tape, plan(derived), header, formulas), formulas
+        return emit.module(tape, plan(derived), header, found), found
+
+
+def formulas(tape: Tape, hvp: bool = False) -> tuple[str, ...]:
+    """The formulas alone, with those of the Hessian-vector product where asked."""
+    with arena():
+        return written(derive(lower(tape), tape.wrt), tape.several, hvp)
+
+
+def statements(tape: Tape) -> str:
+    """The statements that the formulas become: the private functions of the module."""
+    with arena():
+        return emit.statements(tape, plan(derive(lower(tape), tape.wrt)))
 
 
 def digest(tape: Tape) -> str:

@@ -73,7 +73,8 @@ def _reached(roots: Sequence[Node], stops: set[Node]) -> set[Node]:
 
 
 def _hoisted(derived: Derived) -> tuple[Node, ...]:
-    """What depends on data alone, costs more than a scalar, is no larger than the data, and is used by what does not."""
+    """What depends on data alone, costs more than a scalar, is no larger than the data, and is used by what does
+    not."""
     roots = derived.roots
     moving = depending(roots, lambda s: s.direction or s in derived.wrt)
     data = [s for s in order(roots) if isinstance(s, Symbol) and s not in moving]

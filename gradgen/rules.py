@@ -1,7 +1,8 @@
 """Laws of scalar functions, applied to the loss before it is differentiated.
 
-A scalar body is a region of sums, products and maps without a summed label; since a law matches the node that ends it, it does not
-matter which spelling the user chose. Each law is a function from a node to its equal, or None; its docstring is the law.
+A scalar body is a region of sums, products and maps without a summed label; since a law matches the node that ends
+it, it does not matter which spelling the user chose. Each law is a function from a node to its equal, or None; its
+docstring is the law.
 """
 
 from __future__ import annotations
@@ -162,7 +163,8 @@ def _apply(node: Node) -> Node:
 
 
 def merge_masks(roots: Sequence[Node], names: Names) -> list[Node]:
-    """The roots with complementary masks joined: x m + y (not m) = where(m, x, y), the factors that both have outside."""
+    """The roots with complementary masks joined: x m + y (not m) = where(m, x, y), the factors that both have
+    outside."""
     new = rewrite(roots, lambda node: _merged(node) if isinstance(node, Add) else node)
     rename(names, new)
     return [new[root] for root in roots]
@@ -294,7 +296,7 @@ def log_softmax(node: Node) -> tuple[Operand, Labels] | None:
     for (e, value, where), (a, z, axes) in (node.terms, node.terms[::-1]):
         if not (e == -1 and isinstance(value, Reduce) and value.kind == "logsumexp"):
             continue
-        if (a, z) == (value.coefficient, value.node) and len(axes) == node.rank:
-            if all(axes[value.labels.index(k)] == label for k, label in enumerate(where)):
-                return (a, z, axes), tuple(axes[p] for p, k in enumerate(value.labels) if k >= value.rank)
+        same = (a, z) == (value.coefficient, value.node) and len(axes) == node.rank
+        if same and all(axes[value.labels.index(k)] == label for k, label in enumerate(where)):
+            return (a, z, axes), tuple(axes[p] for p, k in enumerate(value.labels) if k >= value.rank)
     return None

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, FunctionType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -134,26 +134,35 @@ def loss(
 
     ``gram`` lets ``bind`` form Gram matrices; ``symmetric="entries"`` differentiates by independent entries.
     """
+    return declaring(Loss, function, wrt, gram, symmetric, sys._getframe(1))
+
+
+Made = TypeVar("Made", bound=Loss)
+
+
+def declaring(
+    kind: type[Made], function: Any, wrt: Any, gram: bool, symmetric: str | None, frame: FrameType
+) -> Callable[[Callable[..., Any]], Made]:
+    """The decorator that makes a loss of the given kind, for a spec that runs in the given frame."""
     if function is not None:
         raise SpecError("@loss wants wrt", 'write @loss(wrt="w")', _place_of(function))
     if symmetric not in (None, "entries"):
         raise SpecError(f"symmetric is {symmetric!r}", 'the one other choice is symmetric="entries"')
-    frame = sys._getframe(1)
     options = {"gram": bool(gram), "symmetric": symmetric}
-    return lambda function: _declare(function, wrt, options, frame)
+    return lambda function: _declare(kind, function, wrt, options, frame)
 
 
 def _place_of(function: Any) -> Place | None:
     return Definition(function).function() if isinstance(function, FunctionType) else None
 
 
-def _declare(function: Any, wrt: Any, options: Mapping[str, Any], frame: FrameType) -> Loss:
+def _declare(kind: type[Made], function: Any, wrt: Any, options: Mapping[str, Any], frame: FrameType) -> Made:
     if not isinstance(function, FunctionType):
         raise SpecError(f"@loss stands over a function, not over a {type(function).__name__}")
     if function.__name__ == "<lambda>":
         raise SpecError("a loss is a function with a name", "write def", _place_of(function))
     session = _SESSION.get()
-    made = Loss(function, wrt, options, frame, session.folder if session else None)
+    made = kind(function, wrt, options, frame, session.folder if session else None)
     if session:
         session.losses.append((frame.f_code.co_filename, made))
     return made

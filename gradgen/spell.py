@@ -1,7 +1,9 @@
-"""The planned graph as NumPy statements: one pass, operands first, each node written into its user or on a line of its own.
+"""The planned graph as NumPy statements: one pass, operands first, each node written into its user or on a line of
+its own.
 
-A node gets a line if the user named it, if it is used more than once, or if its text has grown long or deep. Every node is stored with
-its axes in some order (`layouts`); operands are aligned to the order that their user wants by ``.T`` and ``[:, None]``.
+A node gets a line if the user named it, if it is used more than once, or if its text has grown long or deep. Every
+node is stored with its axes in some order (`layouts`); operands are aligned to the order that their user wants by
+``.T`` and ``[:, None]``.
 """
 
 from __future__ import annotations
@@ -65,7 +67,8 @@ class Root:
 
 @dataclass(frozen=True)
 class Body:
-    """A function's statements, its results, the sizes that they use, and the arguments that they use beside the symbols."""
+    """A function's statements, its results, the sizes that they use, and the arguments that they use beside the
+    symbols."""
 
     lines: tuple[str, ...]
     results: tuple[Expr, ...]
@@ -235,7 +238,7 @@ class Speller:
         if isinstance(node, Product):
             return self._product(node, target)
         assert isinstance(node, Operation)
-        c, inner, _ = node.argument
+        inner = node.operands[0]
         expr, axes = self._stored(inner, tuple(range(inner.rank)))
         made, found = node.numpy(expr, axes, self)
         return _turned(made, found, target)[0]
@@ -249,7 +252,8 @@ class Speller:
         return Expr(f"np.array({listing}, dtype={self.dtype})")
 
     def _sum(self, terms: Sequence[Operand], target: Labels) -> Expr:
-        """A sum: a common coefficient comes out, positive terms first, constants and fresh contractions before the rest."""
+        """A sum: a common coefficient comes out, positive terms first, constants and fresh contractions before the
+        rest."""
         common = _common([c for c, _, _ in terms])
         inside = [(Fraction(c) / common, n, labels) for c, n, labels in terms]
         inside.sort(key=lambda t: (t[0] < 0, *_rank_of_term(t[1])))
@@ -427,7 +431,7 @@ class Speller:
             self.lines.append(f"{chosen} = np.zeros({self._shape(shape)}, dtype={self.dtype})")
             for term in base:
                 self._accumulate(
-                    chosen, "", term[0] > 0, self.operand((plain(abs(Fraction(term[0]))), term[1], term[2]), target)
+                    chosen, "", term[0] > 0, self.operand((text.magnitude(term[0]), term[1], term[2]), target)
                 )
         pieces = [t for t in terms if self._pending_embed(t[1])]
         for position, (c, piece, labels) in enumerate(pieces):
@@ -438,9 +442,7 @@ class Speller:
             inner = tuple(labels[k] for k in kept)
             body = operand(piece.node, inner)
             wanted = tuple(k for k in target if k in inner)
-            expr = self._number(
-                self.operand((plain(abs(Fraction(c)) * abs(Fraction(body[0]))), body[1], body[2]), wanted)
-            )
+            expr = self._number(self.operand((text.magnitude(c * body[0]), body[1], body[2]), wanted))
             added = (c > 0) == (body[0] > 0)
             if position == 0 and not base and added:
                 self.lines.append(f"{chosen}{where} = {expr.text}")
@@ -496,7 +498,8 @@ def _spread(expr: Expr, axes: Labels, target: Labels) -> Expr:
 
 
 def _common(coefficients: Sequence[Number]) -> Fraction:
-    """The coefficient that comes out of a sum: where all have one magnitude, or one divides the others into integers."""
+    """The coefficient that comes out of a sum: where all have one magnitude, or one divides the others into
+    integers."""
     sizes = [abs(Fraction(c)) for c in coefficients]
     least = min(sizes)
     common = (

@@ -1,7 +1,7 @@
 """Spellings that neither overflow nor cancel, put in after everything else: no law of `rules` runs behind them.
 
-``logsumexp(z)`` becomes ``m + log(sum(exp(z - m)))`` with the maximum m, and ``exp(z - logsumexp(z))`` the quotient of the same
-exponentials. ``sigmoid`` and ``softplus`` share ``exp(-|z|)``, which is at most 1.
+``logsumexp(z)`` becomes ``m + log(sum(exp(z - m)))`` with the maximum m, and ``exp(z - logsumexp(z))`` the quotient
+of the same exponentials. ``sigmoid`` and ``softplus`` share ``exp(-|z|)``, which is at most 1.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from gradgen.atoms import call
 from gradgen.labels import Labels
 from gradgen.nodes import Add, Map, Node, Operand, Product, View, add, as_node, operand, product, view
 from gradgen.ops.reduce import Reduce, reduce
+from gradgen.text import magnitude
 from gradgen.walk import Name, Names, core, rename, rewrite, settle
 
 
@@ -70,7 +71,7 @@ class _Speller:
                 "bell": self._bell,
                 "log_cosh": self._log_cosh,
             }
-            return spell.get(node.atom.name, lambda same: same)(node)
+            return spell[node.atom.name](node) if node.atom.name in spell else node
         return node
 
     def _name(self, node: Node, name: str) -> Node:
@@ -126,7 +127,7 @@ class _Speller:
     def _tail(self, node: Map) -> tuple[Node, Node, int]:
         """x without its sign, exp(-|x|), and the sign."""
         c, inner, labels = node.arguments[0]
-        base = view(abs(c), inner, labels, node.shape)
+        base = view(magnitude(c), inner, labels, node.shape)
         return base, self._name(call("exp", -call("absolute", base)), "tail"), 1 if c > 0 else -1
 
     def _sigmoid(self, node: Map) -> Node:

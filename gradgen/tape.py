@@ -1,28 +1,29 @@
 """The tape: what a spec's function did, call by call, before anything is simplified.
 
-A `Call` is one NumPy call as it was made. Its ``shape`` is NumPy's (axes of literal 1 included). ``op`` is one of `OPS`; what
-each means is NumPy's own definition of the function of that name, on these normalised parameters:
+A `Call` is one NumPy call as it was made. Its ``shape`` is NumPy's (axes of literal 1 included). ``op`` is one of
+`OPS`; what each means is NumPy's own definition of the function of that name, on these normalised parameters:
 
-================================  =============================================================================
-op                                params
-================================  =============================================================================
-argument                          ``name``
-constant                          ``value`` (a float or bool ndarray of at most 1,000 entries; rank 0 for numbers)
-size                              ``size`` (a `Size`; rank 0: the dimension as a number)
-an entrywise function             none; operands broadcast as in NumPy
-where                             none; operands condition, x, y
-matmul dot inner outer trace      none (``dot`` and ``inner`` on rank <= 2 and scalars; ``outer`` flattens nothing: two vectors)
-transpose                         ``axes`` (a full permutation)
-sum mean max min                  ``axis`` (sorted tuple of nonnegative ints), ``keepdims`` (bool)
-logsumexp                         ``axis``, ``keepdims`` likewise
-softmax log_softmax               ``axis`` (tuple, likewise)
-getitem                           ``index``: a tuple with an entry for each operand axis in order, ``None`` between them for a new axis;
-                                  an entry is a `Size` (an integer position, from 0) or `Span` (``start``, ``stop``: Sizes with
-                                  0 <= start <= stop <= length; ``step``: nonzero int, -1 only over the whole axis unless all is literal)
-broadcast_to                      none; the target is ``shape``
-ones zeros                        none; the target is ``shape``
-eye                               none; ``shape`` is (n, n)
-================================  =============================================================================
+==============================  ==================================================================================
+op                              params
+==============================  ==================================================================================
+argument                        ``name``
+constant                        ``value`` (a float or bool ndarray of at most 1,000 entries; rank 0 for numbers)
+size                            ``size`` (a `Size`; rank 0: the dimension as a number)
+an entrywise function           none; operands broadcast as in NumPy
+where                           none; operands condition, x, y
+matmul dot inner outer trace    none (``dot`` and ``inner`` on rank <= 2 and scalars; ``outer`` of two vectors)
+transpose                       ``axes`` (a full permutation)
+sum mean max min                ``axis`` (sorted tuple of nonnegative ints), ``keepdims`` (bool)
+logsumexp                       ``axis``, ``keepdims`` likewise
+softmax log_softmax             ``axis`` (tuple, likewise)
+getitem                         ``index``: a tuple with an entry for each operand axis in order, ``None`` between
+                                them for a new axis. An entry is a `Size` (an integer position, from 0) or a `Span`
+                                (``start``, ``stop``: Sizes with 0 <= start <= stop <= length; ``step``: a nonzero
+                                int, negative only over the whole axis unless all is literal)
+broadcast_to                    none; the target is ``shape``
+ones zeros                      none; the target is ``shape``
+eye                             none; ``shape`` is (n, n)
+==============================  ==================================================================================
 """
 
 from __future__ import annotations
@@ -35,16 +36,16 @@ from gradgen.dims import Size
 from gradgen.errors import Place
 
 UNARY = (
-    "negative positive absolute sign square sqrt reciprocal exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin arccos "
-    "arctan sinh cosh tanh arcsinh arccosh arctanh expit softplus relu logical_not"
+    "negative positive absolute sign square sqrt reciprocal exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin "
+    "arccos arctan sinh cosh tanh arcsinh arccosh arctanh expit softplus relu logical_not"
 ).split()
 BINARY = (
     "add subtract multiply divide power maximum minimum logaddexp hypot arctan2 "
     "greater greater_equal less less_equal equal not_equal logical_and logical_or"
 ).split()
 OTHER = (
-    "argument constant size where matmul dot inner outer trace transpose sum mean max min logsumexp softmax log_softmax "
-    "getitem broadcast_to ones zeros eye"
+    "argument constant size where matmul dot inner outer trace transpose sum mean max min logsumexp softmax "
+    "log_softmax getitem broadcast_to ones zeros eye"
 ).split()
 OPS = frozenset((*UNARY, *BINARY, *OTHER))
 
@@ -95,7 +96,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Tape:
-    """A traced loss. ``names`` are the spec's assignments, first name wins; ``several`` says that ``wrt`` was a tuple."""
+    """A traced loss. ``names`` are the spec's assignments, the first wins; ``several``: ``wrt`` was a tuple."""
 
     name: str
     doc: str

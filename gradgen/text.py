@@ -11,8 +11,9 @@ DECIMAL = 6  # a fraction whose decimal is at most so many characters is written
 
 @dataclass(frozen=True)
 class Expr:
-    """``level`` is the binding of the outermost operator; ``matmul`` marks ``@``, which is bracketed beside ``*`` and ``/``;
-    ``mask`` marks booleans, ``fresh`` a new array that nobody else holds; ``depth`` counts nested operations."""
+    """``level`` is the binding of the outermost operator; ``matmul`` marks ``@``, which is bracketed beside ``*`` and
+    ``/``; ``mask`` marks booleans, ``fresh`` a new array that nobody else holds; ``depth`` counts nested
+    operations."""
 
     text: str
     level: int = ATOM
@@ -67,11 +68,7 @@ def matmul(left: Expr, right: Expr) -> Expr:
 
 def minus(part: Expr) -> Expr:
     inside = f"({part.text})" if part.matmul else part.at(TERM)
-    return (
-        Expr(f"-{inside}", SIGN, depth=deeper(part))
-        if part.level != SIGN
-        else Expr(f"-({part.text})", SIGN, depth=deeper(part))
-    )
+    return Expr(f"-({part.text})" if part.level == SIGN else f"-{inside}", SIGN, depth=deeper(part))
 
 
 def power(part: Expr, exponent: int | Fraction) -> Expr:
@@ -94,13 +91,17 @@ def number(value: int | Fraction) -> Expr:
     return Expr(f"{value.numerator} / {value.denominator}", TERM)
 
 
+def magnitude(value: int | Fraction) -> int | Fraction:
+    return value if value >= 0 else -value
+
+
 def scaled(coefficient: int | Fraction, part: Expr) -> Expr:
     """``coefficient * part``"""
     if coefficient == 1:
         return part
     if coefficient == -1:
         return minus(part)
-    factor = number(abs(coefficient))
+    factor = number(magnitude(coefficient))
     if factor.level == ATOM:
         chain = part.level == TERM and not part.matmul
         result = Expr(f"{factor.text} * {part.text}", TERM, depth=deeper(part)) if chain else times(factor, part)

@@ -49,7 +49,8 @@ def depending(roots: Iterable[Node], on: Callable[[Symbol], bool]) -> set[Node]:
 
 
 class Name(NamedTuple):
-    """A name for a value. ``hard`` ones are the user's assignments, which get a line; others serve where a line is needed."""
+    """A name for a value. ``hard`` ones are the user's assignments, which get a line; others serve where a line is
+    needed."""
 
     text: str
     hard: bool = False

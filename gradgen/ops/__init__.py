@@ -1,1 +1,2 @@
-"""The operations that are neither sum, product nor scalar function: one file each, with its differential, adjoint and spelling."""
+"""The operations that are neither sum, product nor scalar function: one file each, with its differential, adjoint
+and spelling."""

@@ -14,7 +14,8 @@ Tangent = Callable[[Node], Node | None]
 
 
 class Operation(Node):
-    """An operation on one operand. ``linear``: the differential is the operation itself, and `transpose` is its adjoint."""
+    """An operation on one operand. ``linear``: the differential is the operation itself, and `transpose` is its
+    adjoint."""
 
     __slots__ = ()
     linear: ClassVar[bool] = False
@@ -32,7 +33,8 @@ class Operation(Node):
         raise NotImplementedError
 
     def numpy(self, operand: Expr, axes: Labels, spelling: Spelling) -> tuple[Expr, Labels]:
-        """The operation in NumPy and the order of its axes, from the operand's text and the order of the operand's axes."""
+        """The operation in NumPy and the order of its axes, from the operand's text and the order of the operand's
+        axes."""
         raise NotImplementedError
 
 

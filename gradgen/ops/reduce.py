@@ -43,7 +43,7 @@ class Reduce(Operation):
             return view(c, call("exp", x - value))
         ties = call("equal", x, value)
         shares = product([(ties, self.labels, 1)], self.shape)
-        return c * ties / view(1, shares, back, node.shape)
+        return view(c, ties) / view(1, shares, back, node.shape)
 
     def differential(self, tangent: Node, extra: Shape) -> Node:
         return contract(self.weights(), tangent, self.labels, self.shape, extra)

@@ -1,8 +1,8 @@
 """Losses written as plain NumPy become verified NumPy modules with gradients and Hessian-vector products."""
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # first, since the rooms below write it into what they generate
 
-from gradgen.api import load, loss
+from gradgen.api import Loss, load, loss
 from gradgen.declared import (
     SPD,
     Diagonal,
@@ -48,6 +48,7 @@ __all__ = [
     "Diagonal",
     "Elementwise",
     "Indices",
+    "Loss",
     "LowerTriangular",
     "Matrix",
     "NotSupportedError",

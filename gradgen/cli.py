@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from gradgen import files
 from gradgen.errors import SpecError
-from gradgen.pipeline import Generated, generate
+from gradgen.pipeline import Generated, formulas, generate, statements
 from gradgen.spec import Loss, load_spec
 from gradgen.templating import render
 
@@ -155,8 +156,9 @@ def _show(arguments: argparse.Namespace) -> int:
             raise SpecError(f"--{option} is not supported yet")
     path, name = _target(arguments.spec)
     for loss in _losses([path], name and [name]):
-        built = generate(loss.tape)
-        print(f"{built.name}\n{_indented(built.formulas)}")
+        print(f"{loss.name}\n{_indented(formulas(loss.tape, arguments.hvp))}")
+        if arguments.plan:
+            print(_indented([statements(loss.tape)]))
     return 0
 
 
@@ -169,7 +171,7 @@ def _target(text: str) -> tuple[Path, str | None]:
 
 
 def _indented(lines: Sequence[str]) -> str:
-    return "\n".join(f"    {line}" for text in lines for line in text.splitlines()) + "\n"
+    return textwrap.indent("\n".join(lines).rstrip() + "\n", "    ")
 
 
 def _init(arguments: argparse.Namespace) -> int:

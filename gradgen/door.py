@@ -39,7 +39,21 @@ def checks(
             left, right = constraint.left.spell(name), constraint.right.spell(name)
             said = _quoted(f"{constraint.left} <= {constraint.right}")
             lines.append(f"_at_most({left}, {right}, {said})")
-    return lines
+    return unpacked(lines, {local[a.name]: len(a.shape) for a in arguments})
+
+
+def unpacked(lines: Sequence[str], ranks: Mapping[str, int]) -> list[str]:
+    """The statements with ``n = X.shape[0]`` and ``d = X.shape[1]`` joined to ``n, d = X.shape``."""
+    joined: list[str] = []
+    for line in lines:
+        joined.append(line)
+        for name, rank in ranks.items():
+            tails = [f" = {name}.shape[{axis}]" for axis in range(rank)]
+            last = joined[-rank:]
+            if rank > 1 and len(last) == rank and all(map(str.endswith, last, tails)):
+                names = [text.removesuffix(tail) for text, tail in zip(last, tails, strict=True)]
+                joined[-rank:] = [f"{', '.join(names)} = {name}.shape"]
+    return joined
 
 
 def _used(steps: Sequence[Let | Match], constraints: Sequence[Constraint]) -> set[Dim]:

@@ -14,7 +14,7 @@ import black
 from gradgen import text
 from gradgen.binding import Binder, BoundText
 from gradgen.dims import Let, Size, is_one
-from gradgen.door import checks, restored, squeezed
+from gradgen.door import checks, restored, squeezed, unpacked
 from gradgen.functions import DOCS, Function, described, direction_line, shape_text
 from gradgen.identifiers import Fresh, Identifiers, free, packed, renamed, squeezed_axis, words
 from gradgen.nodes import Node, Symbol
@@ -143,7 +143,9 @@ class _Writer:
                 pending += [dim, *first]
             else:
                 lines[dim] = _solved(place, step, ids)
-        return [f"{ids.sizes[dim]} = {line}" for dim, line in lines.items()], sources
+        ranked = sorted(lines, key=list(ids.sizes).index)
+        ranks = {ids.local[a.name]: sum(not is_one(size) for size in a.shape) for a in ids.arguments}
+        return unpacked([f"{ids.sizes[dim]} = {lines[dim]}" for dim in ranked], ranks), sources
 
     def _hoist(self) -> Function:
         """What depends on the data alone; the values have the names under which the kernels take them."""
@@ -231,5 +233,5 @@ def _solved(place: str, step: Let, ids: Identifiers) -> str:
 
 
 def _docstring(doc: str, formulas: Sequence[str]) -> str:
-    lines = [*doc.splitlines(), *([""] if formulas else []), *(f"    {line}" for line in formulas)]
+    lines = [*doc.splitlines(), *([""] if formulas else []), *formulas]
     return "\n".join(lines).replace("\\", "\\\\").replace('"""', '\\"\\"\\"')

@@ -44,6 +44,15 @@ from gradgen.walk import Names, order
 LONG = 55
 DEEP = 8
 LEAVES = (Symbol, Constant, Count, Delta)
+MAP_HINTS = {
+    "exp": "exponential",
+    "tanh": "activation",
+    "where": "chosen",
+    "sign": "sign",
+    "absolute": "size",
+    "log": "logarithm",
+    "power_of": "power",
+}
 INFIX = {
     "greater": ">",
     "greater_equal": ">=",
@@ -180,15 +189,36 @@ class Speller:
 
     def _hint(self, node: Node) -> str:
         """A name from the mathematics."""
-        if isinstance(node, Product) and node.symmetric and node.summed:
-            return "gram"
         if is_mask(node):
             return "mask"
-        if isinstance(node, Map) and node.atom.name in ("exp", "tanh", "where", "sign"):
-            return {"exp": "exponential", "tanh": "activation", "where": "chosen", "sign": "sign"}[node.atom.name]
-        if isinstance(node, Product) and not node.rank and node.summed:
-            return "total"
+        if isinstance(node, Map):
+            return self._map_hint(node)
+        if isinstance(node, Product) and node.summed:
+            return self._sum_hint(node)
+        if isinstance(node, Add) and len(node.terms) == 2 and sorted(c > 0 for c, _, _ in node.terms) == [False, True]:
+            return "difference"
+        if isinstance(node, Product) and any(power < 0 for _, _, power in node.factors):
+            return "ratio"
         return "t1"
+
+    def _map_hint(self, node: Map) -> str:
+        inner = self._identifier(node.arguments[0][1])
+        if node.atom.name == "exp" and inner.startswith("log_"):
+            return inner.removeprefix("log_")
+        if node.atom.name == "power_of" and inner:
+            return {2: f"{inner}_squared", Fraction(1, 2): f"{inner}_root"}.get(node.atom.exponent, "power")
+        return MAP_HINTS.get(node.atom.name, "t1")
+
+    def _sum_hint(self, node: Product) -> str:
+        if node.symmetric:
+            return "gram"
+        inner = self._identifier(node.factors[0][0]) if len(node.factors) == 1 else ""
+        return f"{inner}_sum" if inner and node.rank else "total" if not node.rank else "t1"
+
+    def _identifier(self, node: Node) -> str:
+        """The variable that holds a value, "" where it has none that says something."""
+        held = self.done[node].text if node in self.done else ""
+        return held if held.isidentifier() and not held[1:].isdigit() else ""
 
     # Operands
 

@@ -86,7 +86,7 @@ class _Speller:
         shifted = self._name(x - view(1, peak, back, x.shape), "shifted")
         weights = self._name(call("exp", shifted), "weights")
         total = self._name(product([(weights, node.labels, 1)], node.shape), "total")
-        value = peak + call("log", total)
+        value = self._name(peak + call("log", total), "log_total")
         self.normalisers[value] = _Normaliser(node, shifted, weights, total)
         return value
 

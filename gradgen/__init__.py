@@ -1,7 +1,5 @@
 """Losses written as plain NumPy become verified NumPy modules with gradients and Hessian-vector products."""
 
-__version__ = "0.1.0"  # first, since the rooms below write it into what they generate
-
 from gradgen.api import Loss, load, loss
 from gradgen.declared import (
     SPD,
@@ -27,6 +25,7 @@ from gradgen.declared import (
     unit_interval,
 )
 from gradgen.errors import NotSupportedError, SpecError
+from gradgen.version import __version__
 from gradgen.words import (
     arange,
     eye,
@@ -42,7 +41,6 @@ from gradgen.words import (
     zeros,
 )
 
-__version__ = "0.1.0"
 __all__ = [
     "SPD",
     "Diagonal",
@@ -57,6 +55,7 @@ __all__ = [
     "Symmetric",
     "Tensor",
     "Vector",
+    "__version__",
     "arange",
     "boolean",
     "dims",

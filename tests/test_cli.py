@@ -206,6 +206,13 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert written() == []
 
 
+def test_show_more(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", spec(OTHER), "--hvp", "--plan"]) == 0
+    printed = capsys.readouterr().out
+    assert "hvp" in printed
+    assert "np.exp(w)" in printed
+
+
 def test_init(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "mine"]) == 0
     assert main(["build", "specs/mine.py"]) == 0

@@ -17,6 +17,7 @@ from scipy.optimize import OptimizeResult, minimize
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -26,6 +27,7 @@ BOUND = 1e-4
 Array = NDArray[np.float64]
 
 
+@threadpool_limits.wrap(limits=1)  # NumPy and SciPy bring a thread pool each, and these get in each other's way
 def main() -> int:
     pixels, labels = load_digits(return_X_y=True)
     X, X_test, y, y_test = train_test_split(pixels / 16, labels, random_state=0)

@@ -16,14 +16,12 @@ from gradgen.cost import Tree, contraction, entries
 from gradgen.labels import Labels
 from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, operand, product, view
 from gradgen.text import magnitude
-from gradgen.walk import Names, rename, rewrite
+from gradgen.walk import Names, rewrite
 
 
 def associate(roots: Sequence[Node], names: Names) -> list[Node]:
     """The roots with products of at most two factors; names move along."""
-    new = rewrite(roots, lambda node: _binary(node) if isinstance(node, Product) else node)
-    rename(names, new)
-    return [new[root] for root in roots]
+    return rewrite(roots, lambda node: _binary(node) if isinstance(node, Product) else node, names)
 
 
 @dataclass(frozen=True)

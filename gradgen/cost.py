@@ -8,6 +8,7 @@ entry of a result 8 for its bytes; a batched contraction runs outside BLAS and c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 
 from gradgen.nodes import Add, Factor, Map, Node, Product, Shape, View
@@ -46,35 +47,63 @@ def merge_cost(left: Labels, right: Labels, result: Labels, sizes: Mapping[int, 
 
 
 def contraction(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
-    """The cheapest binary tree over the factors, by dynamic programming over subsets, and its cost."""
-    count = len(factors)
-    if count == 1:
+    """The cheapest binary tree over the factors, and its cost.
+
+    Factors on the same labels are multiplied first; then dynamic programming over subsets that hang together.
+    """
+    if len(factors) == 1:
         return 0, 0
-    if count == 2:
+    if len(factors) == 2:
         return merge_cost(factors[0], factors[1], (factors[0] | factors[1]) & out, sizes), (0, 1)
-    if count > EXHAUSTIVE:
-        return _greedy(factors, out, sizes)
+    return _planned(tuple(factors), out, tuple(sorted(sizes.items())))
+
+
+@lru_cache(4096)
+def _planned(factors: tuple[Labels, ...], out: Labels, sizes: tuple[tuple[int, int], ...]) -> tuple[int, Tree]:
+    of = dict(sizes)
+    groups: dict[Labels, Tree] = {}
+    cost = 0
+    for k, labels in enumerate(factors):
+        cost += merge_cost(labels, labels, labels, of) if labels in groups else 0
+        groups[labels] = (groups[labels], k) if labels in groups else k
+    apart = list(groups)
+    search = _greedy if len(apart) > EXHAUSTIVE else _exhaustive
+    found, tree = search(apart, out, of)
+    return cost + found, _placed(tree, list(groups.values()))
+
+
+def _placed(tree: Tree, leaves: Sequence[Tree]) -> Tree:
+    return leaves[tree] if isinstance(tree, int) else (_placed(tree[0], leaves), _placed(tree[1], leaves))
+
+
+def _exhaustive(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
+    count = len(factors)
+    whole = (1 << count) - 1
+    connected = [subset for subset in range(1, whole + 1) if _connected(subset, factors)]
+    if whole not in connected:
+        connected = list(range(1, whole + 1))
+    labels = {subset: _kept(subset, factors, out) for subset in connected}
     best: dict[int, tuple[int, Tree]] = {1 << k: (0, k) for k in range(count)}
-    labels = {subset: _kept(subset, factors, out) for subset in range(1, 1 << count)}
-    for width in range(2, count + 1):
-        for members in combinations(range(count), width):
-            subset = sum(1 << k for k in members)
-            best[subset] = min(
-                (_joined(part, subset ^ part, subset, best, labels, sizes) for part in _parts(subset)),
-                key=lambda found: found[0],
-            )
-    return best[(1 << count) - 1]
+    for subset in sorted(connected, key=int.bit_count):
+        if subset.bit_count() == 1:
+            continue
+        lowest = subset & -subset
+        parts = [p for p in connected if p & lowest and p & subset == p and p != subset and subset ^ p in labels]
+        best[subset] = min((_joined(p, subset ^ p, subset, best, labels, sizes) for p in parts), key=lambda f: f[0])
+    return best[whole]
 
 
-def _parts(subset: int) -> list[int]:
-    """The proper parts that hold the lowest member."""
-    lowest = subset & -subset
-    rest, found = subset ^ lowest, []
-    part = rest
-    while part:
-        part = (part - 1) & rest
-        found.append(part | lowest)
-    return found
+def _connected(subset: int, factors: Sequence[Labels]) -> bool:
+    """Whether the factors of a subset hang together by shared labels."""
+    members = [factors[k] for k in range(len(factors)) if subset >> k & 1]
+    reached, rest = members[0], members[1:]
+    while rest:
+        touching = [f for f in rest if f & reached]
+        if not touching:
+            return False
+        reached = reached.union(*touching)
+        rest = [f for f in rest if not f & reached]
+    return True
 
 
 def _kept(subset: int, factors: Sequence[Labels], out: Labels) -> Labels:

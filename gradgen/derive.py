@@ -80,9 +80,9 @@ def derive(lowered: Lowered, wrt: tuple[str, ...]) -> Derived:
 
 def normal(roots: list[Node], names: Names) -> list[Node]:
     """The roots in normal form, with common factors outside."""
-    roots = tidy(flatten(roots, names), names)
-    roots = merge_masks(factor(roots, names), names)
-    return signed(flatten(roots, names))
+    flat = tidy(flatten(roots, names), names)
+    joined = merge_masks(factor(flat, names), names)
+    return signed(joined if joined == flat else flatten(joined, names))
 
 
 def signed(roots: list[Node]) -> list[Node]:

@@ -45,6 +45,9 @@ def factor(roots: Sequence[Node], names: Names) -> list[Node]:
 
 def _factored(node: Add, private: set[Node]) -> Node:
     terms = [_open(term, private, node.rank) for term in node.terms]
+    seen = Counter(factor for term in terms for factor in {n for n, _, _ in term.factors})
+    if max(seen.values(), default=0) < 2:
+        return node
     banned: set[tuple[Node, Number, Labels]] = set()
     changed = False
     while len(terms) > 1:

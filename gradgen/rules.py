@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradgen.atoms import MASKS, call
+from gradgen.atoms import MASKS, call, is_mask
 from gradgen.labels import Labels
 from gradgen.nodes import (
     Add,
@@ -29,7 +29,7 @@ from gradgen.nodes import (
     view,
 )
 from gradgen.ops.reduce import Reduce, reduce
-from gradgen.walk import Names, rename, rewrite, settle
+from gradgen.walk import Names, order, rewrite, settle
 
 Law = Callable[[Node], "Node | None"]
 
@@ -129,9 +129,7 @@ LAWS: tuple[Law, ...] = (
 
 def simplify(roots: list[Node], names: Names) -> list[Node]:
     """The roots with every law applied, operands first, until none applies."""
-    new = rewrite(roots, lambda node: _upright(_apply(node), names))
-    rename(names, new)
-    return [new[root] for root in roots]
+    return rewrite(roots, lambda node: _upright(_apply(node), names), names)
 
 
 def _upright(node: Node, names: Names) -> Node:
@@ -165,9 +163,9 @@ def _apply(node: Node) -> Node:
 def merge_masks(roots: Sequence[Node], names: Names) -> list[Node]:
     """The roots with complementary masks joined: x m + y (not m) = where(m, x, y), the factors that both have
     outside."""
-    new = rewrite(roots, lambda node: _merged(node) if isinstance(node, Add) else node)
-    rename(names, new)
-    return [new[root] for root in roots]
+    if not any(map(is_mask, order(roots))):
+        return list(roots)
+    return rewrite(roots, lambda node: _merged(node) if isinstance(node, Add) else node, names)
 
 
 def _merged(node: Add) -> Node:
@@ -210,9 +208,15 @@ def _masked(node: Node, labels: Labels, rank: int) -> tuple[Node, Labels, list[F
 
 def tidy(roots: Sequence[Node], names: Names) -> list[Node]:
     """The roots with the laws that only derivatives need."""
-    new = rewrite(roots, lambda node: _spread(_softmax_sums(_absorbed(node))) if isinstance(node, Product) else node)
-    rename(names, new)
-    return [new[root] for root in roots]
+    if not any(map(_concerns, order(roots))):
+        return list(roots)
+    return rewrite(roots, lambda n: _spread(_softmax_sums(_absorbed(n))) if isinstance(n, Product) else n, names)
+
+
+def _concerns(node: Node) -> bool:
+    """Whether a law of `tidy` may apply somewhere above the node."""
+    softmax = isinstance(node, Reduce) and node.kind == "logsumexp"
+    return isinstance(node, Delta) or softmax or (isinstance(node, Symbol) and bool(node.facts))
 
 
 def _absorbed(node: Product) -> Node:

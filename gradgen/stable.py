@@ -15,16 +15,20 @@ from gradgen.labels import Labels
 from gradgen.nodes import Add, Map, Node, Operand, Product, View, add, as_node, operand, product, view
 from gradgen.ops.reduce import Reduce, reduce
 from gradgen.text import magnitude
-from gradgen.walk import Name, Names, core, rename, rewrite, settle
+from gradgen.walk import Name, Names, core, order, rewrite, settle
 
 
 def stable(roots: Sequence[Node], names: Names) -> list[Node]:
     """The roots with every sensitive function in its stable spelling; names move along."""
-    for rule in (bell, _Speller(names)):
-        new = rewrite(roots, rule)
-        rename(names, new)
-        roots = [new[root] for root in roots]
-    return list(roots)
+    if not any(map(_sensitive, order(roots))):
+        return list(roots)
+    return rewrite(rewrite(roots, bell, names), _Speller(names), names)
+
+
+def _sensitive(node: Node) -> bool:
+    if isinstance(node, Map):
+        return node.atom.name in ("sigmoid", "softplus", "bell", "log_cosh")
+    return isinstance(node, Reduce) and node.kind == "logsumexp"
 
 
 def bell(node: Node) -> Node:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gradgen.nodes import Node, Symbol, View, view
@@ -59,12 +59,13 @@ class Name(NamedTuple):
 Names = dict[Node, Name]
 
 
-def rewrite(roots: Iterable[Node], rule: Callable[[Node], Node]) -> dict[Node, Node]:
-    """Every node rebuilt, operands first, with ``rule`` applied to each rebuilt node: old -> new."""
+def rewrite(roots: Sequence[Node], rule: Callable[[Node], Node], names: Names) -> list[Node]:
+    """The roots with ``rule`` applied to every node, operands first; names move along."""
     new: dict[Node, Node] = {}
     for node in order(roots):
         new[node] = through(rebuilt(node, new), rule)
-    return new
+    rename(names, new)
+    return [new[root] for root in roots]
 
 
 def rebuilt(node: Node, new: Mapping[Node, Node]) -> Node:
@@ -87,7 +88,7 @@ def core(node: Node) -> Node:
 def rename(names: Names, new: Mapping[Node, Node]) -> None:
     """Carry names over to what their nodes became; the first name of a node stays, but a hard one wins."""
     for node, name in list(names.items()):
-        if node in new and core(new[node]).operands:
+        if new.get(node, node) is not node and core(new[node]).operands:
             settle(names, new[node], name)
 
 

@@ -7,9 +7,10 @@ entry of a result 8 for its bytes; a batched contraction runs outside BLAS and c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
+from math import prod
 
 from gradgen.nodes import Add, Factor, Map, Node, Product, Shape, View
 from gradgen.ops.operation import Operation
@@ -22,28 +23,15 @@ EXHAUSTIVE = 8
 
 def entries(shape: Shape) -> int:
     """The number of entries at the typical sizes."""
-    total = 1
-    for size in shape:
-        total *= size.typical
-    return total
-
-
-def _volume(labels: Labels, sizes: Mapping[int, int]) -> int:
-    total = 1
-    for label in labels:
-        total *= sizes[label]
-    return total
+    return prod(size.typical for size in shape)
 
 
 def merge_cost(left: Labels, right: Labels, result: Labels, sizes: Mapping[int, int]) -> int:
     """The cost of one binary product."""
-    union = left | right
-    volume = _volume(union, sizes)
-    if union == result:
-        flops = 4 * volume * (2 if left and right and not left & right else 1)
-    else:
-        flops = 2 * volume * (8 if left & right & result else 1)
-    return flops + 8 * _volume(result, sizes)
+    bit = {label: 1 << k for k, label in enumerate(left | right)}
+    of = {b: sizes[label] for label, b in bit.items()}
+    masks = [sum(bit[label] for label in labels) for labels in (left, right, result)]
+    return _merged(masks[0], masks[1], masks[2], lambda mask: prod(size for b, size in of.items() if b & mask))
 
 
 def contraction(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
@@ -77,51 +65,77 @@ def _placed(tree: Tree, leaves: Sequence[Tree]) -> Tree:
 
 
 def _exhaustive(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
-    count = len(factors)
-    whole = (1 << count) - 1
-    connected = [subset for subset in range(1, whole + 1) if _connected(subset, factors)]
-    if whole not in connected:
-        connected = list(range(1, whole + 1))
-    labels = {subset: _kept(subset, factors, out) for subset in connected}
-    best: dict[int, tuple[int, Tree]] = {1 << k: (0, k) for k in range(count)}
-    for subset in sorted(connected, key=int.bit_count):
-        if subset.bit_count() == 1:
+    """Dynamic programming over subsets of factors; sets of factors and of labels are bits of integers."""
+    bit = {label: 1 << k for k, label in enumerate(sizes)}
+    masks = [sum(bit[label] for label in labels) for labels in factors]
+    wanted = sum(bit[label] for label in out)
+    whole = (1 << len(masks)) - 1
+    volumes: dict[int, int] = {}
+
+    def volume(mask: int) -> int:
+        if mask not in volumes:
+            volumes[mask] = prod(sizes[label] for label, b in bit.items() if b & mask)
+        return volumes[mask]
+
+    kept = {subset: _kept(subset, masks, wanted) for subset in _connected(masks)}
+    if whole not in kept:
+        kept = {subset: _kept(subset, masks, wanted) for subset in range(1, whole + 1)}
+    best: dict[int, tuple[int, Tree]] = {1 << k: (0, k) for k in range(len(masks))}
+    for subset in sorted(kept, key=lambda s: (s.bit_count(), s)):
+        if subset in best:
             continue
-        lowest = subset & -subset
-        parts = [p for p in connected if p & lowest and p & subset == p and p != subset and subset ^ p in labels]
-        best[subset] = min((_joined(p, subset ^ p, subset, best, labels, sizes) for p in parts), key=lambda f: f[0])
+        result, rest = kept[subset], subset & (subset - 1)
+        least: tuple[int, int] | None = None
+        part = rest
+        while part:  # the parts that hold the lowest factor
+            part = (part - 1) & rest
+            one = part | (subset ^ rest)
+            other = subset ^ one
+            if one in best and other in best:
+                a, b = kept[one], kept[other]
+                cost = best[one][0] + best[other][0] + _merged(a, b, result, volume)
+                if least is None or cost < least[0]:
+                    least = cost, one
+        assert least is not None
+        best[subset] = least[0], (best[least[1]][1], best[subset ^ least[1]][1])
     return best[whole]
 
 
-def _connected(subset: int, factors: Sequence[Labels]) -> bool:
-    """Whether the factors of a subset hang together by shared labels."""
-    members = [factors[k] for k in range(len(factors)) if subset >> k & 1]
-    reached, rest = members[0], members[1:]
-    while rest:
-        touching = [f for f in rest if f & reached]
-        if not touching:
-            return False
-        reached = reached.union(*touching)
-        rest = [f for f in rest if not f & reached]
-    return True
+def _merged(left: int, right: int, result: int, volume: Callable[[int], int]) -> int:
+    """`merge_cost` on sets as bits."""
+    union = left | right
+    if union == result:
+        flops = 4 * volume(union) * (1 if left & right or not (left and right) else 2)
+    else:
+        flops = 2 * volume(union) * (8 if left & right & result else 1)
+    return flops + 8 * volume(result)
 
 
-def _kept(subset: int, factors: Sequence[Labels], out: Labels) -> Labels:
-    inside: Labels = frozenset().union(*(f for k, f in enumerate(factors) if subset >> k & 1))
-    outside: Labels = out.union(*(f for k, f in enumerate(factors) if not subset >> k & 1))
-    return inside & outside
+def _connected(masks: Sequence[int]) -> set[int]:
+    """The subsets of factors that hang together by shared labels."""
+    found = {1 << k for k in range(len(masks))}
+    held = {1 << k: mask for k, mask in enumerate(masks)}
+    border = list(found)
+    while border:
+        subset = border.pop()
+        for k, mask in enumerate(masks):
+            larger = subset | 1 << k
+            if larger not in found and mask & held[subset]:
+                found.add(larger)
+                held[larger] = held[subset] | mask
+                border.append(larger)
+    return found
 
 
-def _joined(
-    a: int,
-    b: int,
-    both: int,
-    best: Mapping[int, tuple[int, Tree]],
-    labels: Mapping[int, Labels],
-    sizes: Mapping[int, int],
-) -> tuple[int, Tree]:
-    cost = best[a][0] + best[b][0] + merge_cost(labels[a], labels[b], labels[both], sizes)
-    return cost, (best[a][1], best[b][1])
+def _kept(subset: int, masks: Sequence[int], wanted: int) -> int:
+    """The labels of a subset of factors that the result or another factor needs."""
+    inside = outside = 0
+    for k, mask in enumerate(masks):
+        if subset >> k & 1:
+            inside |= mask
+        else:
+            outside |= mask
+    return inside & (outside | wanted)
 
 
 def _greedy(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
@@ -151,7 +165,7 @@ def product_cost(factors: Sequence[Factor], rank: int) -> int:
     powers = sum(4 * entries(node.shape) for node, _, power in factors if power != 1)
     out = frozenset(label for label in sizes if label < rank)
     if len(sets) == 1:
-        return powers + (2 * _volume(sets[0], sizes) if sets[0] != out else 0)
+        return powers + (2 * prod(sizes[label] for label in sets[0]) if sets[0] != out else 0)
     return powers + contraction(sets, out, sizes)[0]
 
 

@@ -59,7 +59,7 @@ class Binder:
             described=(*described(ids.data), *asked),
             wrt_words=words(self.wrt),
             passed=", ".join(data + opened),
-            init_parameters=", ".join([ids.me, *data, *opened]),
+            init_parameters=", ".join([ids.me, *ids.of(ids.data), *opened]),
             init=tuple(self._init()),
             methods=(*self._inner(), *(self._method(name, k) for name, k in self.kernels.items()), *self._flat()),
         )
@@ -67,7 +67,10 @@ class Binder:
     def _init(self) -> list[str]:
         """Data are checked and copied; the dimensions that the flat forms need are kept."""
         ids = self.ids
-        lines = [f'{ids.local[a.name]} = np.array(_array("{a.name}", {a.name}, {len(a.shape)}))' for a in ids.data]
+        lines = [
+            f'{n} = np.array(_array("{a.name}", {n}, {len(a.shape)}))'
+            for a, n in zip(ids.data, ids.of(ids.data), strict=True)
+        ]
         lines += checks(ids.data, self.constraints, ids.size, ids.local, keep=self.known)
         if ids.data:
             lines += [f"{ids.me}._data = ({listed(ids.of(ids.data))})", f"{ids.me}._in = {{}}"]
@@ -78,9 +81,9 @@ class Binder:
         """`_arguments`, which every function passes, and the data in the dtype that it finds."""
         ids, me = self.ids, self.ids.me
         wrt = ids.of(ids.wrt)
-        parameters = ", ".join([me, *self.wrt])
+        parameters = ", ".join([me, *wrt])
         door = f"{ids.door}({', '.join(ids.of(ids.arguments))})"
-        lines = [f'{n} = _array("{w.name}", {w.name}, {len(w.shape)})' for n, w in zip(wrt, ids.wrt, strict=True)]
+        lines = [f'{n} = _array("{w.name}", {n}, {len(w.shape)})' for n, w in zip(wrt, ids.wrt, strict=True)]
         if not ids.data:
             return [
                 Function("_arguments", parameters, "The arguments in the working dtype, checked.", tuple(lines), door)
@@ -116,31 +119,33 @@ class Binder:
     def _method(self, name: str, kernel: Function) -> Function:
         """A function of the wrt variables alone."""
         ids = self.ids
-        extra = list(ids.directions.values()) if name == "hvp" else []
+        wrt = ids.of(ids.wrt)
+        extra = [ids.local[d] for d in ids.directions.values()] if name == "hvp" else []
         everything = [*ids.of(ids.arguments), *self.hoisted]
-        lines = [f"{', '.join(everything)} = {ids.me}._arguments({', '.join(self.wrt)})"]
+        lines = [f"{', '.join(everything)} = {ids.me}._arguments({', '.join(wrt)})"]
         if name == "hvp":
-            lines += [direction_line(ids, w) for w in ids.wrt]
+            lines += [direction_line(ids, w, inside=True) for w in ids.wrt]
         doc = DOCS[name].format(wrt=words(self.wrt))
-        return Function(name, ", ".join([ids.me, *self.wrt, *extra]), doc, tuple(lines), f"{ids.owned}({kernel.call})")
+        return Function(name, ", ".join([ids.me, *wrt, *extra]), doc, tuple(lines), f"{ids.owned}({kernel.call})")
 
     def _flat(self) -> list[Function]:
         """The same on one flat float64 vector, as scipy.optimize wants it."""
         me, star = self.ids.me, "*" if self.several else ""
         x, p = f"{star}{me}.unpack(x)", f"{star}{me}.unpack(p)"
-        ravel = [f'np.ravel(_array("{w.name}", {w.name}, {len(w.shape)}))' for w in self.ids.wrt]
+        names = self.ids.of(self.ids.wrt)
+        ravel = [f'np.ravel(_array("{w.name}", {n}, {len(w.shape)}))' for w, n in zip(self.ids.wrt, names, strict=True)]
         flat = f"np.concatenate(({', '.join(ravel)}))" if len(ravel) > 1 else ravel[0]
         both = (f"value, gradient = {me}.value_and_grad({x})",)
         variables = words(self.wrt)
         found = [
             self._of(
-                ", ".join(self.wrt),
+                ", ".join(names),
                 "pack",
                 f"One flat float64 vector of {variables}.",
                 (),
                 f"np.array({flat}, dtype=np.float64)",
             ),
-            self._of("x", "unpack", f"{variables} from a flat vector.", *self._unpacked()),
+            self._of(self.ids.flat, "unpack", f"{variables} from a flat vector.", *self._unpacked()),
             self._of("x", "fun", "`loss` of a flat vector.", (), f"{me}.loss({x})"),
             self._of("x", "jac", "`grad` of a flat vector.", (), f"{me}.pack({star}{me}.grad({x}))"),
             self._of(
@@ -160,20 +165,21 @@ class Binder:
     def _unpacked(self) -> tuple[list[str], str]:
         """The statements of `unpack`: open dimensions are solved from the length, then the vector is cut."""
         ids = self.ids
-        lines = ['x = _array("x", x, 1)']
+        x = ids.flat
+        lines = [f'{x} = _array("x", {x}, 1)']
         lines += [f"{ids.size(d)} = {ids.me}._{ids.size(d)}" for d in (*self.known, *self.open)]
         lengths = [_entries(w.shape) for w in ids.wrt]
         total = sum(lengths, Size.of(0))
         declared = total.spell(ids.size)
         for dim in self.open:
             lines += [f"if {ids.size(dim)} is None:", f"    {self._solving(dim, total)}"]
-        lines.append(f'_match("x", x.shape, 0, {declared}, "{declared}")')
+        lines.append(f'_match("x", {x}.shape, 0, {declared}, "{declared}")')
         parts, start = [], Size.of(0)
         for w, length in zip(ids.wrt, lengths, strict=True):
             stop = start + length
             first = start.spell(ids.size) if start.terms else ""
             last = "" if stop == total else stop.spell(ids.size)
-            piece = f"x[{first}:{last}]" if first or last else "x"
+            piece = f"{x}[{first}:{last}]" if first or last else x
             shape = ", ".join(size.spell(ids.size) for size in w.shape)
             tail = "" if len(w.shape) == 1 else f".reshape({shape or '()'})"
             parts.append(f"np.array({piece}, dtype=np.float64){tail}" + ("" if w.shape else "[()]"))
@@ -187,11 +193,11 @@ class Binder:
             return f'raise ValueError("bind needs {name}= for the flat forms")'
         linear = [(m, c) for m, c in total.terms if dim in m]
         if any(m.count(dim) > 1 for m, _ in linear):
-            return f'{name} = _searched(x.size, lambda {name}: {declared}, "{declared}")'
+            return f'{name} = _searched({self.ids.flat}.size, lambda {name}: {declared}, "{declared}")'
         factor = Size(tuple(sorted((tuple(k for k in m if k != dim), c) for m, c in linear)))
         rest = Size(tuple((m, c) for m, c in total.terms if dim not in m))
         known = f"{rest.spell(self.ids.size)}, {factor.spell(self.ids.size)}"
-        return f'{name} = _solved("x", 0, x.size, {known}, "{declared}")'
+        return f'{name} = _solved("x", 0, {self.ids.flat}.size, {known}, "{declared}")'
 
 
 def _entries(shape: Sequence[Size]) -> Size:

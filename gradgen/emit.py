@@ -17,7 +17,8 @@ from gradgen.dims import Let, Size, is_one
 from gradgen.door import checks, restored, squeezed, unpacked
 from gradgen.functions import DOCS, Function, described, direction_line, shape_text
 from gradgen.identifiers import Fresh, Identifiers, free, packed, renamed, squeezed_axis, words
-from gradgen.nodes import Node, Symbol
+from gradgen.layout import layouts
+from gradgen.nodes import Node, Symbol, view
 from gradgen.plan import Kernel, Plan
 from gradgen.spell import Body, Root, Speller
 from gradgen.tape import Argument, Tape
@@ -69,6 +70,7 @@ class _Writer:
         fresh = Fresh(self.ids.taken)
         names = planned.names
         self.hoisted = {node: fresh(names[node].text if node in names else "fixed") for node in planned.hoisted}
+        self.stored = layouts(order(planned.hoisted), [], {})
 
     def module(self, header: str, formulas: Sequence[str]) -> ModuleText:
         kernels, hoist = self._kernels(), self._hoist() if self.hoisted else None
@@ -109,7 +111,7 @@ class _Writer:
         arrays = [name for node, name in given.items() if isinstance(node, Symbol) and node.rank]
         dtype = arrays[0] if arrays else ids.local[next((a for a in ids.arguments if a.shape), ids.wrt[0]).name]
         local = [Root(r.node, ids.local.get(r.like, ""), r.name) for r in roots]
-        return Speller(given, self.plan.names, Fresh((*ids.taken, *taken)), size, dtype).write(local)
+        return Speller(given, self.plan.names, Fresh((*ids.taken, *taken)), size, dtype, self.stored).write(local)
 
     def _given(self, symbols: Iterable[Symbol]) -> dict[Node, str]:
         ids = self.ids
@@ -150,9 +152,14 @@ class _Writer:
     def _hoist(self) -> Function:
         """What depends on the data alone; the values have the names under which the kernels take them."""
         given = self._given(s for s in order(self.plan.hoisted) if isinstance(s, Symbol))
-        body = self._spelled([Root(node, "", name) for node, name in self.hoisted.items()], given, ())
+        body = self._spelled([Root(self._as_stored(node), "", name) for node, name in self.hoisted.items()], given, ())
         result = ", ".join(r.text for r in body.results)
         return self._function(self.ids.hoist, "What depends on the data alone.", body, given, result)
+
+    def _as_stored(self, node: Node) -> Node:
+        """The node with its axes in the order in which it is handed over."""
+        order_ = self.stored[node]
+        return view(1, node, tuple(order_.index(k) for k in range(node.rank)), tuple(node.shape[k] for k in order_))
 
     def _kernel(self, kernel: Kernel) -> Function:
         given = self._given(kernel.symbols) | {node: self.hoisted[node] for node in kernel.hoisted}

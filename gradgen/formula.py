@@ -85,7 +85,7 @@ class _Writer:
         nodes = order(roots)
         self.names = names
         self.counts = uses(roots)
-        self.layouts = layouts(nodes, roots, ())
+        self.layouts = layouts(nodes, roots, {})
         self.done: dict[Node, Math] = {}
         self.where: list[str] = []
         self.taken = {n.name for n in nodes if isinstance(n, Symbol)}

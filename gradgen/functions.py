@@ -52,12 +52,13 @@ class Function:
         return f"def {self.name}({self.parameters}):\n{body}"
 
 
-def direction_line(ids: Identifiers, w: Argument) -> str:
-    """The statement that checks a direction against its variable."""
+def direction_line(ids: Identifiers, w: Argument, inside: bool = False) -> str:
+    """The statement that checks a direction against its variable, by its private name where it is ``inside`` one."""
     name = ids.directions[w.name]
+    given = ids.local[name] if inside else name
     like = f"{ids.local[w.name]}{restored(w.shape)}"
     back = squeezed(w).removeprefix(w.name)
-    return f'{ids.local[name]} = {ids.direction}("{name}", {name}, {like}){back}'
+    return f'{ids.local[name]} = {ids.direction}("{name}", {given}, {like}){back}'
 
 
 def described(arguments: Sequence[Argument]) -> list[str]:

@@ -9,7 +9,6 @@ from gradgen.tape import Argument, Tape
 
 # What the statements of private functions call: an argument of such a name is renamed inside them.
 PRIVATE = ("np", "_array", "_dtype", "_match", "_solved", "_searched", "_at_most", "tuple")
-FLAT = ("x", "p")
 
 
 class Identifiers:
@@ -27,15 +26,15 @@ class Identifiers:
         self.taken = used | set(self.local.values()) | set(PRIVATE)
         self.sizes = self._sizes()
         self.taken |= set(self.sizes.values())
+        self.flat = free("x", self.sizes.values())
         self.kernels = {name: free("_" + name, used) for name in kernels}
         self.door, self.owned, self.direction, self.hoist, self.bound, self.me = (
             free(name, used) for name in ("_door", "_owned", "_direction", "_from_data", "Bound", "self")
         )
 
     def _sizes(self) -> dict[str, str]:
-        fresh = Fresh((*self.taken, *FLAT))
         dims = sorted({dim for a in self.arguments for size in a.shape for dim in size.symbols})
-        return {dim.name: free(dim.name, fresh.taken) for dim in dims}
+        return {dim.name: free(dim.name, self.taken) for dim in dims}
 
     def size(self, dim: Dim) -> str:
         return self.sizes[dim.name]

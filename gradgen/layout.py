@@ -7,7 +7,7 @@ come before features.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import permutations
 
 from gradgen.labels import Labels
@@ -21,10 +21,10 @@ Layouts = dict[Node, Labels]
 MOST_AXES = 5
 
 
-def layouts(nodes: Sequence[Node], roots: Sequence[Node], given: Collection[Node]) -> Layouts:
-    """For each node the order of its axes in memory; ``given`` values and leaves are stored as they are."""
+def layouts(nodes: Sequence[Node], roots: Sequence[Node], given: Mapping[Node, Labels]) -> Layouts:
+    """For each node the order of its axes in memory; ``given`` says it for values at hand, leaves stand as they are."""
     forced, flexible = _forced(nodes, roots, given), _flexible(nodes, roots, given)
-    found: Layouts = {node: tuple(range(node.rank)) for node in given}
+    found: Layouts = dict(given)
     for node in nodes:
         if isinstance(node, View):
             continue

@@ -95,8 +95,10 @@ class Speller:
         fresh: Callable[[str], str],
         size_name: Callable[[Size], Expr],
         dtype: str,
+        stored: Mapping[Node, Labels] | None = None,
     ) -> None:
-        """``dtype`` names an array of the working dtype."""
+        """``dtype`` names an array of the working dtype; ``stored`` is the order of the axes of given values."""
+        self.stored = stored or {}
         self.given = given
         self.names = names
         self.fresh = fresh
@@ -110,7 +112,8 @@ class Speller:
 
     def write(self, roots: Sequence[Root]) -> Body:
         nodes = self._cut(roots)
-        self.layouts = layouts(nodes, [r.node for r in roots], self.given)
+        stored = {node: self.stored.get(node, tuple(range(node.rank))) for node in self.given}
+        self.layouts = layouts(nodes, [r.node for r in roots], stored)
         self.uses = self._uses(nodes, roots)
         self.weak = _weak(nodes)
         self.roots = {_core(root.node): root.name for root in roots}

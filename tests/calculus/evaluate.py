@@ -1,0 +1,192 @@
+"""The graph run as NumPy: what each node means, said once more and without any of gradgen's own spelling.
+
+Also short ways to make symbols, their values, and comparisons of nodes with arrays.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from gradgen.dims import Dim, Size
+from gradgen.nodes import Add, Constant, Count, Delta, Map, Node, Product, Shape, Symbol, View, symbol
+from gradgen.ops.reduce import Reduce
+from gradgen.ops.select import Embed, Pick, Select
+
+SIZES = {"n": 5, "d": 3, "k": 2, "m": 4}
+DIMS = {name: Size.of(Dim(rank, name)) for rank, name in enumerate(SIZES)}
+Values = Mapping[str, Any]
+
+ATOM_VALUES: dict[str, Callable[..., Any]] = {
+    **{name: getattr(np, name) for name in "exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin arccos".split()},
+    **{name: getattr(np, name) for name in "arctan sinh cosh tanh arcsinh arccosh arctanh absolute sign".split()},
+    **{name: getattr(np, name) for name in "maximum minimum power logaddexp hypot arctan2".split()},
+    **{name: getattr(np, name) for name in "greater greater_equal less less_equal equal not_equal".split()},
+    **{name: getattr(np, name) for name in "logical_and logical_or logical_not".split()},
+    "where": lambda mask, a, b: np.where(mask != 0, a, b),
+    "heaviside": lambda x: np.heaviside(x, 0.5),
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": special.expit,
+    "bell": lambda x: special.expit(x) * special.expit(-x),
+    "softplus": lambda x: np.logaddexp(0, x),
+    "log_cosh": lambda x: np.logaddexp(x, -x) - np.log(2),
+}
+
+
+# ---- symbols and their values
+
+
+def shape(letters: str) -> Shape:
+    """``nd`` is (n, d); a digit is a literal size."""
+    return tuple(Size.of(int(letter)) if letter.isdigit() else DIMS[letter] for letter in letters)
+
+
+def symbols(declared: str) -> list[Symbol]:
+    """``"X:nd w:d c: Y:nk:one_hot"`` are a matrix, a vector, a scalar and a matrix with a fact."""
+    entries = [entry.split(":") for entry in declared.split()]
+    return [symbol(e[0], index, shape(e[1]), frozenset(e[2:])) for index, e in enumerate(entries)]
+
+
+def value_of(one: Symbol, seed: int = 0) -> np.ndarray:
+    """Random values that belong to a symbol's name, in keeping with its facts."""
+    rng = np.random.default_rng([seed, zlib.crc32(one.name.encode())])
+    drawn = rng.standard_normal([size.value(SIZES) for size in one.shape])
+    for fact in one.facts:
+        drawn = _FACTS[fact](drawn)
+    return np.asarray(drawn)
+
+
+_FACTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "positive": lambda x: np.abs(x) + 0.5,
+    "sign": np.sign,
+    "boolean": lambda x: (x > 0) * 1.0,
+    "one_hot": lambda x: (x == x.max(axis=-1, keepdims=True)) * 1.0,
+    "simplex": lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
+}
+
+
+def leaves(roots: Sequence[Node]) -> list[Symbol]:
+    return [node for node in _ordered(roots) if isinstance(node, Symbol)]
+
+
+def values_for(roots: Sequence[Node], seed: int = 0) -> dict[str, np.ndarray]:
+    return {one.name: value_of(one, seed) for one in leaves(roots)}
+
+
+# ---- evaluation
+
+
+def evaluate(node: Node, values: Values | None = None, seed: int = 0) -> np.ndarray:
+    """The array that a node is, of exactly its shape; symbols without a value get a random one."""
+    known = {**values_for([node], seed), **(values or {})}
+    done: dict[Node, np.ndarray] = {}
+    for inner in _ordered([node]):
+        sizes = [size.value(SIZES) for size in inner.shape]
+        done[inner] = np.broadcast_to(_array(inner, done, known), sizes)
+    return done[node]
+
+
+def _ordered(roots: Sequence[Node]) -> list[Node]:
+    """Operands first; by a loop, since chains are long."""
+    found: dict[Node, None] = {}
+    stack = list(roots)
+    while stack:
+        pending = [child for child in stack[-1].operands if child not in found]
+        if pending:
+            stack += pending
+        else:
+            found[stack.pop()] = None
+    return list(found)
+
+
+def _array(node: Node, done: Mapping[Node, np.ndarray], values: Values) -> Any:
+    if isinstance(node, Symbol):
+        return np.asarray(values[node.name], dtype=float)
+    if isinstance(node, Constant):
+        return np.reshape(node.values, [size.value(SIZES) for size in node.shape])
+    if isinstance(node, Count):
+        return float(node.size.value(SIZES))
+    if isinstance(node, Delta):
+        return np.eye(node.shape[0].value(SIZES))
+    if isinstance(node, View):
+        return float(node.coefficient) * _laid(done[node.node], node.labels, node.rank)
+    if isinstance(node, Add):
+        return sum(float(c) * _laid(done[inner], labels, node.rank) for c, inner, labels in node.terms)
+    if isinstance(node, Product):
+        return _product(node, done)
+    if isinstance(node, Map):
+        return _mapped(node, [float(c) * _laid(done[inner], labels, node.rank) for c, inner, labels in node.arguments])
+    if isinstance(node, Reduce):
+        return _reduced(node, done[node.node])
+    if isinstance(node, Select):
+        return done[node.node][indices(node.picks)]
+    assert isinstance(node, Embed)
+    placed = np.zeros([size.value(SIZES) for size in node.shape])
+    placed[indices(node.picks)] = done[node.node]
+    return placed
+
+
+def _laid(array: np.ndarray, labels: Sequence[int], rank: int) -> np.ndarray:
+    """The array with its axes on the labels 0 … rank-1 of a result: a diagonal for a repeated label, 1 for a
+    missing one."""
+    found = sorted(set(labels))
+    taken = np.einsum(array, list(labels), found)
+    return taken.reshape([taken.shape[found.index(k)] if k in found else 1 for k in range(rank)])
+
+
+def _product(node: Product, done: Mapping[Node, np.ndarray]) -> np.ndarray:
+    parts: list[Any] = []
+    for inner, labels, power in node.factors:
+        raised = done[inner] ** float(power) if power != int(power) or power < 0 else done[inner] ** int(power)
+        parts += [raised, list(labels)]
+    present = {k for _, labels, _ in node.factors for k in labels}
+    kept = [k for k in range(node.rank) if k in present]
+    summed = np.einsum(*parts, kept) if parts else np.asarray(1.0)
+    return _laid(summed, kept, node.rank)
+
+
+def _mapped(node: Map, arrays: list[np.ndarray]) -> np.ndarray:
+    if node.atom.name == "power_of":
+        return np.asarray(arrays[0] ** float(node.atom.exponent))
+    with np.errstate(all="ignore"):
+        return np.asarray(ATOM_VALUES[node.atom.name](*arrays), dtype=float)
+
+
+def _reduced(node: Reduce, array: np.ndarray) -> np.ndarray:
+    gone = tuple(axis for axis, label in enumerate(node.labels) if label >= node.rank)
+    kept = [label for label in node.labels if label < node.rank]
+    how = {"max": np.max, "min": np.min, "logsumexp": special.logsumexp}[node.kind]
+    return np.transpose(how(float(node.coefficient) * array, axis=gone), np.argsort(kept))
+
+
+def indices(picks: Sequence[Pick]) -> tuple[Any, ...]:
+    """The NumPy index that takes the picks."""
+    return tuple(_index(pick) for pick in picks)
+
+
+def _index(pick: Pick) -> Any:
+    if pick is None:
+        return slice(None)
+    if isinstance(pick, Size):
+        return pick.value(SIZES)
+    taken = list(range(pick.start.value(SIZES), pick.stop.value(SIZES)))[:: pick.step]
+    return slice(taken[0], taken[-1] + pick.step if taken[-1] + pick.step >= 0 else None, pick.step)
+
+
+# ---- comparisons
+
+
+def agree(left: Any, right: Any, tolerance: float = 1e-12) -> bool:
+    """Whether two arrays of one shape are equal up to rounding."""
+    left, right = np.asarray(left), np.asarray(right)
+    scale = max(1.0, float(np.max(np.abs(right), initial=0.0)))
+    return left.shape == right.shape and bool(np.max(np.abs(left - right), initial=0.0) <= tolerance * scale)
+
+
+def same(left: Node, right: Node, seeds: Sequence[int] = (0, 1, 2)) -> bool:
+    """Whether two nodes are equal on random inputs."""
+    return all(agree(evaluate(left, seed=seed), evaluate(right, seed=seed)) for seed in seeds)

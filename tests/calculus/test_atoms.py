@@ -1,0 +1,166 @@
+"""Each scalar function: its value and derivative at single points, and what it does at its kinks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from evaluate import agree, evaluate, symbols
+
+from gradgen.atoms import ATOMS, MASKS, call, power_of
+from gradgen.differential import differential
+from gradgen.nodes import Node, apply, as_node, as_number, is_zero, symbol
+
+LINE = (-2.3, -0.7, 0.4, 1.9)
+INSIDE = (-0.8, -0.1, 0.35, 0.9)
+POSITIVE = (0.2, 0.9, 1.7, 4.0)
+ABOVE_ONE = (1.1, 1.9, 3.5)
+
+# The function in high precision, and points of its domain away from kinks.
+EXACT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
+    "exp": (mpmath.exp, LINE),
+    "expm1": (mpmath.expm1, LINE),
+    "exp2": (lambda x: mpmath.mpf(2) ** x, LINE),
+    "log": (mpmath.log, POSITIVE),
+    "log1p": (mpmath.log1p, INSIDE),
+    "log2": (lambda x: mpmath.log(x, 2), POSITIVE),
+    "log10": (lambda x: mpmath.log(x, 10), POSITIVE),
+    "sin": (mpmath.sin, LINE),
+    "cos": (mpmath.cos, LINE),
+    "tan": (mpmath.tan, INSIDE),
+    "arcsin": (mpmath.asin, INSIDE),
+    "arccos": (mpmath.acos, INSIDE),
+    "arctan": (mpmath.atan, LINE),
+    "sinh": (mpmath.sinh, LINE),
+    "cosh": (mpmath.cosh, LINE),
+    "tanh": (mpmath.tanh, LINE),
+    "arcsinh": (mpmath.asinh, LINE),
+    "arccosh": (mpmath.acosh, ABOVE_ONE),
+    "arctanh": (mpmath.atanh, INSIDE),
+    "absolute": (abs, LINE),
+    "sign": (mpmath.sign, LINE),
+    "heaviside": (lambda x: (1 + mpmath.sign(x)) / 2, LINE),
+    "relu": (lambda x: max(x, mpmath.mpf(0)), LINE),
+    "sigmoid": (lambda x: 1 / (1 + mpmath.exp(-x)), LINE),
+    "bell": (lambda x: mpmath.exp(-x) / (1 + mpmath.exp(-x)) ** 2, LINE),
+    "softplus": (lambda x: mpmath.log(1 + mpmath.exp(x)), LINE),
+    "log_cosh": (lambda x: mpmath.log(mpmath.cosh(x)), LINE),
+    "maximum": (max, LINE),
+    "minimum": (min, LINE),
+    "logaddexp": (lambda a, b: mpmath.log(mpmath.exp(a) + mpmath.exp(b)), LINE),
+    "power": (lambda a, b: a**b, POSITIVE),
+    "hypot": (mpmath.hypot, LINE),
+    "arctan2": (mpmath.atan2, LINE),
+    "where": (lambda mask, a, b: a if mask else b, LINE),
+}
+ARITY = {**dict.fromkeys("maximum minimum logaddexp power hypot arctan2".split(), 2), "where": 3}
+SMOOTH = sorted(set(EXACT) - {"where"})
+
+
+def points(name: str) -> list[tuple[float, ...]]:
+    """Points of the domain, all arguments different."""
+    _, line = EXACT[name]
+    others = [line[(k + 1) % len(line)] * 0.9 for k in range(len(line))]
+    return [(x,) if ARITY.get(name, 1) == 1 else (x, y) for x, y in zip(line, others, strict=True)]
+
+
+def partial(name: str, at: int) -> tuple[Node, list[Node]]:
+    """The derivative of an atom by one of its arguments, and the arguments."""
+    arguments: list[Node] = [symbol(f"x{k}", k, ()) for k in range(ARITY.get(name, 1))]
+    direction = symbol("dx", 0, (), direction=True)
+    return differential([call(name, *arguments)], {arguments[at]: direction})[0], arguments
+
+
+def test_every_atom_is_checked() -> None:
+    assert set(EXACT) | MASKS == set(ATOMS)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_derivatives_against_high_precision(name: str) -> None:
+    exact, _ = EXACT[name]
+    for point in points(name):
+        for k in range(len(point)):
+            found, arguments = partial(name, k)
+            values = {a.name: x for a, x in zip(arguments, point, strict=True)} | {"dx": 1.0}
+            order = tuple(int(k == j) for j in range(len(point)))
+            assert agree(evaluate(found, values), float(mpmath.diff(exact, point, order)), 1e-9), (point, k)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_second_derivatives_against_high_precision(name: str) -> None:
+    exact, _ = EXACT[name]
+    for point in points(name):
+        arguments = [symbol(f"x{k}", k, ()) for k in range(len(point))]
+        d = symbol("dx", 0, (), direction=True)
+        seeds = {arguments[0]: d}
+        [second] = differential(differential([call(name, *arguments)], seeds), seeds)
+        values = {a.name: x for a, x in zip(arguments, point, strict=True)} | {"dx": 1.0}
+        order = (2,) + (0,) * (len(point) - 1)
+        assert agree(evaluate(second, values), float(mpmath.diff(exact, point, order)), 1e-6), point
+
+
+@pytest.mark.parametrize("name", sorted(n for n, atom in ATOMS.items() if atom.value and n in EXACT))
+def test_constants_fold_to_the_value(name: str) -> None:
+    exact, line = EXACT[name]
+    for x in line:
+        assert float(as_number(call(name, as_node(x))) or 0) == pytest.approx(float(exact(mpmath.mpf(x))), 1e-14)
+
+
+def test_constants_outside_the_domain_do_not_fold() -> None:
+    for name, x in (("log", -1.0), ("arcsin", 2.0), ("exp", 1e6), ("arctanh", 1.0)):
+        assert as_number(call(name, as_node(x))) is None, name
+
+
+@pytest.mark.parametrize("name", sorted(MASKS))
+def test_masks_are_piecewise_constant(name: str) -> None:
+    a, b = symbols("a:n b:n")
+    arguments = (a,) if name == "logical_not" else (a, b)
+    da = symbol("da", 0, a.shape, direction=True)
+    assert is_zero(differential([call(name, *arguments)], {a: da})[0])
+
+
+def test_the_derivative_of_where_selects() -> None:
+    mask, a, b, da, db = symbols("mask:n:boolean a:n b:n da:n db:n")
+    [found] = differential([call("where", mask, a, b)], {a: da, b: db})
+    chosen = call("where", mask, da, db)
+    assert agree(evaluate(found), evaluate(chosen))
+
+
+@pytest.mark.parametrize("exponent", [2, 3, -1, -2, Fraction(1, 2), Fraction(-3, 2)])
+def test_a_fixed_power_as_an_atom(exponent: Fraction) -> None:
+    [x] = symbols("x:n:positive")
+    dx = symbol("dx", 0, x.shape, direction=True)
+    atom = apply(power_of(exponent), [(1, x, (0,))], x.shape)
+    [found] = differential([atom], {x: dx})
+    [wanted] = differential([x**exponent], {x: dx})
+    assert agree(evaluate(found), evaluate(wanted))
+
+
+# ---- kinks
+
+KINKS = {
+    "absolute": ((0.0,), (0.0,)),
+    "relu": ((0.0,), (0.0,)),
+    "maximum": ((1.5, 1.5), (0.5, 0.5)),
+    "minimum": ((1.5, 1.5), (0.5, 0.5)),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_derivatives_at_kinks(name: str) -> None:
+    point, slopes = KINKS[name]
+    for k, slope in enumerate(slopes):
+        found, arguments = partial(name, k)
+        values = {a.name: x for a, x in zip(arguments, point, strict=True)} | {"dx": 1.0}
+        assert float(evaluate(found, values)) == slope
+
+
+def test_log_cosh_is_a_square_near_zero() -> None:
+    [x] = symbols("x:")
+    assert math.isclose(float(evaluate(call("log_cosh", x), {"x": 1e-3})), 5e-7, rel_tol=1e-6)
+    assert np.isfinite(evaluate(call("log_cosh", x), {"x": 1e4}))

@@ -1,0 +1,387 @@
+"""Differential and adjoint: linear operations against their adjoints, whole expressions against differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from evaluate import DIMS, SIZES, agree, evaluate, shape, symbols, value_of
+
+from gradgen.adjoint import adjoint
+from gradgen.atoms import call
+from gradgen.differential import differential
+from gradgen.dims import Size
+from gradgen.nodes import Node, Symbol, add, delta, is_zero, one, product, symbol, view
+from gradgen.ops.operation import Operation
+from gradgen.ops.reduce import Reduce, reduce
+from gradgen.ops.select import Embed, Select, embed, select
+from gradgen.tape import Span
+
+N, D = DIMS["n"], DIMS["d"]
+THREE = Size.of(3)
+
+
+def direction(of: Symbol) -> Symbol:
+    return symbol("d" + of.name, of.index, of.shape, direction=True)
+
+
+def span(start: int | Size, stop: int | Size, step: int = 1) -> Span:
+    return Span(Size.of(start), Size.of(stop), step)
+
+
+# ---- linear operations: <A(x), g> = <x, A*(g)>
+
+LINEAR: dict[str, Callable[[], tuple[Node, Symbol]]] = {}
+
+
+def linear(make: Callable[[], tuple[Node, Symbol]]) -> Callable[[], tuple[Node, Symbol]]:
+    LINEAR[make.__name__.replace("_", " ")] = make
+    return make
+
+
+@linear
+def a_scaled_view() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return view(-3, x), x
+
+
+@linear
+def a_transpose() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return x.T, x
+
+
+@linear
+def a_diagonal() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nn")
+    return view(2, x, (0, 0), shape("n")), x
+
+
+@linear
+def a_diagonal_of_two_axes_in_three() -> tuple[Node, Symbol]:
+    [x] = symbols("x:ndn")
+    return view(1, x, (1, 0, 1), shape("dn")), x
+
+
+@linear
+def a_broadcast() -> tuple[Node, Symbol]:
+    [x] = symbols("x:d")
+    return view(1, x, (1,), shape("nd")), x
+
+
+@linear
+def a_sum_of_broadcast_and_turned_terms() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nn")
+    return add([(1, x, (0, 1)), (-2, x, (1, 0)), (3, x, (0, 0))], shape("nn")), x
+
+
+@linear
+def a_product_with_data() -> tuple[Node, Symbol]:
+    A, x, B = symbols("A:mn x:nd B:dk")
+    return A @ x @ B, x
+
+
+@linear
+def a_product_that_broadcasts() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nd x:d")
+    return A**2 * x, x
+
+
+@linear
+def a_product_over_a_diagonal() -> tuple[Node, Symbol]:
+    A, x = symbols("A:n x:nn")
+    return product([(A, (0,), 1), (x, (0, 0), 1)], shape("n")), x
+
+
+@linear
+def a_trace() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nn x:nn")
+    return product([(A, (0, 1), 1), (x, (1, 0), 1)], ()), x
+
+
+@linear
+def a_batched_product() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nkd x:nd")
+    return product([(A, (0, 1, 2), 1), (x, (0, 2), 1)], shape("nk")), x
+
+
+@linear
+def a_total() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return product([(x, (0, 1), 1)], ()), x
+
+
+@linear
+def a_quotient_by_data() -> tuple[Node, Symbol]:
+    A, x = symbols("A:n:positive x:nd")
+    return (x.T / A).T, x
+
+
+@linear
+def a_slice() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return select(x, (span(1, N - 1), None)), x
+
+
+@linear
+def a_slice_with_a_step() -> tuple[Node, Symbol]:
+    [x] = symbols("x:4n")
+    return select(x, (span(0, 4, 2), None)), x
+
+
+@linear
+def a_flip() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return select(x, (span(0, N, -1), span(0, D, -1))), x
+
+
+@linear
+def a_row() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return select(x, (Size.of(2), None)), x
+
+
+@linear
+def the_last_entry() -> tuple[Node, Symbol]:
+    [x] = symbols("x:n")
+    return select(x, (N - 1,)), x
+
+
+@linear
+def a_slice_of_a_transpose() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return select(2 * x.T, (span(1, D), Size.of(0))), x
+
+
+@linear
+def a_slice_of_a_diagonal() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nn")
+    return select(view(1, x, (0, 0), shape("n")), (span(1, N),)), x
+
+
+@linear
+def a_block_among_zeros() -> tuple[Node, Symbol]:
+    [x] = symbols("x:3d")
+    return embed(x, (span(1, 4), None), shape("nd")), x
+
+
+@linear
+def a_row_among_zeros() -> tuple[Node, Symbol]:
+    [x] = symbols("x:d")
+    return embed(-2 * x, (N - 1, None), shape("nd")), x
+
+
+@linear
+def a_turned_block_among_zeros() -> tuple[Node, Symbol]:
+    [x] = symbols("x:d3")
+    return embed(x.T, (span(0, 3), None), shape("nd")), x
+
+
+@pytest.mark.parametrize("said", LINEAR)
+def test_the_adjoint_of_a_linear_operation(said: str) -> None:
+    image, x = LINEAR[said]()
+    dx = direction(x)
+    [tangent] = differential([image], {x: dx})
+    g = symbol("g", 9, image.shape)
+    axes = tuple(range(image.rank))
+    [back] = adjoint(product([(tangent, axes, 1), (g, axes, 1)], ()), [dx])
+    assert back.shape == x.shape
+    pairing = np.vdot(evaluate(tangent, {"dx": value_of(x)}), value_of(g))
+    assert agree(np.vdot(value_of(x), evaluate(back)), pairing)
+
+
+@pytest.mark.parametrize("said", LINEAR)
+def test_the_differential_of_a_linear_operation_is_itself(said: str) -> None:
+    image, x = LINEAR[said]()
+    [tangent] = differential([image], {x: direction(x)})
+    assert agree(evaluate(tangent, {"dx": value_of(x)}), evaluate(image))
+
+
+@pytest.mark.parametrize("said", LINEAR)
+def test_several_directions_at_once(said: str) -> None:
+    """An extra axis of the seed is one direction for each entry."""
+    image, x = LINEAR[said]()
+    many = symbol("many", 8, (*x.shape, THREE))
+    [tangent] = differential([image], {x: many}, (THREE,))
+    columns = np.moveaxis(value_of(many), -1, 0)
+    alone = [evaluate(image, {"x": column}) for column in columns]
+    assert agree(evaluate(tangent), np.stack(alone, axis=-1))
+
+
+def test_every_linear_operation_has_a_case() -> None:
+    cased = {type(inner) for make in LINEAR.values() for inner in _below(make()[0])}
+    assert {kind for kind in _operations() if kind.linear} <= cased
+
+
+def _below(node: Node) -> list[Node]:
+    return [node, *(inner for child in node.operands for inner in _below(child))]
+
+
+def _operations() -> set[type[Operation]]:
+    found, todo = set(), [Operation]
+    while todo:
+        kinds = todo.pop().__subclasses__()
+        found.update(kinds)
+        todo += kinds
+    return found
+
+
+# ---- nonlinear expressions against differences
+
+Scalar = Callable[..., Node]
+NONLINEAR: dict[str, tuple[str, Scalar]] = {
+    "a least squares loss": ("x:d A:nd b:n", lambda x, A, b: _total((A @ x - b) ** 2)),
+    "a cubic of a matrix": ("x:nn", lambda x: product([(x @ x @ x, (0, 0), 1)], ())),
+    "a quotient": ("x:d", lambda x: (x @ x) / (1 + _total(x**4))),
+    "a root": ("x:d", lambda x: (1 + x @ x) ** 0.5),
+    "exp of a product": ("x:dk A:nd", lambda x, A: _total(call("exp", A @ x))),
+    "atoms of two arguments": ("x:n y:n", lambda x, y: _total(call("logaddexp", x * y, call("sin", x)))),
+    "a power by an array": ("x:n:positive", lambda x: _total(call("power", x, x))),
+    "logsumexp of rows": ("x:nd", lambda x: _total(_rows("logsumexp", 2 * x))),
+    "logsumexp of everything": ("x:nd", lambda x: reduce("logsumexp", x, (0, 1), ())),
+    "logsumexp of columns": ("x:nd y:d", lambda x, y: reduce("logsumexp", x, (1, 0), x.shape[1:]) @ y),
+    "max of rows": ("x:nd", lambda x: _total(_rows("max", x) ** 2)),
+    "min of columns, turned": ("x:nd", lambda x: _total(reduce("min", -x, (1, 0), x.shape[1:]) ** 3)),
+    "max of everything": ("x:nd", lambda x: reduce("max", x, (0, 1), ()) ** 2),
+    "a softmax": ("x:nd y:nd", lambda x, y: _total(y * call("exp", x - _back(_rows("logsumexp", x), x)))),
+    "a slice times itself": ("x:nd", lambda x: _total(_cut(x, 1, N) * _cut(x, 0, N - 1))),
+    "a block put back": ("x:3d y:nd", lambda x, y: _total((y + embed(x, (span(1, 4), None), y.shape)) ** 3)),
+    "a quartic form": ("x:nd", lambda x: _total((x.T @ x) ** 2)),
+    "a diagonal": ("x:nn", lambda x: _total(view(1, x @ x, (0, 0), x.shape[:1]) ** 2)),
+    "a power that broadcasts": ("x:d A:nd", lambda x, A: _total(A * x**3)),
+}
+
+
+def _total(node: Node) -> Node:
+    return product([(node, tuple(range(node.rank)), 1)], ())
+
+
+def _rows(kind: str, node: Node) -> Node:
+    return reduce(kind, node, (0, 1), node.shape[:1])
+
+
+def _cut(node: Node, start: int, stop: Size) -> Node:
+    return select(node, (span(start, stop), *[None] * (node.rank - 1)))
+
+
+def _back(node: Node, like: Node) -> Node:
+    """A column for each row of another node."""
+    return view(1, node, (0,), like.shape)
+
+
+def _made(said: str) -> tuple[Node, Symbol, Symbol]:
+    declared, make = NONLINEAR[said]
+    x, *others = symbols(declared)
+    return make(x, *others), x, direction(x)
+
+
+def _gradient(value: Node, dx: Symbol, x: Symbol) -> Node:
+    return adjoint(differential([value], {x: dx})[0], [dx])[0]
+
+
+def _differences(value: Node, x: Symbol, step: float = 1e-5) -> np.ndarray:
+    """The derivatives of a node by the entries of a symbol, which stand behind its own axes."""
+    base = value_of(x)
+    slopes = []
+    for index in np.ndindex(base.shape):
+        moved = np.zeros(base.shape)
+        moved[index] = step
+        slopes.append((evaluate(value, {"x": base + moved}) - evaluate(value, {"x": base - moved})) / (2 * step))
+    return np.stack(slopes, axis=-1).reshape(*value.shape and [s.value(SIZES) for s in value.shape], *base.shape)
+
+
+@pytest.mark.parametrize("said", NONLINEAR)
+def test_gradients_against_differences(said: str) -> None:
+    value, x, dx = _made(said)
+    assert agree(evaluate(_gradient(value, dx, x)), _differences(value, x), 1e-7)
+
+
+@pytest.mark.parametrize("said", NONLINEAR)
+def test_hessian_vector_products_against_differences(said: str) -> None:
+    value, x, dx = _made(said)
+    gradient = _gradient(value, dx, x)
+    [hvp] = differential([gradient], {x: dx})
+    step, d = 1e-5, value_of(dx)
+    ahead, behind = (evaluate(gradient, {"x": value_of(x) + sign * step * d}) for sign in (1, -1))
+    assert agree(evaluate(hvp), (ahead - behind) / (2 * step), 1e-6)
+
+
+@pytest.mark.parametrize("said", NONLINEAR)
+def test_hessian_vector_products_are_symmetric(said: str) -> None:
+    value, x, dx = _made(said)
+    [hvp] = differential([_gradient(value, dx, x)], {x: dx})
+    left, right = (np.random.default_rng(seed).standard_normal(value_of(x).shape) for seed in (1, 2))
+    one_way, other_way = np.vdot(left, evaluate(hvp, {"dx": right})), np.vdot(right, evaluate(hvp, {"dx": left}))
+    assert agree(one_way, other_way, 1e-10)
+
+
+@pytest.mark.parametrize("said", NONLINEAR)
+def test_the_whole_hessian_is_the_loop_over_directions(said: str) -> None:
+    value, x, dx = _made(said)
+    gradient = _gradient(value, dx, x)
+    [hvp] = differential([gradient], {x: dx})
+    rank = x.rank
+    seed = product([(delta(size), (k, rank + k), 1) for k, size in enumerate(x.shape)], (*x.shape, *x.shape))
+    [hessian] = differential([gradient], {x: seed}, x.shape)
+    basis = np.eye(value_of(x).size).reshape(-1, *value_of(x).shape)
+    columns = np.stack([evaluate(hvp, {"dx": e}) for e in basis], axis=-1)
+    assert agree(evaluate(hessian).reshape(columns.shape), columns, 1e-10)
+
+
+def test_every_reduction_has_a_case() -> None:
+    kinds = {node.kind for make in NONLINEAR for node in _below(_made(make)[0]) if isinstance(node, Reduce)}
+    assert kinds == {"max", "min", "logsumexp"}
+
+
+def test_every_operation_has_a_case() -> None:
+    """A new operation needs a case here, linear or not."""
+    cased = {type(node) for said in NONLINEAR for node in _below(_made(said)[0])}
+    assert _operations() == cased & _operations()
+    assert {Reduce, Select, Embed} <= cased
+
+
+# ---- what comes out by itself
+
+
+def test_ties_of_a_maximum_share_its_derivative() -> None:
+    [x] = symbols("x:n")
+    gradient = _gradient(reduce("max", x, (0,), ()), direction(x), x)
+    assert agree(evaluate(gradient, {"x": np.array([1.0, 3.0, 0.0, 3.0, 3.0])}), np.array([0, 1, 0, 1, 1]) / 3)
+
+
+def test_what_does_not_move_has_no_differential() -> None:
+    x, y = symbols("x:n y:n")
+    assert is_zero(differential([call("exp", y)], {x: direction(x)})[0])
+
+
+def test_a_variable_that_does_not_occur_has_gradient_zero() -> None:
+    x, y = symbols("x:n y:nd")
+    dx, dy = direction(x), direction(y)
+    [gx, gy] = adjoint(differential([x @ x], {x: dx, y: dy})[0], [dx, dy])
+    assert is_zero(gy) and gy.shape == y.shape
+    assert not is_zero(gx)
+
+
+def test_shared_values_are_differentiated_once() -> None:
+    """The gradient of (exp(a)ᵀ exp(a))² reuses the tangent of exp(a)."""
+    [a] = symbols("a:n")
+    e = call("exp", a)
+    tangents: dict[Node, Node] = {}
+    differential([e @ e + _total(e)], {a: direction(a)}, tangents=tangents)
+    assert sum(node is e for node in tangents) == 1
+
+
+def test_several_variables_at_once() -> None:
+    x, y, A = symbols("x:n y:d A:nd")
+    dx, dy = direction(x), direction(y)
+    [form] = differential([x @ (A @ y)], {x: dx, y: dy})
+    gradients = adjoint(form, [dx, dy])
+    assert agree(evaluate(gradients[0]), value_of(A) @ value_of(y))
+    assert agree(evaluate(gradients[1]), value_of(A).T @ value_of(x))
+
+
+def test_the_gradient_of_the_variable_itself_is_one() -> None:
+    [s] = symbols("s:")
+    ds = direction(s)
+    assert adjoint(differential([s], {s: ds})[0], [ds]) == [one()]

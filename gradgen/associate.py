@@ -61,7 +61,7 @@ def _binary(node: Product) -> Node:
             scale = None
     typical = {label: size.typical for label, size in sizes.items()}
     out = frozenset(range(node.rank))
-    _, tree = contraction([frozenset(p.labels) for p in summed], out, typical)
+    _, tree = contraction([p.labels for p in summed], out, typical)
     result = _built(tree, summed, out)
     return _finished(result, node.shape, scale)
 

@@ -17,6 +17,7 @@ from gradgen.ops.operation import Operation
 from gradgen.walk import order
 
 Labels = frozenset[int]
+Order = tuple[int, ...]
 Tree = int | tuple["Tree", "Tree"]
 EXHAUSTIVE = 8
 
@@ -34,29 +35,36 @@ def merge_cost(left: Labels, right: Labels, result: Labels, sizes: Mapping[int, 
     return _merged(masks[0], masks[1], masks[2], lambda mask: prod(size for b, size in of.items() if b & mask))
 
 
-def contraction(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
-    """The cheapest binary tree over the factors, and its cost.
+def contraction(orders: Sequence[Order], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
+    """The cheapest binary tree over factors, given the labels of their axes, and its cost.
 
-    Factors on the same labels are multiplied first; then dynamic programming over subsets that hang together.
+    Factors on the same labels are multiplied first; then dynamic programming over subsets that hang together. Of equal
+    trees the one wins that multiplies factors as they stand, without a transpose.
     """
-    if len(factors) == 1:
+    if len(orders) == 1:
         return 0, 0
-    if len(factors) == 2:
-        return merge_cost(factors[0], factors[1], (factors[0] | factors[1]) & out, sizes), (0, 1)
-    return _planned(tuple(factors), out, tuple(sorted(sizes.items())))
+    if len(orders) == 2:
+        left, right = map(frozenset, orders)
+        return merge_cost(left, right, (left | right) & out, sizes), (0, 1)
+    return _planned(tuple(orders), out, tuple(sorted(sizes.items())))
 
 
 @lru_cache(4096)
-def _planned(factors: tuple[Labels, ...], out: Labels, sizes: tuple[tuple[int, int], ...]) -> tuple[int, Tree]:
+def _planned(orders: tuple[Order, ...], out: Labels, sizes: tuple[tuple[int, int], ...]) -> tuple[int, Tree]:
     of = dict(sizes)
     groups: dict[Labels, Tree] = {}
+    first: dict[Labels, Order] = {}
     cost = 0
-    for k, labels in enumerate(factors):
+    for k, order_ in enumerate(orders):
+        labels = frozenset(order_)
+        first.setdefault(labels, order_)
         cost += merge_cost(labels, labels, labels, of) if labels in groups else 0
         groups[labels] = (groups[labels], k) if labels in groups else k
     apart = list(groups)
-    search = _greedy if len(apart) > EXHAUSTIVE else _exhaustive
-    found, tree = search(apart, out, of)
+    if len(apart) > EXHAUSTIVE:
+        found, tree = _greedy(apart, out, of)
+    else:
+        found, tree = _exhaustive(apart, [first[labels] for labels in apart], out, of)
     return cost + found, _placed(tree, list(groups.values()))
 
 
@@ -64,7 +72,9 @@ def _placed(tree: Tree, leaves: Sequence[Tree]) -> Tree:
     return leaves[tree] if isinstance(tree, int) else (_placed(tree[0], leaves), _placed(tree[1], leaves))
 
 
-def _exhaustive(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
+def _exhaustive(
+    factors: Sequence[Labels], orders: Sequence[Order], out: Labels, sizes: Mapping[int, int]
+) -> tuple[int, Tree]:
     """Dynamic programming over subsets of factors; sets of factors and of labels are bits of integers."""
     bit = {label: 1 << k for k, label in enumerate(sizes)}
     masks = [sum(bit[label] for label in labels) for labels in factors]
@@ -94,6 +104,8 @@ def _exhaustive(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]
             if one in best and other in best:
                 a, b = kept[one], kept[other]
                 cost = best[one][0] + best[other][0] + _merged(a, b, result, volume)
+                if one.bit_count() == other.bit_count() == 1:
+                    cost += _turned(orders[one.bit_length() - 1], orders[other.bit_length() - 1])
                 if least is None or cost < least[0]:
                     least = cost, one
         assert least is not None
@@ -109,6 +121,13 @@ def _merged(left: int, right: int, result: int, volume: Callable[[int], int]) ->
     else:
         flops = 2 * volume(union) * (8 if left & right & result else 1)
     return flops + 8 * volume(result)
+
+
+def _turned(left: Order, right: Order) -> int:
+    """1 where a matrix product of two factors as they stand takes a transpose, either way round."""
+    if len(left) != 2 or len(right) != 2:
+        return 0
+    return int(left[-1] != right[0] and right[-1] != left[0])
 
 
 def _connected(masks: Sequence[int]) -> set[int]:
@@ -161,12 +180,12 @@ def label_sizes(factors: Sequence[Factor]) -> dict[int, int]:
 def product_cost(factors: Sequence[Factor], rank: int) -> int:
     """The cost of a product whose factors are at hand."""
     sizes = label_sizes(factors)
-    sets = [frozenset(labels) for _, labels, _ in factors]
+    orders = [labels for _, labels, _ in factors]
     powers = sum(4 * entries(node.shape) for node, _, power in factors if power != 1)
     out = frozenset(label for label in sizes if label < rank)
-    if len(sets) == 1:
-        return powers + (2 * prod(sizes[label] for label in sets[0]) if sets[0] != out else 0)
-    return powers + contraction(sets, out, sizes)[0]
+    if len(orders) == 1:
+        return powers + (2 * prod(sizes[label] for label in set(orders[0])) if frozenset(orders[0]) != out else 0)
+    return powers + contraction(orders, out, sizes)[0]
 
 
 def node_cost(node: Node) -> int:

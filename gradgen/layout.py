@@ -120,13 +120,14 @@ def _first(node: Node, axis: int) -> int:
 
 def _contracted(node: Product, found: Layouts) -> Labels:
     """The order in which a matrix product of the factors as stored needs the fewest transposes."""
-    stored = [tuple(labels[a] for a in found[n]) for n, labels, _ in node.factors]
+    stored = [(tuple(labels[a] for a in found[n]), bool(n.operands)) for n, labels, _ in node.factors]
     if len(stored) != 2:
-        return tuple(k for k in stored[0] if k < node.rank)
+        return tuple(k for k in stored[0][0] if k < node.rank)
     options = []
-    for left, right in (stored, stored[::-1]):
+    for (left, made), (right, made_too) in (stored, stored[::-1]):
         inner = [k for k in left if k in right and k >= node.rank]
-        turned = (left[-1:] != tuple(inner[:1])) + (right[:1] != tuple(inner[:1]))
+        turns = (left[-1:] != tuple(inner[:1]), right[:1] != tuple(inner[:1]))
         kept = dict.fromkeys(k for k in (*left, *right) if k < node.rank)
-        options.append((turned, _standing(node, tuple(kept)), tuple(kept)))
-    return min(options)[2]
+        values = turns[0] * made + turns[1] * made_too  # rather an argument than a computed value is transposed
+        options.append((sum(turns), values, _standing(node, tuple(kept)), tuple(kept)))
+    return min(options)[-1]

@@ -228,7 +228,10 @@ class Speller:
     def operand(self, term: Operand, target: Labels) -> Expr:
         """An operand aligned to the target labels, as NumPy broadcasts."""
         c, node, labels = term
-        return text.number(c) if node is one() else text.scaled(c, self._aligned(node, labels, target))
+        if node is one():
+            return text.number(c)
+        expr = self._aligned(node, labels, target)
+        return expr if c == 1 else text.scaled(c, self._number(expr))
 
     def _stored(self, node: Node, labels: Labels, target: Labels = ()) -> tuple[Expr, Labels]:
         """The text of a node and the labels of its axes as they are stored; a repeated label is a diagonal.
@@ -369,10 +372,10 @@ class Speller:
         (a, i, p), (b, j, q) = first, second
         (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
         if isinstance(b, Delta) and p == 1 and len(la) == 1:
-            return text.call("np.diag", left)
+            return text.call("np.diag", self._number(left))
         if p == q == 1 and len(la) == len(lb) == 1 and la != lb:
             pair = [left, right] if (la + lb) == target else [right, left]
-            return text.call("np.outer", *pair)
+            return text.call("np.outer", *(self._number(part) for part in pair))
         left, right = (_spread(*_turned(e, axes, target), target) for e, axes in ((left, la), (right, lb)))
         if left.mask and not isinstance(b, Symbol) and (right.mask or not b.rank):
             left = self._number(left) if not right.mask else left
@@ -441,7 +444,10 @@ class Speller:
             return Expr(f"np.{'ones' if value else 'zeros'}_like({self._like(root)})")
         if root.like:
             return Expr(f"np.full_like({self._like(root)}, {text.number(value).text})")
-        return Expr(f"np.full({self._shape(root.node.shape)}, {text.number(value).text}, dtype={self.dtype})")
+        shape = self._shape(root.node.shape)
+        if value in (0, 1):
+            return Expr(f"np.{'ones' if value else 'zeros'}({shape}, dtype={self.dtype})")
+        return Expr(f"np.full({shape}, {text.number(value).text}, dtype={self.dtype})")
 
     def _broadcast(self, expr: Expr, root: Root) -> Expr:
         shape = f"{self._like(root)}.shape" if root.like else self._shape(root.node.shape)

@@ -52,7 +52,7 @@ def method(part: Expr, tail: str, fresh: bool = True) -> Expr:
 
 
 def times(left: Expr, right: Expr) -> Expr:
-    chain = right.level == TERM and not right.matmul and not right.text.startswith("1 /")
+    chain = right.level == TERM and not right.matmul and not right.text.startswith(("1 /", "-"))
     tail = right.text if chain else f"({right.text})" if right.matmul else right.at(SIGN)
     return Expr(f"{left.factor} * {tail}", TERM, mask=left.mask and right.mask, depth=deeper(left, right))
 
@@ -67,8 +67,11 @@ def matmul(left: Expr, right: Expr) -> Expr:
 
 
 def minus(part: Expr) -> Expr:
-    inside = f"({part.text})" if part.matmul else part.at(TERM)
-    return Expr(f"-({part.text})" if part.level == SIGN else f"-{inside}", SIGN, depth=deeper(part))
+    """``-part``; a product keeps its level, since ``-a * b`` is ``(-a) * b``."""
+    if part.level == TERM and not part.matmul:
+        return Expr(f"-{part.text}", TERM, depth=deeper(part))
+    inside = part.text if part.level > SIGN else f"({part.text})"
+    return Expr(f"-{inside}", SIGN, depth=deeper(part))
 
 
 def power(part: Expr, exponent: int | Fraction) -> Expr:
@@ -109,7 +112,7 @@ def scaled(coefficient: int | Fraction, part: Expr) -> Expr:
         result = over(part, number(coefficient.denominator))
     else:
         result = over(times(number(abs(coefficient.numerator)), part), number(coefficient.denominator))
-    return result if coefficient > 0 else Expr(f"-{result.text}", SIGN, depth=result.depth)
+    return result if coefficient > 0 else minus(result)
 
 
 def total(terms: list[tuple[bool, Expr]]) -> Expr:

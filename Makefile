@@ -9,8 +9,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 ORACLE := .venv/.oracle
 SPECS := $(sort $(wildcard specs/*.py))
+FOLDERS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard specs/*/*.py)))))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-export PYTHONDONTWRITEBYTECODE := 1
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,11 +22,8 @@ demo: $(READY) ## build specs/, print each gradient, train a classifier on real 
 build: $(READY) ## build specs/ into generated/
 	@$(BIN)/gradgen build $(SPECS)
 
-generate: build ## refresh every generated file, subfolders of specs/ included
-	@for folder in $(patsubst %/,%,$(sort $(wildcard specs/*/))); do \
-	  ls $$folder/*.py >/dev/null 2>&1 || continue; \
-	  $(BIN)/gradgen build $$folder/*.py -o generated/$$(basename $$folder) || exit; \
-	done
+generate: build ## refresh every generated file: each subfolder of specs/ has one of its own in generated/
+	@for folder in $(FOLDERS); do $(BIN)/gradgen build specs/$$folder/*.py -o generated/$$folder || exit; done
 
 check: $(READY) ## format, lint, types, layers, freshness of generated/, the README's code
 	$(BIN)/ruff format --check .
@@ -34,6 +31,7 @@ check: $(READY) ## format, lint, types, layers, freshness of generated/, the REA
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/gradgen build $(SPECS) --check
+	@for folder in $(FOLDERS); do $(BIN)/gradgen build specs/$$folder/*.py -o generated/$$folder --check || exit; done
 	$(BIN)/python benchmarks/check_readme.py
 
 format: $(READY) ## format the sources

@@ -106,6 +106,8 @@ def _losses(specs: Sequence[Path], only: Sequence[str] | None) -> list[Loss]:
 
 
 def _load(spec: Path) -> dict[str, Loss]:
+    if spec.is_dir():
+        raise SpecError(f"{spec} is a folder", f"name its files: gradgen build {spec / '*.py'}")
     if not spec.is_file():
         raise SpecError(f"there is no spec {spec}", "gradgen init NAME writes one to start from")
     losses = load_spec(spec)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from gradgen.dims import Size
@@ -34,6 +35,12 @@ def rational(value: float | Fraction) -> Number:
     """The number as a decimal says it: 0.1 is one tenth. Integers stay ``int``."""
     fraction = value if isinstance(value, Fraction) else Fraction(repr(value) if isinstance(value, float) else value)
     return fraction.numerator if fraction.denominator == 1 else fraction
+
+
+@lru_cache(4096)
+def tag(value: Number) -> int:
+    """A number that tells coefficients and powers apart (Python's hash takes -1 for -2)."""
+    return number(str(value))
 
 
 class Arena:
@@ -277,7 +284,7 @@ def view(coefficient: Number, node: Node, labels: Labels | None = None, shape: S
         return core
     if c == 0:
         core, inner = one(), ()
-    return intern(View, shape, (c, core, inner), (hash(c), core.digest, *inner))
+    return intern(View, shape, (c, core, inner), (tag(c), core.digest, *inner))
 
 
 def operand(node: Node, labels: Labels, coefficient: Number = 1) -> Operand:
@@ -313,7 +320,7 @@ def add(operands: Iterable[Operand], shape: Shape) -> Node:
         return zero(shape)
     if len(terms) == 1:
         return view(*terms[0], shape)
-    order = _orientation([(hash((c, core.digest)), labels) for c, core, labels in terms], shape)
+    order = _orientation([(hash((tag(c), core.digest)), labels) for c, core, labels in terms], shape)
     place = {label: axis for axis, label in enumerate(order)}
     terms = sorted(
         (operand(core, tuple(place[k] for k in labels), c) for c, core, labels in terms),
@@ -321,7 +328,7 @@ def add(operands: Iterable[Operand], shape: Shape) -> Node:
     )
     core_shape = tuple(shape[label] for label in order)
     symmetric = _square(core_shape) and {operand(n, _swap(k), c) for c, n, k in terms} == set(terms)
-    signature = tuple(hash((c, core.digest, *labels)) for c, core, labels in terms)
+    signature = tuple(hash((tag(c), core.digest, *labels)) for c, core, labels in terms)
     return view(1, intern(Add, core_shape, (tuple(terms),), signature, symmetric), order, shape)
 
 
@@ -435,7 +442,7 @@ def _sum_rows(powers: Powers, sizes: dict[int, Size], rank: int) -> None:
 def _core(factors: list[Factor], sizes: dict[int, Size], shape: Shape, coefficient: Number) -> Node:
     present = {label for _, labels, _ in factors for label in labels}
     out = [label for label in range(len(shape)) if label in present]
-    groups = [(hash((node.digest, power)), labels) for node, labels, power in factors]
+    groups = [(hash((node.digest, tag(power))), labels) for node, labels, power in factors]
     colours = {label: hash((number(sizes[label].key), label < len(shape))) for label in sorted(present)}
     order = canonical(groups, colours, out)
     place = {label: axis for axis, label in enumerate(order)}
@@ -446,7 +453,7 @@ def _core(factors: list[Factor], sizes: dict[int, Size], shape: Shape, coefficie
     if _square(core_shape) and len(ordered) <= 8:
         swapped = {order[0]: 1, order[1]: 0}
         symmetric = _arranged(factors, swapped, inner, sizes) == ordered
-    signature = tuple(hash((node.digest, power, *labels)) for node, labels, power in ordered)
+    signature = tuple(hash((node.digest, tag(power), *labels)) for node, labels, power in ordered)
     return view(coefficient, intern(Product, core_shape, (ordered,), signature, symmetric), order, shape)
 
 
@@ -454,7 +461,7 @@ def _arranged(
     factors: list[Factor], place: dict[int, int], inner: list[int], sizes: dict[int, Size]
 ) -> tuple[Factor, ...]:
     """The factors with the labels of the result at their places and the summed ones in canonical order, sorted."""
-    groups = [(hash((node.digest, power)), labels) for node, labels, power in factors]
+    groups = [(hash((node.digest, tag(power))), labels) for node, labels, power in factors]
     colours = {label: hash((axis, 0)) for label, axis in place.items()}
     colours |= {label: hash((number(sizes[label].key), -1)) for label in inner}
     place = dict(place)
@@ -538,14 +545,16 @@ def apply(atom: Atom, operands: Sequence[Operand], shape: Shape) -> Node:
     folded = atom.folded(opened)
     if folded is not None:
         return view(folded, one(), (), shape)
-    order = _orientation([(hash((k, c, node.digest)), labels) for k, (c, node, labels) in enumerate(opened)], shape)
+    order = _orientation(
+        [(hash((k, tag(c), node.digest)), labels) for k, (c, node, labels) in enumerate(opened)], shape
+    )
     place = {label: axis for axis, label in enumerate(order)}
     arguments = tuple(operand(node, tuple(place[k] for k in labels), c) for c, node, labels in opened)
     core_shape = tuple(shape[label] for label in order)
     symmetric = _square(core_shape) and tuple(operand(n, _swap(k), c) for c, n, k in arguments) == arguments
     signature = (
         number(atom.name),
-        hash(atom.exponent),
-        *(hash((c, node.digest, *labels)) for c, node, labels in arguments),
+        tag(atom.exponent),
+        *(hash((tag(c), node.digest, *labels)) for c, node, labels in arguments),
     )
     return view(1, intern(Map, core_shape, (atom, arguments), signature, symmetric), order, shape)

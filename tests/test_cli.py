@@ -114,6 +114,8 @@ def test_a_bad_spec_exits_with_2_and_writes_nothing(case: str, capsys: pytest.Ca
 def test_missing_spec(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "nowhere.py"]) == 2
     assert "nowhere.py" in capsys.readouterr().err
+    assert main(["build", "."]) == 2
+    assert "is a folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("texts", [(GOOD, GOOD), (GOOD, GOOD.replace("def good", "def Good"))])

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from gradgen.atoms import call
 from gradgen.labels import Labels, number
-from gradgen.nodes import Node, Number, Operand, Shape, count, intern, operand, product, view
+from gradgen.nodes import Node, Number, Operand, Shape, count, intern, operand, product, tag, view
 from gradgen.ops.operation import Operation, Spelling, contract
 from gradgen.text import Expr, method, scaled
 
@@ -66,7 +66,7 @@ def reduce(kind: str, node: Node, labels: Labels, shape: Shape) -> Node:
         value = view(c, core, inner, shape)
     else:
         moved = tuple(place[k] for k in inner)
-        signature = (number(kind), hash(c), core.digest, *moved)
+        signature = (number(kind), tag(c), core.digest, *moved)
         reduced = intern(Reduce, tuple(shape[k] for k in kept), (kind, c, core, moved), signature)
         value = view(1, reduced, tuple(kept), shape)
     if kind == "logsumexp":

@@ -48,7 +48,7 @@ def statements(signature: str, body: str, wrt: str | tuple[str, ...]) -> str:
 
 def kernel(text: str, name: str) -> str:
     """The body of one private function, without its indent."""
-    inside = re.search(rf"^def _{name}\(.*?\):\n((?:    .*\n|\n)*)", text, re.M | re.S)
+    inside = re.search(rf"^def _{name}\([^)]*\):\n((?:    .*\n|\n)*)", text, re.M)
     assert inside is not None, f"no function _{name}"
     return re.sub(r"^    ", "", inside[1], flags=re.M).strip()
 

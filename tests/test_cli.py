@@ -264,7 +264,6 @@ def test_the_same_bytes_under_every_hash_seed(tmp_path: Path) -> None:
     first = build_in_a_process(tmp_path / "first", "1", specs)
     assert len(first) == 7
     assert build_in_a_process(tmp_path / "second", "4242", specs) == first
-    assert all((ROOT / "generated" / name).read_bytes() == text for name, text in first.items())
 
 
 def test_together_and_alone_give_the_same_bytes(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ lock: ## resolve the lock files anew (needs uv)
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
   --upgrade --no-annotate --custom-compile-command "make lock"
 
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "gradgen needs Python 3.11 or newer: $$($(PYTHON) --version); try make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \

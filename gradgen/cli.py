@@ -95,6 +95,8 @@ def _build(arguments: argparse.Namespace) -> int:
     _write(arguments.output, texts)
     for one in built:
         print(f"{one.name} -> {arguments.output / one.name}.py\n{_indented(one.formulas)}")
+        if one.warning:
+            print(f"warning: {one.name}: {one.warning}; its tests hold no values", file=sys.stderr)
     return 0
 
 

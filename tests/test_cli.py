@@ -69,6 +69,21 @@ def test_build_writes_modules_and_prints_formulas(capsys: pytest.CaptureFixture[
     assert "grad" in printed
 
 
+def test_a_loss_without_a_domain_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(
+            [
+                "build",
+                spec(HEAD + "@loss(wrt='w')\ndef nowhere(w: Vector[d]):\n    return np.sum(np.log(-np.exp(w)))\n"),
+            ]
+        )
+        == 0
+    )
+    warning = capsys.readouterr().err
+    assert warning.startswith("warning: nowhere: ")
+    assert "log" in warning
+
+
 def test_a_second_build_leaves_the_files_alone() -> None:
     main(["build", spec(GOOD)])
     times = {name: Path(name).stat().st_mtime_ns for name in written()}

@@ -110,8 +110,10 @@ ROLES = {
 def suggest(names: Names, value: Node) -> None:
     """Names from the mathematics, for values that the user did not name."""
     for node in order([value]):
-        if isinstance(node, Product) and len(node.factors) == 1 and node.summed and node.factors[0][2] == 2:
-            _suggest(names, node.factors[0][0], "residual")
+        if isinstance(node, Product) and not node.rank and node.factors:
+            arrays = [(n, power) for n, labels, power in node.factors if labels]
+            if len(arrays) == 1 and arrays[0][1] == 2:
+                _suggest(names, arrays[0][0], "residual")
         elif isinstance(node, Map) and node.atom.name in ROLES:
             _suggest(names, node.arguments[0][1], ROLES[node.atom.name])
         elif isinstance(node, Reduce) and node.kind == "logsumexp":

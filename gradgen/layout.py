@@ -1,13 +1,14 @@
 """In which order each value's axes are stored, so that few operands need a transpose.
 
-Results of the function stand as declared, and what feeds them entry by entry follows; everything else takes the order
-that most of its operands have; where they leave it open, samples (the dimension that stands first in the signature)
-come before features.
+From the arguments up, each node learns what each of its orders would cost in transposes; from the results down, each
+takes the order that suits its users and costs least. What is left open puts samples, the dimension that stands first in the
+signature, before features. A reduction or slice stands as its operand does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 
 from gradgen.labels import Labels
@@ -15,67 +16,128 @@ from gradgen.nodes import Add, Map, Node, Operand, Product, View, operand
 from gradgen.ops.operation import Operation
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Select
-from gradgen.walk import uses
 
 Layouts = dict[Node, Labels]
-MOST_AXES = 5
+Wishes = dict[Node, Counter[Labels]]
+Costs = dict[Node, dict[Labels, int]]
+MOST_AXES = 4
+# What a transpose costs: of an argument, of a computed value, of a result; and a maximum down columns, not along rows.
+ARGUMENT, VALUE, RESULT, ROWS = 2, 3, 8, 1
 
 
 def layouts(nodes: Sequence[Node], roots: Sequence[Node], given: Mapping[Node, Labels]) -> Layouts:
     """For each node the order of its axes in memory; ``given`` says it for values at hand, leaves stand as they are."""
-    forced, flexible = _forced(nodes, roots, given), _flexible(nodes, roots, given)
-    found: Layouts = dict(given)
+    found: Layouts = {n: given.get(n, tuple(range(n.rank))) for n in (*given, *nodes) if n in given or _stands(n)}
+    costs = _costs(nodes, found)
+    wishes: Wishes = defaultdict(Counter)
+    for root in roots:
+        _, core, labels = operand(root, tuple(range(root.rank)))
+        _wish(wishes, core, labels, tuple(range(root.rank)), RESULT)
+    for node in reversed(nodes):
+        if isinstance(node, Reduce):
+            order = sorted(range(node.node.rank), key=lambda axis: node.labels[axis] >= node.rank)
+            wishes[node.node][tuple(order)] += ROWS
+        if node not in found and not isinstance(node, View) and not _follows(node):
+            found[node] = _chosen(node, wishes[node], costs.get(node, {}))
+            for operand_, order in _orders(node, found[node]):
+                wishes[operand_][order] += ARGUMENT
     for node in nodes:
-        if isinstance(node, View):
-            continue
-        if node.rank < 2 or not node.operands:
-            found[node] = tuple(range(node.rank))
-            continue
-        found[node] = forced.get(node) or _natural(node, found, flexible)
-        position = {axis: k for k, axis in enumerate(found[node])}
-        for _, child, labels in _entrywise(node):
-            if child in flexible and child.rank == node.rank and child not in forced:
-                found[child] = tuple(sorted(range(child.rank), key=lambda a: position[labels[a]]))
+        if _follows(node):
+            found[node] = _followed(node, found)
     return found
 
 
-def _flexible(nodes: Sequence[Node], roots: Sequence[Node], given: Collection[Node]) -> set[Node]:
-    """Contractions that one operation uses, which can as well be computed transposed."""
-    counts = uses(roots)
-    return {
-        n
-        for n in nodes
-        if isinstance(n, Product) and n.summed and len(n.factors) == 2 and counts[n] == 1 and n not in given
-    }
+def _costs(nodes: Sequence[Node], found: Layouts) -> Costs:
+    """For each node that can be computed in any order, what each order costs in transposes below it."""
+    costs: Costs = {}
+    for node in nodes:
+        if not (node in found or isinstance(node, View) or _follows(node) or node.rank > MOST_AXES):
+            costs[node] = {
+                order: sum(_price(n, wanted, found, costs) for n, wanted in _orders(node, order))
+                for order in permutations(range(node.rank))
+            }
+    return costs
 
 
-def reordered(labels: Labels) -> Labels:
-    """The axes of a node in the order of their labels."""
-    return tuple(sorted(range(len(labels)), key=lambda axis: labels[axis]))
+def _price(node: Node, order: Labels, found: Layouts, costs: Costs) -> int:
+    """What it costs to have a node in an order: to compute it so, or to transpose it."""
+    if node in found:
+        return ARGUMENT * (found[node] != order and not node.symmetric)
+    if node not in costs:
+        return 0
+    return min(costs[node][order], min(costs[node].values()) + VALUE)
 
 
-def _forced(nodes: Sequence[Node], roots: Sequence[Node], given: Collection[Node]) -> Layouts:
-    """The order that a result imposes on itself and, through entrywise operations, on what only it uses."""
-    counts = uses(roots)
-    forced: Layouts = {}
-    for root in roots:
-        _, node, labels = operand(root, tuple(range(root.rank)))
-        if (
-            node.operands
-            and node not in given
-            and len(set(labels)) == node.rank
-            and not isinstance(node, Reduce | Select)
-        ):
-            forced.setdefault(node, reordered(labels))
-    for node in reversed(nodes):
-        if node not in forced:
-            continue
-        position = {axis: k for k, axis in enumerate(forced[node])}
-        for _, child, labels in _entrywise(node):
-            alone = child.rank == node.rank and counts[child] == 1 and child.operands and child not in given
-            if alone and len(set(labels)) == child.rank and not isinstance(child, Operation):
-                forced.setdefault(child, tuple(sorted(range(child.rank), key=lambda a: position[labels[a]])))
-    return forced
+def _stands(node: Node) -> bool:
+    return node.rank < 2 or not node.operands
+
+
+def _follows(node: Node) -> bool:
+    """Whether a node stands as its operand does: a reduction, a slice, a sum over axes of one array."""
+    if node.rank < 2:
+        return False
+    return isinstance(node, Reduce | Select) or (
+        isinstance(node, Product) and len(node.factors) == 1 and bool(node.summed)
+    )
+
+
+def _followed(node: Node, found: Layouts) -> Labels:
+    if isinstance(node, Product):
+        [(inner, labels, _)] = node.factors
+    elif isinstance(node, Select):
+        return node.order(found[node.node])
+    else:
+        assert isinstance(node, Operation)
+        _, inner, labels = node.argument
+    return tuple(dict.fromkeys(k for k in (labels[a] for a in found[inner]) if k < node.rank))
+
+
+def _wish(wishes: Wishes, node: Node, labels: Labels, order: Sequence[int], weight: int) -> None:
+    """Note that a node's axes, which run over these labels, would best stand in this order of labels."""
+    if node.rank > 1 and len(set(labels)) == node.rank:
+        wishes[node][tuple(labels.index(k) for k in order if k in labels)] += weight
+
+
+def _chosen(node: Node, wishes: Counter[Labels], costs: Mapping[Labels, int]) -> Labels:
+    """The order that suits most users and costs least."""
+    if node.rank > MOST_AXES:
+        return tuple(range(node.rank))
+    every = sum(wishes.values())
+    return min(
+        permutations(range(node.rank)),
+        key=lambda order: (every - wishes[order] + costs.get(order, 0), _standing(node, order), order),
+    )
+
+
+def _orders(node: Node, order: Labels) -> list[tuple[Node, Labels]]:
+    """The operands of rank 2 or more, each with the order of its axes that suits the node in this order."""
+    if _multiplies(node):
+        return _sides(node, order)
+    return [
+        (n, tuple(labels.index(k) for k in order if k in labels))
+        for _, n, labels in _entrywise(node)
+        if n.rank > 1 and len(set(labels)) == n.rank
+    ]
+
+
+def _multiplies(node: Node) -> bool:
+    """Whether a node is a product of two matrices, or of a matrix and a vector, over one label."""
+    if not isinstance(node, Product) or len(node.factors) != 2 or len(node.summed) != 1:
+        return False
+    (a, i, _), (b, j, _) = node.factors
+    return a.rank <= 2 and b.rank <= 2 and a.rank + b.rank == node.rank + 2 and not set(i) & set(j) - node.summed
+
+
+def _sides(node: Node, order: Labels) -> list[tuple[Node, Labels]]:
+    """The matrices of a matrix product with the order of their axes that takes no transpose."""
+    assert isinstance(node, Product)
+    sides: list[tuple[Node, Labels]] = []
+    for factor, labels, _ in node.factors:
+        if factor.rank == 2:
+            outer = next(axis for axis, k in enumerate(labels) if k < node.rank)
+            first = not order or order[0] == labels[outer]
+            sides.append((factor, (outer, 1 - outer) if first else (1 - outer, outer)))
+    return sides
 
 
 def _entrywise(node: Node) -> Sequence[Operand]:
@@ -88,46 +150,5 @@ def _entrywise(node: Node) -> Sequence[Operand]:
     return []
 
 
-def _natural(node: Node, found: Layouts, flexible: Collection[Node]) -> Labels:
-    if isinstance(node, Reduce):
-        return tuple(k for k in (node.labels[a] for a in found[node.node]) if k < node.rank)
-    if isinstance(node, Operation):
-        return tuple(range(node.rank))
-    if isinstance(node, Product) and node.summed:
-        return _contracted(node, found)
-    stored = [
-        tuple(labels[a] for a in found[child])
-        for _, child, labels in _entrywise(node)
-        if child.rank > 1 and child not in flexible and len(set(labels)) == child.rank and not child.symmetric
-    ]
-    if node.rank > MOST_AXES:
-        return tuple(range(node.rank))
-    return min(permutations(range(node.rank)), key=lambda order: (_turns(stored, order), _standing(node, order), order))
-
-
-def _turns(stored: Sequence[Labels], order: Labels) -> int:
-    """How many operands would have to be transposed to stand in this order."""
-    return sum(tuple(k for k in order if k in axes) != axes for axes in stored)
-
-
 def _standing(node: Node, order: Labels) -> tuple[int, ...]:
-    return tuple(_first(node, axis) for axis in order)
-
-
-def _first(node: Node, axis: int) -> int:
-    return min((dim.rank for dim in node.shape[axis].symbols), default=1000)
-
-
-def _contracted(node: Product, found: Layouts) -> Labels:
-    """The order in which a matrix product of the factors as stored needs the fewest transposes."""
-    stored = [(tuple(labels[a] for a in found[n]), bool(n.operands)) for n, labels, _ in node.factors]
-    if len(stored) != 2:
-        return tuple(k for k in stored[0][0] if k < node.rank)
-    options = []
-    for (left, made), (right, made_too) in (stored, stored[::-1]):
-        inner = [k for k in left if k in right and k >= node.rank]
-        turns = (left[-1:] != tuple(inner[:1]), right[:1] != tuple(inner[:1]))
-        kept = dict.fromkeys(k for k in (*left, *right) if k < node.rank)
-        values = turns[0] * made + turns[1] * made_too  # rather an argument than a computed value is transposed
-        options.append((sum(turns), values, _standing(node, tuple(kept)), tuple(kept)))
-    return min(options)[-1]
+    return tuple(min((dim.rank for dim in node.shape[axis].symbols), default=1000) for axis in order)

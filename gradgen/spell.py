@@ -17,7 +17,7 @@ from gradgen import text
 from gradgen.atoms import is_mask
 from gradgen.dims import Size
 from gradgen.labels import Labels
-from gradgen.layout import layouts, reordered
+from gradgen.layout import layouts
 from gradgen.nodes import (
     Add,
     Constant,
@@ -199,7 +199,10 @@ class Speller:
         if isinstance(node, Product) and node.summed:
             return self._sum_hint(node)
         if isinstance(node, Add) and len(node.terms) == 2 and sorted(c > 0 for c, _, _ in node.terms) == [False, True]:
-            return "difference"
+            slope = any(n is one() for _, n, _ in node.terms) and any(
+                _is_square(n) for c, n, _ in node.terms if c == -1
+            )
+            return "slope" if slope else "difference"
         if isinstance(node, Product) and any(power < 0 for _, _, power in node.factors):
             return "ratio"
         return "t1"
@@ -507,6 +510,10 @@ def _weak(nodes: Sequence[Node]) -> set[Node]:
     return found
 
 
+def _is_square(node: Node) -> bool:
+    return isinstance(node, Map) and node.atom.name == "power_of" and node.atom.exponent == 2
+
+
 def _core(node: Node) -> Node:
     return node.node if isinstance(node, View) else node
 
@@ -571,6 +578,3 @@ def _nested(entries: Sequence[str], shape: Sequence[int]) -> str:
     step = len(entries) // shape[0] if shape[0] else 0
     rows = [_nested(entries[k * step : (k + 1) * step], shape[1:]) for k in range(shape[0])]
     return "[" + ", ".join(rows) + "]"
-
-
-__all__ = ["Body", "Root", "Speller", "reordered"]

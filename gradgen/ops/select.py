@@ -59,9 +59,12 @@ class Select(Operation):
         return embed(cotangent, self.picks, self.node.shape)
 
     def numpy(self, operand: Expr, axes: Labels, spelling: Spelling) -> tuple[Expr, Labels]:
+        return method(operand, index(self.picks, self.node.shape, axes, spelling), fresh=False), self.order(axes)
+
+    def order(self, axes: Labels) -> Labels:
+        """The order of the axes that are left, from that of the operand's."""
         kept = [k for k, pick in enumerate(self.picks) if not isinstance(pick, Size)]
-        order = tuple(kept.index(a) for a in axes if a in kept)
-        return method(operand, index(self.picks, self.node.shape, axes, spelling), fresh=False), order
+        return tuple(kept.index(a) for a in axes if a in kept)
 
 
 def index(picks: tuple[Pick, ...], shape: Shape, axes: Labels, spelling: Spelling) -> str:

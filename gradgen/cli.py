@@ -14,6 +14,7 @@ from gradgen.errors import SpecError
 from gradgen.pipeline import Generated, formulas, generate, statements
 from gradgen.spec import Loss, load_spec
 from gradgen.templating import render
+from gradgen.version import __version__
 
 LATER = ("explain", "check", "audit", "bench")
 
@@ -42,6 +43,7 @@ def _never_fail_to_print() -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("gradgen", description="Losses written as NumPy become modules with gradients.")
+    parser.add_argument("--version", action="version", version=f"gradgen {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     build = commands.add_parser("build", help="write the modules and their tests, print each gradient")

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from gradgen.errors import Place, SpecError
@@ -74,7 +75,8 @@ def write(folder: Path, files: Mapping[str, str]) -> None:
         for temporary, _ in staged:
             Path(temporary).unlink(missing_ok=True)
         for path in made:
-            path.rmdir()
+            with suppress(OSError):  # somebody else has put something there
+                path.rmdir()
         raise
 
 

@@ -198,9 +198,13 @@ class _Writer:
     def _softmax(self, node: Node, target: Labels, name: str) -> Math | None:
         """softmax(Z), or its log, where the node is z - logsumexp(z) over the last axis of the target, or over all."""
         found = log_softmax(node)
-        if found is None or not (len(found[1]) == len(target) or found[1] == target[-1:]):
+        if found is None:
             return None
-        return Math(f"{name}({self._term(found[0], target).text})")
+        if len(found[1]) == len(target) or found[1] == target[-1:]:
+            return Math(f"{name}({self._term(found[0], target).text})")
+        if len(target) == 2:
+            return Math(f"{name}({self._term(found[0], target[::-1]).text})ᵀ", POSTFIX)
+        return None
 
     def _operation(self, node: Operation) -> Math:
         if isinstance(node, Embed):

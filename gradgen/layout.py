@@ -1,8 +1,8 @@
 """In which order each value's axes are stored, so that few operands need a transpose.
 
 From the arguments up, each node learns what each of its orders would cost in transposes; from the results down, each
-takes the order that suits its users and costs least. What is left open puts samples, the dimension that stands first in the
-signature, before features. A reduction or slice stands as its operand does.
+takes the order that suits its users and costs least. What is left open puts samples, the dimension that stands first in
+the signature, before features. A reduction or slice stands as its operand does.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def layouts(nodes: Sequence[Node], roots: Sequence[Node], given: Mapping[Node, L
         _wish(wishes, core, labels, tuple(range(root.rank)), RESULT)
     for node in reversed(nodes):
         if isinstance(node, Reduce):
-            order = sorted(range(node.node.rank), key=lambda axis: node.labels[axis] >= node.rank)
-            wishes[node.node][tuple(order)] += ROWS
+            rows = sorted(range(node.node.rank), key=lambda axis: node.labels[axis] >= node.rank)
+            wishes[node.node][tuple(rows)] += ROWS
         if node not in found and not isinstance(node, View) and not _follows(node):
             found[node] = _chosen(node, wishes[node], costs.get(node, {}))
             for operand_, order in _orders(node, found[node]):

@@ -44,7 +44,7 @@ def _hvp(wins, s, lam, ds):
     """The Hessian times a direction."""
     gap = s[:, None] - s
     tail = np.exp(-np.abs(gap))
-    t1 = wins * (ds - ds[:, None]).T * tail / (1 + tail) ** 2
+    t1 = tail / (1 + tail) ** 2 * wins * (ds[:, None] - ds)
     return t1.sum(axis=1) + lam * ds - t1.sum(axis=0)
 
 
@@ -57,10 +57,9 @@ def _hessian(wins, s, fixed):
     t1 = wins * ratio
     hessian = (
         fixed
-        + np.diag(np.einsum("ij,ij->i", ratio, wins))
-        + np.diag(np.einsum("ij,ij->j", ratio, wins))
+        + np.diag(np.einsum("ij,ij->i", wins, ratio))
         - t1
-        - t1.T
+        - (t1 - np.diag(np.einsum("ij,ij->j", wins, ratio))).T
     )
     return hessian
 

@@ -100,8 +100,6 @@ def _hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
     shifted = logits - logits.max()
     weights = np.exp(shifted)
     total = weights.sum()
-    softmax = weights / total
-    total2 = softmax @ dlogits
     sigma = np.exp(log_sigma)
     difference = X[:, None, :] - mu
     z = difference / sigma
@@ -113,29 +111,31 @@ def _hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
         - np.log(total)
     )
     weights2 = np.exp(scores - scores.max(axis=1)[:, None])
-    softmax2 = weights2 / weights2.sum(axis=1)[:, None]
+    softmax = weights2 / weights2.sum(axis=1)[:, None]
     sigma_squared = sigma**2
     t1 = sigma * dlog_sigma
-    dz = -dmu / sigma - difference * t1 / sigma_squared
+    ratio = t1 / sigma_squared
+    dz = -dmu / sigma - difference * ratio
+    softmax2 = weights / total
+    total2 = dlogits @ softmax2
     dscores = (
         dlogits - dlog_sigma.sum(axis=1) - total2 - np.einsum("ijk,ijk->ij", dz, z)
     )
-    difference2 = dscores - np.einsum("ij,ij->i", dscores, softmax2)[:, None]
-    dgrad_scores = softmax2 * difference2
-    dgrad_scores_sum = dgrad_scores.sum(axis=0)
-    t2 = softmax2[:, :, None] * dz + z * dgrad_scores[:, :, None]
-    t3 = z * softmax2[:, :, None]
-    t4 = t3.sum(axis=0)
-    ratio = t1 * np.einsum("ijk,ijk->jk", t3, difference) / sigma_squared
+    difference2 = dscores - np.einsum("ij,ij->i", softmax, dscores)[:, None]
+    t2 = softmax * difference2
+    t3 = t2.sum(axis=0)
+    t4 = softmax[:, :, None] * dz + z * t2[:, :, None]
+    t5 = z * softmax[:, :, None]
+    t6 = t5.sum(axis=0)
     hvp_log_sigma = (
-        dgrad_scores_sum[:, None]
-        + ratio
-        + dmu * t4 / sigma
-        - np.einsum("ijk,ijk->jk", difference, t2) / sigma
+        t3[:, None]
+        + dmu * t6 / sigma
+        + np.einsum("ijk,ijk->jk", t5, difference) * ratio
+        - np.einsum("ijk,ijk->jk", difference, t4) / sigma
     )
     return (
-        n * softmax * (dlogits - total2) - dgrad_scores_sum,
-        t1 * t4 / sigma_squared - t2.sum(axis=0) / sigma,
+        n * softmax2 * (dlogits - total2) - t3,
+        t1 * t6 / sigma_squared - t4.sum(axis=0) / sigma,
         hvp_log_sigma,
     )
 

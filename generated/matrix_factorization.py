@@ -32,8 +32,8 @@ def _value_and_grad(R, mask, U, V, lam):
 
 def _hvp(R, mask, U, V, lam, dU, dV):
     """The Hessian times a direction."""
-    residual = mask * (U @ V.T - R)
     dresidual = mask * (dU @ V.T + U @ dV.T)
+    residual = mask * (U @ V.T - R)
     return (
         2 * (dresidual @ V + residual @ dV + lam * dU),
         2 * (residual.T @ dU + dresidual.T @ U + lam * dV),

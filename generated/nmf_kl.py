@@ -20,23 +20,23 @@ def _loss(V, W, H):
 def _grad(V, W, H):
     """The gradient by W and H."""
     WH = W @ H
-    difference = 1 - V / WH
-    return (difference @ H.T, W.T @ difference)
+    grad_WH = 1 - V / WH
+    return (grad_WH @ H.T, W.T @ grad_WH)
 
 
 def _value_and_grad(V, W, H):
     """The loss and its gradient by W and H, in one pass."""
     WH = W @ H
-    difference = 1 - V / WH
-    return np.sum(WH - V * np.log(WH)), (difference @ H.T, W.T @ difference)
+    grad_WH = 1 - V / WH
+    return np.sum(WH - V * np.log(WH)), (grad_WH @ H.T, W.T @ grad_WH)
 
 
 def _hvp(V, W, H, dW, dH):
     """The Hessian times a direction."""
     WH = W @ H
-    difference = 1 - V / WH
-    ratio = V * (dW @ H + W @ dH) / WH**2
-    return (difference @ dH.T + ratio @ H.T, dW.T @ difference + W.T @ ratio)
+    dgrad_WH = V * (dW @ H + W @ dH) / WH**2
+    grad_WH = 1 - V / WH
+    return (grad_WH @ dH.T + dgrad_WH @ H.T, dW.T @ grad_WH + W.T @ dgrad_WH)
 
 
 def loss(V, W, H):

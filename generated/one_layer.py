@@ -15,42 +15,46 @@ def _loss(X, y, W, v):
     """The loss."""
     n = X.shape[0]
     hidden = np.tanh(X @ W)
-    difference = hidden @ v - y
-    return (difference @ difference) / n
+    residual = hidden @ v - y
+    return (residual @ residual) / n
 
 
 def _grad(X, y, W, v):
     """The gradient by W and v."""
     n = X.shape[0]
     hidden = np.tanh(X @ W)
-    difference = hidden @ v - y
-    grad_W = v * ((X * (difference / n)[:, None]).T @ (1 - hidden**2))
-    return (2 * grad_W, 2 * (hidden.T @ difference) / n)
+    residual = hidden @ v - y
+    return (
+        2 * v * ((X * (residual / n)[:, None]).T @ (1 - hidden**2)),
+        2 * (hidden.T @ residual) / n,
+    )
 
 
 def _value_and_grad(X, y, W, v):
     """The loss and its gradient by W and v, in one pass."""
     n = X.shape[0]
     hidden = np.tanh(X @ W)
-    difference = hidden @ v - y
-    grad_W = v * ((X * (difference / n)[:, None]).T @ (1 - hidden**2))
-    return (difference @ difference) / n, (2 * grad_W, 2 * (hidden.T @ difference) / n)
+    residual = hidden @ v - y
+    return (residual @ residual) / n, (
+        2 * v * ((X * (residual / n)[:, None]).T @ (1 - hidden**2)),
+        2 * (hidden.T @ residual) / n,
+    )
 
 
 def _hvp(X, y, W, v, dW, dv):
     """The Hessian times a direction."""
     n = X.shape[0]
     hidden = np.tanh(X @ W)
-    difference = 1 - hidden**2
-    dhidden = (X @ dW) * difference
-    t1 = hidden @ dv + dhidden @ v
-    difference2 = hidden @ v - y
-    t2 = (
-        dv * difference2[:, None] * difference
-        + v * difference * t1[:, None]
-        - 2 * difference2[:, None] * dhidden * v * hidden
+    slope = 1 - hidden**2
+    dhidden = (X @ dW) * slope
+    dresidual = hidden @ dv + dhidden @ v
+    residual = hidden @ v - y
+    t1 = (
+        v * slope * dresidual[:, None]
+        + residual[:, None] * dv * slope
+        - 2 * residual[:, None] * v * hidden * dhidden
     )
-    return (2 * (X.T @ t2) / n, 2 * (hidden.T @ t1 + dhidden.T @ difference2) / n)
+    return (2 * (X.T @ t1) / n, 2 * (dhidden.T @ residual + hidden.T @ dresidual) / n)
 
 
 def loss(X, y, W, v):

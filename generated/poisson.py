@@ -38,7 +38,7 @@ def _hvp(X, w, dw):
 def _hessian(X, w):
     """The Hessian by w."""
     eta = X @ w
-    return X.T @ (X * np.exp(eta)[:, None])
+    return (X * np.exp(eta)[:, None]).T @ X
 
 
 def loss(X, y, w):

@@ -29,7 +29,7 @@ def _grad(X, C, beta):
     scores = beta * distance
     weights = np.exp(-scores - (-scores).max(axis=1)[:, None])
     return -2 * np.einsum(
-        "ij,ijk->jk", weights / weights.sum(axis=1)[:, None], difference
+        "ijk,ij->jk", difference, weights / weights.sum(axis=1)[:, None]
     )
 
 
@@ -41,7 +41,7 @@ def _value_and_grad(X, C, beta):
     peak = (-scores).max(axis=1)
     weights = np.exp(-scores - peak[:, None])
     total = weights.sum(axis=1)
-    grad_C = np.einsum("ij,ijk->jk", weights / total[:, None], difference)
+    grad_C = np.einsum("ijk,ij->jk", difference, weights / total[:, None])
     return -np.sum(peak + np.log(total)) / beta, -2 * grad_C
 
 
@@ -52,10 +52,10 @@ def _hvp(X, C, beta, dC):
     scores = beta * distance
     weights = np.exp(-scores - (-scores).max(axis=1)[:, None])
     softmax = weights / weights.sum(axis=1)[:, None]
-    dscores = beta * np.einsum("ij,kij->ki", dC, difference)
+    dscores = beta * np.einsum("ijk,jk->ij", difference, dC)
     difference2 = 2 * (dscores - np.einsum("ij,ij->i", softmax, dscores)[:, None])
     return -2 * np.einsum(
-        "ijk,ij->jk", difference * difference2[:, :, None] - dC, softmax
+        "ij,ijk->jk", softmax, difference * difference2[:, :, None] - dC
     )
 
 

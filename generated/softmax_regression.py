@@ -14,7 +14,7 @@ def _loss(X, Y, W, lam):
     """The loss."""
     scores = X @ W
     shifted = scores - scores.max(axis=1)[:, None]
-    total = np.vdot(Y, shifted - np.log(np.exp(shifted).sum(axis=1))[:, None])
+    total = np.vdot(shifted - np.log(np.exp(shifted).sum(axis=1))[:, None], Y)
     return 0.5 * lam * np.vdot(W, W) - total
 
 
@@ -31,17 +31,17 @@ def _value_and_grad(X, Y, W, lam):
     shifted = scores - scores.max(axis=1)[:, None]
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
-    value = 0.5 * lam * np.vdot(W, W) - np.vdot(Y, shifted - np.log(total)[:, None])
+    value = 0.5 * lam * np.vdot(W, W) - np.vdot(shifted - np.log(total)[:, None], Y)
     return value, X.T @ (weights / total[:, None] - Y) + lam * W
 
 
 def _hvp(X, W, lam, dW):
     """The Hessian times a direction."""
+    dscores = X @ dW
     scores = X @ W
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     softmax = weights / weights.sum(axis=1)[:, None]
-    dscores = X @ dW
-    difference = dscores - np.einsum("ij,ij->i", softmax, dscores)[:, None]
+    difference = dscores - np.einsum("ij,ij->i", dscores, softmax)[:, None]
     return X.T @ (softmax * difference) + lam * dW
 
 

@@ -14,8 +14,8 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
 def _loss(y, x, lam, eps):
     """The loss."""
-    residual = x - y
     jump = x[1:] - x[:-1]
+    residual = x - y
     return 0.5 * (residual @ residual) + lam * np.sqrt(eps**2 + jump**2).sum()
 
 
@@ -24,20 +24,20 @@ def _grad(y, x, lam, eps):
     jump = x[1:] - x[:-1]
     grad_jump = lam * jump / np.sqrt(eps**2 + jump**2)
     grad_x = x - y
-    grad_x[1:] += grad_jump
     grad_x[:-1] -= grad_jump
+    grad_x[1:] += grad_jump
     return grad_x
 
 
 def _value_and_grad(y, x, lam, eps):
     """The loss and its gradient by x, in one pass."""
-    residual = x - y
     jump = x[1:] - x[:-1]
     power = np.sqrt(eps**2 + jump**2)
+    residual = x - y
     grad_jump = lam * jump / power
     grad_x = residual.copy()
-    grad_x[1:] += grad_jump
     grad_x[:-1] -= grad_jump
+    grad_x[1:] += grad_jump
     return 0.5 * (residual @ residual) + lam * power.sum(), grad_x
 
 
@@ -49,8 +49,8 @@ def _hvp(x, lam, eps, dx):
     t2 = (dx[1:] - dx[:-1]) * (1 / np.sqrt(t1) - jump_squared / t1**1.5)
     dgrad_jump = lam * t2
     hvp_x = dx.copy()
-    hvp_x[1:] += dgrad_jump
     hvp_x[:-1] -= dgrad_jump
+    hvp_x[1:] += dgrad_jump
     return hvp_x
 
 
@@ -60,11 +60,11 @@ def _hessian(x, lam, eps):
     jump = x[1:] - x[:-1]
     jump_squared = jump**2
     t1 = eps**2 + jump_squared
-    difference = np.eye(n, dtype=x.dtype)[1:] - np.eye(n, dtype=x.dtype)[:-1]
-    t2 = difference * (lam * (1 / np.sqrt(t1) - jump_squared / t1**1.5))[:, None]
+    difference = np.eye(n, dtype=x.dtype)[1:].T - np.eye(n, dtype=x.dtype)[:-1].T
+    t2 = difference * lam * (1 / np.sqrt(t1) - jump_squared / t1**1.5)
     hessian = np.eye(n, dtype=x.dtype)
-    hessian[1:] += t2
-    hessian[:-1] -= t2
+    hessian[:-1] -= t2.T
+    hessian[1:] += t2.T
     return hessian
 
 

@@ -21,7 +21,7 @@ def _loss(X, Y, W1, b1, W2, b2):
     hidden = np.maximum(X @ W1 + b1, 0)
     scores = hidden @ W2 + b2
     shifted = scores - scores.max(axis=1)[:, None]
-    total = np.vdot(Y, shifted - np.log(np.exp(shifted).sum(axis=1))[:, None])
+    total = np.vdot(shifted - np.log(np.exp(shifted).sum(axis=1))[:, None], Y)
     return -total / n
 
 
@@ -53,7 +53,7 @@ def _value_and_grad(X, Y, W1, b1, W2, b2):
     total = weights.sum(axis=1)
     difference = weights / total[:, None] - Y
     ratio = (preactivation > 0) * (difference @ W2.T) / n
-    return -np.vdot(Y, shifted - np.log(total)[:, None]) / n, (
+    return -np.vdot(shifted - np.log(total)[:, None], Y) / n, (
         X.T @ ratio,
         ratio.sum(axis=0),
         (hidden.T @ difference) / n,
@@ -65,17 +65,17 @@ def _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     """The Hessian times a direction."""
     n = X.shape[0]
     preactivation = X @ W1 + b1
-    mask = preactivation > 0
     hidden = np.maximum(preactivation, 0)
     scores = hidden @ W2 + b2
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     softmax = weights / weights.sum(axis=1)[:, None]
     difference = softmax - Y
+    mask = preactivation > 0
     dhidden = (X @ dW1 + db1) * mask
     dscores = dhidden @ W2 + hidden @ dW2 + db2
     difference2 = dscores - np.einsum("ij,ij->i", dscores, softmax)[:, None]
     t1 = softmax * difference2
-    ratio = mask * (difference @ dW2.T + t1 @ W2.T) / n
+    ratio = mask * (t1 @ W2.T + difference @ dW2.T) / n
     return (
         X.T @ ratio,
         ratio.sum(axis=0),

@@ -35,8 +35,7 @@ def layouts(nodes: Sequence[Node], roots: Sequence[Node], given: Mapping[Node, L
         _wish(wishes, core, labels, tuple(range(root.rank)), RESULT)
     for node in reversed(nodes):
         if isinstance(node, Reduce):
-            rows = sorted(range(node.node.rank), key=lambda axis: node.labels[axis] >= node.rank)
-            wishes[node.node][tuple(rows)] += ROWS
+            wishes[node.node][_rows(node)] += ROWS
         if node not in found and not isinstance(node, View) and not _follows(node):
             found[node] = _chosen(node, wishes[node], costs.get(node, {}))
             for operand_, order in _orders(node, found[node]):
@@ -79,6 +78,11 @@ def _follows(node: Node) -> bool:
     return isinstance(node, Reduce | Select) or (
         isinstance(node, Product) and len(node.factors) == 1 and bool(node.summed)
     )
+
+
+def _rows(node: Reduce) -> Labels:
+    """The axes of the operand of a reduction with those that go last."""
+    return tuple(sorted(range(node.node.rank), key=lambda axis: node.labels[axis] >= node.rank))
 
 
 def _followed(node: Node, found: Layouts) -> Labels:

@@ -110,8 +110,15 @@ class _Writer:
 
         arrays = [name for node, name in given.items() if isinstance(node, Symbol) and node.rank]
         dtype = arrays[0] if arrays else ids.local[next((a for a in ids.arguments if a.shape), ids.wrt[0]).name]
-        local = [Root(r.node, ids.local.get(r.like, ""), r.name) for r in roots]
+        local = [Root(r.node, self._like(r), r.name) for r in roots]
         return Speller(given, self.plan.names, Fresh((*ids.taken, *taken)), size, dtype, self.stored).write(local)
+
+    def _like(self, root: Root) -> str:
+        """The argument of the shape of a result; also for the one entry of the Hessian by a vector of one entry."""
+        names = [w.name for w in self.ids.wrt if w.shape]
+        if root.name == "hessian" and not root.node.rank and names:
+            return self.ids.local[names[0]]
+        return self.ids.local[root.like] if root.like in names else ""
 
     def _given(self, symbols: Iterable[Symbol]) -> dict[Node, str]:
         ids = self.ids
@@ -169,8 +176,12 @@ class _Writer:
 
     def _result(self, name: str, body: Body) -> str:
         """The returned expression; axes of literal 1 are put back."""
-        if name in ("loss", "hessian"):
+        if name == "loss":
             return body.results[0].text
+        if name == "hessian":
+            [w] = self.ids.wrt
+            one_entry = w.shape and is_one(w.shape[0])
+            return f"np.asarray({body.results[0].text})[None, None]" if one_entry else body.results[0].text
         arrays = [_restored(r, w) for r, w in zip(body.results[-len(self.ids.wrt) :], self.ids.wrt, strict=True)]
         joined = packed(arrays, self.tape.several)
         return f"{body.results[0].text}, {joined}" if name == "value_and_grad" else joined

@@ -385,7 +385,7 @@ def _collect(factors: Iterable[Factor], sizes: dict[int, Size], coefficient: Num
         power = _reduced(core, power)
         powers[core, inner] = _reduced(core, powers.get((core, inner), 0) + power)
     powers.pop((one(), ()), None)
-    return coefficient, powers
+    return coefficient, {key: power for key, power in powers.items() if power}
 
 
 def _power(c: Number, power: Number) -> Number:

@@ -121,7 +121,7 @@ class Speller:
         for node in nodes:
             if not isinstance(node, View) and node is not one():
                 self._node(node)
-        results = tuple(self._own(self._root(root)) for root in roots)
+        results = tuple(self._own(self._root(root)) if root.node.rank else self._root(root) for root in roots)
         return Body(tuple(self.lines), results, tuple(self.sizes), tuple(self.needs))
 
     @property
@@ -371,7 +371,7 @@ class Speller:
         return _turned(text.call("np.sum", inside, after=axis), kept, target)[0]
 
     def _entrywise(self, first: Factor, second: Factor, target: Labels) -> Expr:
-        first, second = sorted((first, second), key=lambda f: (f[2] < 0, *_rank_of_factor(f)))
+        first, second = sorted((first, second), key=lambda f: (f[2] < 0, is_mask(f[0]), *_rank_of_factor(f)))
         (a, i, p), (b, j, q) = first, second
         (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
         if isinstance(b, Delta) and p == 1 and len(la) == 1:
@@ -380,8 +380,8 @@ class Speller:
             pair = [left, right] if (la + lb) == target else [right, left]
             return text.call("np.outer", *(self._number(part) for part in pair))
         left, right = (_spread(*_turned(e, axes, target), target) for e, axes in ((left, la), (right, lb)))
-        if left.mask and not isinstance(b, Symbol) and (right.mask or not b.rank):
-            left = self._number(left) if not right.mask else left
+        if a in self.weak or b in self.weak:  # a number times a mask is no floating array
+            left, right = self._number(left), self._number(right)
         if left.mask and right.mask:
             return self._infix("&", [left, right])
         if p < 0:
@@ -441,12 +441,12 @@ class Speller:
         return self._broadcast(text.scaled(c, _spread(turned, axes, target)), root)
 
     def _filled(self, value: Number, root: Root) -> Expr:
-        if not root.node.rank:
-            return text.number(value)
         if root.like and value in (0, 1):
             return Expr(f"np.{'ones' if value else 'zeros'}_like({self._like(root)})")
         if root.like:
             return Expr(f"np.full_like({self._like(root)}, {text.number(value).text})")
+        if not root.node.rank:
+            return text.number(value)
         shape = self._shape(root.node.shape)
         if value in (0, 1):
             return Expr(f"np.{'ones' if value else 'zeros'}({shape}, dtype={self.dtype})")

@@ -107,7 +107,8 @@ def scaled(coefficient: int | Fraction, part: Expr) -> Expr:
     factor = number(magnitude(coefficient))
     if factor.level == ATOM:
         chain = part.level == TERM and not part.matmul
-        result = Expr(f"{factor.text} * {part.text}", TERM, depth=deeper(part)) if chain else times(factor, part)
+        joined = part.text.removeprefix("1") if part.text.startswith("1 / ") else f" * {part.text}"
+        result = Expr(f"{factor.text}{joined}", TERM, depth=deeper(part)) if chain else times(factor, part)
     elif abs(coefficient.numerator) == 1:
         result = over(part, number(coefficient.denominator))
     else:

@@ -124,16 +124,20 @@ class _Writer:
         ids = self.ids
         return {s: ids.local[ids.directions[s.name[1:]] if s.direction else s.name] for s in symbols}
 
-    def _function(self, name: str, doc: str, body: Body, given: dict[Node, str], result: str) -> Function:
+    def _function(
+        self, name: str, doc: str, body: Body, given: dict[Node, str], result: str, arguments: Sequence[Argument]
+    ) -> Function:
         """A private function: its parameters are the arguments that it uses, in their order, then what was hoisted."""
         used = {name for node, name in given.items() if isinstance(node, Symbol)} | set(body.needs)
-        sizes, sources = self._size_lines(body.sizes, used)
+        sizes, sources = self._size_lines(body.sizes, used, arguments)
         ranked = [self.ids.local[n] for n in (*(a.name for a in self.ids.arguments), *self.ids.directions.values())]
         parameters = [n for n in ranked if n in used | sources]
         parameters += [name for node, name in given.items() if not isinstance(node, Symbol)]
         return Function(name, ", ".join(parameters), doc, (*sizes, *body.lines), result)
 
-    def _size_lines(self, sizes: Sequence[Size], used: set[str]) -> tuple[list[str], set[str]]:
+    def _size_lines(
+        self, sizes: Sequence[Size], used: set[str], arguments: Sequence[Argument]
+    ) -> tuple[list[str], set[str]]:
         """The statements that read the dimensions off the shapes of arguments, and those arguments."""
         ids = self.ids
         pending = sorted({dim.name for size in sizes for dim in size.symbols}, reverse=True)
@@ -141,7 +145,7 @@ class _Writer:
         sources: set[str] = set()
         while pending:
             dim = pending.pop()
-            argument, axis, step = ids.origin(ids.arguments, dim, used)
+            argument, axis, step = ids.origin(arguments, dim, used)
             place = f"{ids.local[argument.name]}.shape[{squeezed_axis(argument, axis)}]"
             sources.add(ids.local[argument.name])
             if argument.shape[axis].symbol is not None:
@@ -161,7 +165,7 @@ class _Writer:
         given = self._given(s for s in order(self.plan.hoisted) if isinstance(s, Symbol))
         body = self._spelled([Root(self._as_stored(node), "", name) for node, name in self.hoisted.items()], given, ())
         result = ", ".join(r.text for r in body.results)
-        return self._function(self.ids.hoist, "What depends on the data alone.", body, given, result)
+        return self._function(self.ids.hoist, "What depends on the data alone.", body, given, result, self.ids.data)
 
     def _as_stored(self, node: Node) -> Node:
         """The node with its axes in the order in which it is handed over."""
@@ -172,7 +176,8 @@ class _Writer:
         given = self._given(kernel.symbols) | {node: self.hoisted[node] for node in kernel.hoisted}
         body = self._spelled(kernel.roots, given, self.hoisted.values())
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
-        return self._function(self.ids.kernels[kernel.name], doc, body, given, self._result(kernel.name, body))
+        result = self._result(kernel.name, body)
+        return self._function(self.ids.kernels[kernel.name], doc, body, given, result, self.ids.arguments)
 
     def _result(self, name: str, body: Body) -> str:
         """The returned expression; axes of literal 1 are put back."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from gradgen.associate import associate
 from gradgen.cost import entries, node_cost
 from gradgen.derive import Derived
-from gradgen.nodes import Add, Map, Node, Product, Symbol, View
+from gradgen.dims import Dim
+from gradgen.nodes import Add, Count, Map, Node, Product, Symbol, View
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select
 from gradgen.spell import Root
@@ -78,6 +79,7 @@ def _hoisted(derived: Derived) -> tuple[Node, ...]:
     roots = derived.roots
     moving = depending(roots, lambda s: s.direction or s in derived.wrt)
     data = [s for s in order(roots) if isinstance(s, Symbol) and s not in moving]
+    moving |= _unknown(roots, {size.symbol for s in data for size in s.shape})
     most = max((entries(s.shape) for s in data), default=0)
     found: dict[Node, None] = {}
     for node in order(roots):
@@ -87,6 +89,17 @@ def _hoisted(derived: Derived) -> tuple[Node, ...]:
                 if core not in moving and _worth(core) and entries(core.shape) <= most:
                     found[core] = None
     return tuple(found)
+
+
+def _unknown(roots: Sequence[Node], known: set[Dim | None]) -> set[Node]:
+    """The nodes of a size, or made of one, that the data do not tell."""
+    found: set[Node] = set()
+    for node in order(roots):
+        sizes = (*node.shape, *((node.size,) if isinstance(node, Count) else ()))
+        told = all(dim in known for size in sizes for dim in size.symbols)
+        if not told or any(child in found for child in node.operands):
+            found.add(node)
+    return found
 
 
 def _worth(node: Node) -> bool:

@@ -314,7 +314,9 @@ class Speller:
         if name == "logical_not":
             return Expr(f"~{parts[0].at(text.SIGN)}", text.SIGN, mask=True, depth=text.deeper(*parts))
         if name == "where":
-            return text.call("np.where", *parts)
+            chosen = text.call("np.where", *parts)
+            numbers = all(n is one() or n in self.weak for _, n, _ in node.arguments[1:])
+            return text.method(chosen, f".astype({self.dtype})") if numbers else chosen
         parts = [self._number(part) for part in parts]
         called = self._called(node, parts)
         return text.call("float", called) if node in self.weak else called
@@ -438,7 +440,12 @@ class Speller:
         turned, axes = _turned(expr, axes, target)
         if len(axes) == len(target):
             return text.scaled(c, self._number(turned))
-        return self._broadcast(text.scaled(c, _spread(turned, axes, target)), root)
+        expr = text.scaled(c, _spread(turned, axes, target))
+        if node in self.weak and root.like:
+            return Expr(f"np.full_like({self._like(root)}, {expr.text})")
+        if node in self.weak:
+            return Expr(f"np.full({self._shape(root.node.shape)}, {expr.text}, dtype={self.dtype})")
+        return self._broadcast(expr, root)
 
     def _filled(self, value: Number, root: Root) -> Expr:
         if root.like and value in (0, 1):

@@ -100,7 +100,9 @@ class _Writer:
     def _kernels(self) -> dict[str, Function]:
         return {k.name: self._kernel(k) for k in self.plan.kernels}
 
-    def _spelled(self, roots: Sequence[Root], given: dict[Node, str], taken: Iterable[str]) -> Body:
+    def _spelled(
+        self, roots: Sequence[Root], given: dict[Node, str], taken: Iterable[str], arguments: Sequence[Argument]
+    ) -> Body:
         """The statements that compute the roots; names in ``taken`` are not used for new values."""
         ids = self.ids
 
@@ -109,7 +111,7 @@ class _Writer:
             return Expr(value.spell(ids.size), text.ATOM if plain else text.SUM, fresh=False)
 
         arrays = [name for node, name in given.items() if isinstance(node, Symbol) and node.rank]
-        dtype = arrays[0] if arrays else ids.local[next((a for a in ids.arguments if a.shape), ids.wrt[0]).name]
+        dtype = arrays[0] if arrays else ids.local[next((a for a in arguments if a.shape), arguments[0]).name]
         local = [Root(r.node, self._like(r), r.name) for r in roots]
         return Speller(given, self.plan.names, Fresh((*ids.taken, *taken)), size, dtype, self.stored).write(local)
 
@@ -163,7 +165,9 @@ class _Writer:
     def _hoist(self) -> Function:
         """What depends on the data alone; the values have the names under which the kernels take them."""
         given = self._given(s for s in order(self.plan.hoisted) if isinstance(s, Symbol))
-        body = self._spelled([Root(self._as_stored(node), "", name) for node, name in self.hoisted.items()], given, ())
+        body = self._spelled(
+            [Root(self._as_stored(node), "", name) for node, name in self.hoisted.items()], given, (), self.ids.data
+        )
         result = ", ".join(r.text for r in body.results)
         return self._function(self.ids.hoist, "What depends on the data alone.", body, given, result, self.ids.data)
 
@@ -174,7 +178,7 @@ class _Writer:
 
     def _kernel(self, kernel: Kernel) -> Function:
         given = self._given(kernel.symbols) | {node: self.hoisted[node] for node in kernel.hoisted}
-        body = self._spelled(kernel.roots, given, self.hoisted.values())
+        body = self._spelled(kernel.roots, given, self.hoisted.values(), self.ids.arguments)
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         result = self._result(kernel.name, body)
         return self._function(self.ids.kernels[kernel.name], doc, body, given, result, self.ids.arguments)

@@ -27,6 +27,8 @@ VALUES: dict[str, Callable[..., float]] = {
     "absolute": abs,
     "sign": lambda x: (x > 0) - (x < 0),
     "relu": lambda x: max(x, 0.0),
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x)),
+    "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
     "heaviside": lambda x: (1 + (x > 0) - (x < 0)) / 2,
 }
 

@@ -542,6 +542,8 @@ class Map(Node):
 def apply(atom: Atom, operands: Sequence[Operand], shape: Shape) -> Node:
     """The atom of the operands, entry by entry."""
     opened = [operand(node, labels, c) for c, node, labels in operands]
+    if atom.name == "where" and opened[0][1] is one():
+        return view(*opened[1 if opened[0][0] else 2], shape)
     folded = atom.folded(opened)
     if folded is not None:
         return view(folded, one(), (), shape)

@@ -40,7 +40,7 @@ def bell(node: Node) -> Node:
             continue
         other = operand(call("sigmoid", -factor.argument(0)), labels)
         partner = (other[1], other[2], 1)
-        if partner in node.factors:
+        if partner in node.factors and partner != node.factors[position]:
             rest = [f for f in node.factors if f not in (partner, node.factors[position])]
             return bell(product([*rest, (call("bell", factor.argument(0)), labels, 1)], node.shape))
     return node

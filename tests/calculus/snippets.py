@@ -53,16 +53,11 @@ def kernel(text: str, name: str) -> str:
     return re.sub(r"^    ", "", inside[1], flags=re.M).strip()
 
 
-def gradient(signature: str, body: str, wrt: str) -> str:
-    """The statements of the gradient alone, nothing computed outside."""
-    return kernel(unhoisted(loss(signature, body, wrt)), "grad")
-
-
-def unhoisted(made: gradgen.Loss) -> str:
-    """The kernels as they would be without `bind`."""
+def unhoisted(made: gradgen.Loss, only: str = "") -> str:
+    """The kernels, or one of them, as they would be without `bind`."""
     with arena():
         planned = plan(derive(lower(made.tape), made.tape.wrt))
-        kernels = tuple(_alone(kernel) for kernel in planned.kernels)
+        kernels = tuple(_alone(kernel) for kernel in planned.kernels if only in ("", kernel.name))
         return emit.statements(made.tape, replace(planned, kernels=kernels, hoisted=()))
 
 

@@ -732,15 +732,24 @@ Results = dict[str, list[Array]]
 
 
 def by_jax(made: Loss, inputs: Values, directions: Sequence[Array]) -> Results:
+    arrays = {name: jnp.asarray(v) if np.ndim(v) else v for name, v in inputs.items()}
+
     def value(*variables: Array) -> Array:
-        given = {**inputs, **dict(zip(made.wrt, variables, strict=True))}
+        given = {**arrays, **dict(zip(made.wrt, variables, strict=True))}
         return run_with(made, given, {np: jnp}, WORDS)
 
     both = jax.value_and_grad(value, argnums=tuple(range(len(made.wrt))))
     primals = tuple(jnp.asarray(inputs[name], dtype=float) for name in made.wrt)
     tangents = tuple(jnp.asarray(d, dtype=float) for d in directions)
-    (found, grad), (_, hvp) = jax.device_get(jax.jit(lambda x, dx: jax.jvp(both, x, dx))(primals, tangents))
-    return {"loss": [found], "grad": list(grad), "hvp": list(hvp)}
+
+    def everything(x: Any, dx: Any) -> Any:
+        (found, grad), (_, hvp) = jax.jvp(both, x, dx)
+        return [found], list(grad), list(hvp)
+
+    results = jax.device_get(jax.jit(everything)(primals, tangents))
+    if not all(np.all(np.isfinite(a)) for arrays in results for a in arrays):  # fused, a maximum may miss its entry
+        results = jax.device_get(everything(primals, tangents))
+    return dict(zip(("loss", "grad", "hvp"), results, strict=True))
 
 
 def by_module(made: Loss, module: Mapping[str, Any], inputs: Values, directions: Sequence[Array]) -> Results:

@@ -219,7 +219,7 @@ def _pair(left: _Part, right: _Part, needed: frozenset[int]) -> _Part:
     if left.inverse and right.inverse:
         joined = _pair(_Part(left.node, left.labels), _Part(right.node, right.labels), needed)
         return _Part(joined.node, joined.labels, True)
-    if left == right:
+    if left == right and len(kept) == len(union):
         return _Part(_entrywise_power(left.node, 2), left.labels)
     place = {label: axis for axis, label in enumerate(kept)}
     for label in union:

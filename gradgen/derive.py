@@ -71,7 +71,7 @@ def derive(lowered: Lowered, wrt: tuple[str, ...]) -> Derived:
     tangents = {}
     products = differential(gradients, seeds, tangents=tangents)
     _name_tangents(names, tangents, {})
-    hessian = _hessian(variables, gradients)
+    hessian = _hessian(variables, gradients) if lowered.curved(wrt) else None
     products = normal(products, names)
     if hessian is not None:
         [hessian] = normal([hessian], names)
@@ -127,9 +127,8 @@ def _suggest(names: Names, node: Node, name: str) -> None:
         settle(names, node, Name(name))
 
 
-def _hessian(variables: tuple[Symbol, ...], gradients: list[Node]) -> Node | None:
-    if len(variables) != 1 or variables[0].rank > 1:
-        return None
+def _hessian(variables: tuple[Symbol, ...], gradients: list[Node]) -> Node:
+    """The differential of the gradient in all directions at once."""
     [w] = variables
     if not w.rank:
         return differential(gradients, {w: one()})[0]

@@ -47,12 +47,16 @@ PLAIN = frozenset(
 
 @dataclass(frozen=True)
 class Lowered:
-    """The graph of a loss: its value, its symbols by argument, and the names that the spec gives to nodes."""
+    """The graph of a loss: its value, its symbols, the names that the spec gives to nodes, and NumPy's ranks."""
 
     value: Node
     symbols: Mapping[str, Symbol]
     names: Names
-    dims: Mapping[Dim, Dim]
+    ranks: Mapping[str, int]
+
+    def curved(self, wrt: tuple[str, ...]) -> bool:
+        """Whether the loss has a Hessian as one array: by one vector or scalar."""
+        return len(wrt) == 1 and self.ranks[wrt[0]] <= 1
 
 
 def lower(tape: Tape) -> Lowered:
@@ -72,7 +76,7 @@ def lower(tape: Tape) -> Lowered:
             settle(names, node, Name(tape.names[made], hard=True))
     for node in symbols.values():
         names.pop(node, None)
-    return Lowered(nodes[tape.result], symbols, names, dims)
+    return Lowered(nodes[tape.result], symbols, names, {a.name: len(a.shape) for a in tape.arguments})
 
 
 def _ranked(tape: Tape) -> dict[Dim, Dim]:

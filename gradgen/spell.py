@@ -164,13 +164,18 @@ class Speller:
         return counts
 
     def _node(self, node: Node) -> None:
-        if isinstance(node, Add) and any(self._pending_embed(n) for _, n, _ in node.terms):
-            self.done[node] = self._scatter(node, [t for t in node.terms if not self._pending_embed(t[1])], node.terms)
+        if isinstance(node, Add) and any(self._scatters(term, node) for term in node.terms):
+            base = [term for term in node.terms if not self._scatters(term, node)]
+            self.done[node] = self._scatter(node, base, [term for term in node.terms if term not in base])
         elif isinstance(node, Embed):
             if self.uses[node] > 1 or node in self.names:
                 self.done[node] = self._scatter(node, [], [(1, node, tuple(range(node.rank)))])
         else:
             self.done[node] = self._line(node, self._text(node))
+
+    def _scatters(self, term: Operand, node: Add) -> bool:
+        """Whether a term is put into its place in the sum, rather than computed and added."""
+        return self._pending_embed(term[1]) and len(set(term[2])) == len(term[2]) == node.rank
 
     def _pending_embed(self, node: Node) -> bool:
         return isinstance(node, Embed) and node not in self.done
@@ -482,8 +487,7 @@ class Speller:
                 self._accumulate(
                     chosen, "", term[0] > 0, self.operand((text.magnitude(term[0]), term[1], term[2]), target)
                 )
-        pieces = [t for t in terms if self._pending_embed(t[1])]
-        for position, (c, piece, labels) in enumerate(pieces):
+        for position, (c, piece, labels) in enumerate(terms):
             assert isinstance(piece, Embed)
             place = {label: axis for axis, label in enumerate(labels)}
             where = index(piece.picks, piece.shape, tuple(place[k] for k in target), self)

@@ -382,6 +382,8 @@ def _collect(factors: Iterable[Factor], sizes: dict[int, Size], coefficient: Num
             base, axes, exponent = core.factors[0]
             if isinstance(power, int):
                 core, inner, power = base, tuple(inner[k] for k in axes), exponent * power
+        if isinstance(core, Count) and core.size.symbol is None and power < 0:
+            core, power = apply(RECIPROCAL, [(1, core, ())], ()), -power  # n - 1 may be 0, and 0 / 0 is not 1
         power = _reduced(core, power)
         powers[core, inner] = _reduced(core, powers.get((core, inner), 0) + power)
     powers.pop((one(), ()), None)
@@ -519,6 +521,9 @@ class Atom:
 
     def __repr__(self) -> str:
         return self.name
+
+
+RECIPROCAL = Atom("power_of", lambda y, x: (None,), exponent=-1)
 
 
 class Map(Node):

@@ -324,12 +324,13 @@ class Speller:
             return text.method(chosen, f".astype({self.dtype})") if numbers else chosen
         parts = [self._number(part) for part in parts]
         called = self._called(node, parts)
-        return text.call("float", called) if node in self.weak else called
+        return text.call("float", called) if node in self.weak and "np." in called.text else called
 
     def _called(self, node: Map, parts: Sequence[Expr]) -> Expr:
         name = node.atom.name
         if name == "power_of":
-            return text.power(parts[0], node.atom.exponent)
+            count = node in self.weak and node.atom.exponent < 0
+            return text.power(_never_zero(parts[0]) if count else parts[0], node.atom.exponent)
         if name == "relu":
             return text.call("np.maximum", *parts, after="0")
         if name == "heaviside":
@@ -359,7 +360,8 @@ class Speller:
         factor, labels, power = node.factors[0]
         expr, axes = self._stored(factor, labels)
         if not node.summed:
-            raised = text.power(self._number(_turned(expr, axes, target)[0]), power)
+            base = self._number(_turned(expr, axes, target)[0])
+            raised = text.power(_never_zero(base) if power < 0 and node in self.weak else base, power)
             return text.call("float", raised) if "np." in raised.text and node in self.weak else raised
         if _squares(node):
             if not node.rank:
@@ -391,6 +393,8 @@ class Speller:
             left, right = self._number(left), self._number(right)
         if left.mask and right.mask:
             return self._infix("&", [left, right])
+        if q < 0 and a in self.weak and b in self.weak:
+            right = _never_zero(right)
         if p < 0:
             return text.over(text.power(left, p), text.power(right, -q))
         if q < 0:
@@ -519,6 +523,11 @@ def _weak(nodes: Sequence[Node]) -> set[Node]:
         ):
             found.add(node)
     return found
+
+
+def _never_zero(expr: Expr) -> Expr:
+    """A size as a divisor of Python numbers, which raise where arrays would be empty anyway."""
+    return text.call("max", expr, after="1")
 
 
 def _is_square(node: Node) -> bool:

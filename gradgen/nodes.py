@@ -382,7 +382,7 @@ def _collect(factors: Iterable[Factor], sizes: dict[int, Size], coefficient: Num
             base, axes, exponent = core.factors[0]
             if isinstance(power, int):
                 core, inner, power = base, tuple(inner[k] for k in axes), exponent * power
-        if isinstance(core, Count) and core.size.symbol is None and power < 0:
+        if isinstance(core, Count) and power < 0 and any(c < 0 for _, c in core.size.terms):
             core, power = apply(RECIPROCAL, [(1, core, ())], ()), -power  # n - 1 may be 0, and 0 / 0 is not 1
         power = _reduced(core, power)
         powers[core, inner] = _reduced(core, powers.get((core, inner), 0) + power)

@@ -31,6 +31,12 @@ def test_random_loss(seed: int) -> None:
     assert found is None or found.startswith("refused"), f"{found}\n{program.text()}"
 
 
+@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 20))
+def test_same_text_every_time(seed: int) -> None:
+    program = random_losses.grow(seed)
+    assert random_losses.refused(program) or random_losses.same_twice(program)
+
+
 def test_few_are_refused() -> None:
     """Nearly all of what grows is within the language."""
     refused = sum((random_losses.refused(random_losses.grow(seed))) for seed in range(SEEDS))

@@ -39,9 +39,9 @@ from gradgen.ops.select import Embed, Select
 from gradgen.rules import log_softmax
 from gradgen.spell import plain
 from gradgen.text import Expr
-from gradgen.walk import Names, order, uses
+from gradgen.walk import Names, core, order, uses
 
-SUM, ENTRY, PRODUCT, POSTFIX, ATOM = range(1, 6)
+SUM, ENTRY, PRODUCT, POWER, POSTFIX, ATOM = range(1, 7)
 LONG = 24
 LONGEST = 70
 INFIX = {
@@ -85,6 +85,7 @@ class _Writer:
         nodes = order(roots)
         self.names = names
         self.counts = uses(roots)
+        self.roots = set(map(core, roots))
         self.layouts = layouts(nodes, roots, {})
         self.done: dict[Node, Math] = {}
         self.where: list[str] = []
@@ -101,11 +102,12 @@ class _Writer:
     def _kept(self, node: Node, math: Math) -> Math:
         """The formula itself, or a name for it where it is long and used again, or very long."""
         length = len(math.text)
-        if length <= LONG or not (self.counts[node] > 1 or length > LONGEST) or not node.operands:
+        alone = self.counts[node] == 1 and (length <= LONGEST or node in self.roots)
+        if length <= LONG or alone or not node.operands:
             return math
         known = self.names.get(node)
-        stem = known.text if known else "t"
-        name, number = stem if known else "t1", 1
+        stem = known.text if known else "u"
+        name, number = stem if known else "u1", 1
         while name in self.taken:
             number += 1
             name = f"{stem}{number}"
@@ -190,7 +192,7 @@ class _Writer:
         if name == "power_of":
             return _power(parts[0], node.atom.exponent, node.rank)
         if name == "power":
-            return Math(f"{parts[0].at(ATOM)}^{parts[1].at(ATOM)}", POSTFIX)
+            return Math(f"{parts[0].at(ATOM)}^{parts[1].at(ATOM)}", POWER)
         if name == "relu":
             return Math(f"max({parts[0].text}, 0)")
         return Math(f"{CALLED.get(name, name)}({', '.join(part.text for part in parts)})")
@@ -230,7 +232,7 @@ class _Writer:
         if power == 2 and not node.rank and len(set(labels)) == len(labels):
             return Math(f"‖{math.text}‖²", POSTFIX)
         if len(labels) == 2 and labels[0] == labels[1] and not node.rank:
-            return Math(f"tr({self.done[factor].text})")
+            return Math(f"tr({_power(self.done[factor], power, 2).text})")
         inside = _power(math, power, factor.rank)
         if not node.rank:
             return Math(f"sum({inside.text})")
@@ -316,6 +318,8 @@ def _turned(math: Math, axes: Labels, target: Labels) -> tuple[Math, Labels]:
     wanted = tuple(k for k in target if k in axes)
     if wanted == axes or set(wanted) != set(axes):
         return math, axes
+    if len(axes) == 2 and math.level == POSTFIX and math.text.endswith("ᵀ"):
+        return Math(math.text[:-1]), wanted
     if len(axes) == 2:
         return Math(f"{math.at(ATOM)}ᵀ", POSTFIX), wanted
     return Math(f"{math.at(ATOM)}.transpose({', '.join(str(axes.index(k)) for k in wanted)})"), wanted
@@ -341,7 +345,7 @@ def _power(math: Math, power: Number, rank: int) -> Math:
         return Math(f"1 / {_power(math, -power, rank).at(POSTFIX)}", ENTRY)
     entry = "^∘" if rank > 1 else "^"
     exponent = f"{entry}{_number(power).text}"
-    return Math(f"{math.at(ATOM)}{'²' if power == 2 and rank < 2 else exponent}", POSTFIX)
+    return Math(f"{math.at(ATOM)}{'²' if power == 2 and rank < 2 else exponent}", POWER)
 
 
 def _number(value: Number) -> Math:
@@ -356,9 +360,8 @@ def _scaled(c: Number, math: Math) -> Math:
         return Math(f"-{math.at(ENTRY)}", SUM)
     sign = "-" if c < 0 else ""
     factor = _number(text.magnitude(c))
-    level = SUM if sign else PRODUCT
     inside = math.text if math.level == ENTRY else math.at(PRODUCT)
-    return Math(f"{sign}{factor.at(PRODUCT)} {inside}", min(level, math.level) if math.level == ENTRY else level)
+    return Math(f"{sign}{factor.at(PRODUCT)} {inside}", SUM if sign else ENTRY)
 
 
 def _common(terms: Sequence[Operand]) -> tuple[Number, list[Operand]]:

@@ -231,11 +231,14 @@ def _absorbed(node: Product) -> Node:
 
 
 def _spread(node: Node) -> Node:
-    """(I + A) B = B + A B: an identity in a sum dissolves where the sum is multiplied out"""
+    """(S - I) B = S B - B: an identity in a sum dissolves where the sum is multiplied out
+
+    A mask such as ``1 - I`` stays: multiplied out, the entries that it drops would have to cancel.
+    """
     if not isinstance(node, Product):
         return node
     for position, (factor, labels, power) in enumerate(node.factors):
-        if power == 1 and isinstance(factor, Add) and any(_holds_identity(n) for _, n, _ in factor.terms):
+        if power == 1 and isinstance(factor, Add) and _has_identity(factor):
             others = [f for k, f in enumerate(node.factors) if k != position]
             if not node.summed and not others:
                 continue
@@ -250,6 +253,11 @@ def _spread(node: Node) -> Node:
                 parts.append((1, part, tuple(range(node.rank))))
             return add(parts, node.shape)
     return node
+
+
+def _has_identity(node: Add) -> bool:
+    nodes = [n for _, n, _ in node.terms]
+    return any(map(_holds_identity, nodes)) and one() not in nodes
 
 
 def _holds_identity(node: Node) -> bool:

@@ -9,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-SEEDS = 150
+SEEDS = 130
 
 
 def _neighbour() -> ModuleType:

@@ -48,6 +48,7 @@ class TestText:
     conditions: tuple[str, ...]
     shapes: str
     symbols: int
+    least: int
     largest: int
     recipes: tuple[Recipe, ...]
     choice: str
@@ -84,6 +85,7 @@ def describe(tape: Tape, recipes: Recipes) -> TestText:
         conditions=conditions,
         shapes=entries((a.name, shape_text(a.shape, names)) for a in tape.arguments),
         symbols=len(names),
+        least=recipes.least,
         largest=largest_dimension(recipes),
         recipes=tuple(sorted(set(recipes.choice.values()), key=lambda recipe: recipe.name)),
         choice=entries((name, recipe.name) for name, recipe in recipes.choice.items()),

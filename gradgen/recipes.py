@@ -143,11 +143,11 @@ def allowed(tape: Tape, sizes: Sizes) -> bool:
     return all(left.value(sizes) <= right.value(sizes) for left, right in presupposed(tape))
 
 
-def tiny_sizes(tape: Tape) -> tuple[Sizes, ...]:
-    """Distinct dimensions such as n=4, d=3, k=2, so that no two axes can be mistaken; and dimensions of 1."""
+def tiny_sizes(tape: Tape, least: int = 1) -> tuple[Sizes, ...]:
+    """Distinct dimensions such as n=4, d=3, k=2, so that no two axes can be mistaken; and the least ones, of 1."""
     names = symbols(tape)
     top = max(affordable(tape, 4), len(names) + 1)
-    found = (_first(tape, names, _distinct(len(names), top)), _first(tape, names, _small(len(names))))
+    found = (_first(tape, names, _distinct(len(names), top)), _first(tape, names, _small(len(names), least)))
     return tuple(dict(t) for t in dict.fromkeys(tuple(sizes.items()) for sizes in found if sizes is not None))
 
 
@@ -197,30 +197,39 @@ class Warned:
 
 @dataclass(frozen=True)
 class Recipes:
-    """The recipe of each argument and literal cases by it; no case, and a warning, where none works."""
+    """The recipe of each argument and literal cases by it; no case, and a warning, where none works.
+
+    ``least`` is the smallest dimension at which the loss was found finite.
+    """
 
     choice: Mapping[str, Recipe]
     cases: tuple[Case, ...]
     warning: Warned | None = None
+    least: int = 1
 
 
 Pick = Mapping[str, Recipe]
 
 
 def choose(tape: Tape) -> Recipes:
+    """The first recipes that work at tiny sizes with dimensions of 1, else at sizes from 2 on; else a warning."""
+    first = tiny_sizes(tape)
+    return searched(tape, first) or searched(tape, tiny_sizes(tape, least=2), least=2) or failure(tape, first)
+
+
+def searched(tape: Tape, sizes: Sequence[Sizes], least: int = 1) -> Recipes | None:
     """The first recipes with a finite loss in every probe, else in any, and with a literal case at each tiny size."""
-    sizes = tiny_sizes(tape)
     fallbacks = []
     for pick in islice(picks(tape), affordable(tape, CHOICES, least=10)):
         probes = range(affordable(tape, PROBES, least=2))
         hits = [probe(tape, pick, sizes[k % len(sizes)], k) for k in probes] if sizes else []
         cases = literal_cases(tape, pick, sizes) if hits and all(hits) else None
         if cases:
-            return Recipes(pick, cases)
+            return Recipes(pick, cases, least=least)
         if any(hits):
             fallbacks.append(pick)
     found = ((pick, literal_cases(tape, pick, sizes)) for pick in fallbacks)
-    return next((Recipes(pick, cases) for pick, cases in found if cases), failure(tape, sizes))
+    return next((Recipes(pick, cases, least=least) for pick, cases in found if cases), None)
 
 
 def affordable(tape: Tape, number: int, least: int = 1) -> int:

@@ -204,6 +204,8 @@ class Speller:
         if isinstance(node, Product) and node.summed:
             return self._sum_hint(node)
         if isinstance(node, Add) and len(node.terms) == 2 and sorted(c > 0 for c, _, _ in node.terms) == [False, True]:
+            if any(isinstance(n, Delta) for _, n, _ in node.terms) and any(n is one() for _, n, _ in node.terms):
+                return "off_diagonal"
             slope = any(n is one() for _, n, _ in node.terms) and any(
                 _is_square(n) for c, n, _ in node.terms if c == -1
             )
@@ -407,6 +409,8 @@ class Speller:
         (left, la), (right, lb) = self._stored(a, i), self._stored(b, j)
         inner = [k for k in la if k >= node.rank]
         left, right = self._number(left), self._number(right)
+        if set(la) == set(lb) and (a.symmetric or b.symmetric):
+            la, lb = (la, la) if b.symmetric else (lb, lb)
         if not target and len(set(la)) == len(la):
             if len(la) == 1:
                 return text.matmul(left, right)

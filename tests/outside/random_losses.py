@@ -735,7 +735,7 @@ Results = dict[str, list[Array]]
 
 
 def by_jax(made: Loss, inputs: Values, directions: Sequence[Array]) -> Results:
-    arrays = {name: jnp.asarray(v) if np.ndim(v) else v for name, v in inputs.items()}
+    arrays = {name: jnp.asarray(v) if np.ndim(v) else np.float64(v) for name, v in inputs.items()}
 
     def value(*variables: Array) -> Array:
         given = {**arrays, **dict(zip(made.wrt, variables, strict=True))}

@@ -12,6 +12,8 @@ from fractions import Fraction
 from functools import cache
 from math import log as ln
 
+import numpy as np
+
 from gradgen.nodes import Atom, Map, Node, Number, apply
 
 HALF = Fraction(1, 2)
@@ -90,8 +92,8 @@ _unary("sigmoid", lambda y, x: y * call("sigmoid", -x))
 _unary("bell", lambda y, x: y * (call("sigmoid", -x) - call("sigmoid", x)))
 _unary("softplus", lambda y, x: call("sigmoid", x))
 _unary("log_cosh", lambda y, x: call("tanh", x))
-for _name in MASKS:
-    ATOMS[_name] = Atom(_name, lambda y, *x: (None,) * len(x), mask=True)
+for _name in sorted(MASKS):
+    ATOMS[_name] = Atom(_name, lambda y, *x: (None,) * len(x), getattr(np, _name), mask=True)
 
 
 @_atom("maximum")

@@ -80,8 +80,8 @@ def derive(lowered: Lowered, wrt: tuple[str, ...]) -> Derived:
 
 def normal(roots: list[Node], names: Names) -> list[Node]:
     """The roots in normal form, with common factors outside."""
-    flat = tidy(flatten(roots, names), names)
-    joined = merge_masks(factor(flat, names), names)
+    flat = flatten(roots, names)
+    joined = merge_masks(factor(tidy(flat, names), names), names)
     return signed(joined if joined == flat else flatten(joined, names))
 
 
@@ -139,7 +139,7 @@ def _name_tangents(names: Names, tangents: Tangents, cotangents: dict[Node, Node
     """The differential of a value called r is called dr, and its cotangent grad_r."""
     for node, tangent in tangents.items():
         if node in names and core(tangent).operands:
-            name = Name("d" + names[node].text)
+            name = Name("d" + names[node].text, order=names[node].order)
             settle(names, tangent, name)
             if tangent in cotangents and core(cotangents[tangent]).operands:
-                settle(names, cotangents[tangent], Name("grad_" + names[node].text))
+                settle(names, cotangents[tangent], Name("grad_" + names[node].text, order=names[node].order))

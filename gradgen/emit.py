@@ -6,6 +6,7 @@ kernel and own the result; the class behind `bind` keeps the data and what was c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ from gradgen.spell import Body, Root, Speller
 from gradgen.tape import Argument, Tape
 from gradgen.templating import render
 from gradgen.text import Expr
-from gradgen.walk import order
+from gradgen.walk import order, preferred
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class _Writer:
         fresh = Fresh(self.ids.taken)
         names = planned.names
         self.hoisted = {node: fresh(names[node].text if node in names else "fixed") for node in planned.hoisted}
-        self.stored = layouts(order(planned.hoisted), [], {})
+        self.stored = layouts(order(planned.hoisted), [], {}, preferred(names))
 
     def module(self, header: str, formulas: Sequence[str]) -> ModuleText:
         kernels, hoist = self._kernels(), self._hoist() if self.hoisted else None
@@ -131,18 +132,20 @@ class _Writer:
     ) -> Function:
         """A private function: its parameters are the arguments that it uses, in their order, then what was hoisted."""
         used = {name for node, name in given.items() if isinstance(node, Symbol)} | set(body.needs)
-        sizes, sources = self._size_lines(body.sizes, used, arguments)
+        sizes, sources = self._size_lines(body.sizes, (*body.lines, result), used, arguments)
         ranked = [self.ids.local[n] for n in (*(a.name for a in self.ids.arguments), *self.ids.directions.values())]
         parameters = [n for n in ranked if n in used | sources]
         parameters += [name for node, name in given.items() if not isinstance(node, Symbol)]
         return Function(name, ", ".join(parameters), doc, (*sizes, *body.lines), result)
 
     def _size_lines(
-        self, sizes: Sequence[Size], used: set[str], arguments: Sequence[Argument]
+        self, sizes: Sequence[Size], body: Sequence[str], used: set[str], arguments: Sequence[Argument]
     ) -> tuple[list[str], set[str]]:
         """The statements that read the dimensions off the shapes of arguments, and those arguments."""
         ids = self.ids
-        pending = sorted({dim.name for size in sizes for dim in size.symbols}, reverse=True)
+        spelled = set(re.findall(r"\w+", " ".join(body)))
+        named = {dim.name for size in sizes for dim in size.symbols}
+        pending = sorted((dim for dim in named if ids.sizes[dim] in spelled), reverse=True)
         lines: dict[str, str] = {}
         sources: set[str] = set()
         while pending:

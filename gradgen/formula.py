@@ -39,7 +39,7 @@ from gradgen.ops.select import Embed, Select
 from gradgen.rules import log_softmax
 from gradgen.spell import plain
 from gradgen.text import Expr
-from gradgen.walk import Names, core, order, uses
+from gradgen.walk import Names, core, order, preferred, uses
 
 SUM, ENTRY, PRODUCT, POWER, POSTFIX, ATOM = range(1, 7)
 LONG = 24
@@ -86,7 +86,7 @@ class _Writer:
         self.names = names
         self.counts = uses(roots)
         self.roots = set(map(core, roots))
-        self.layouts = layouts(nodes, roots, {})
+        self.layouts = layouts(nodes, roots, {}, preferred(names))
         self.done: dict[Node, Math] = {}
         self.where: list[str] = []
         self.taken = {n.name for n in nodes if isinstance(n, Symbol)}
@@ -252,7 +252,7 @@ class _Writer:
     def _entrywise(self, first: Factor, second: Factor, target: Labels) -> Math:
         (a, i, p), (b, j, q) = first, second
         (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
-        if isinstance(b, Delta) and p == 1 and len(la) == 1:
+        if isinstance(b, Delta) and p == 1 and len(la) == 1 and la[0] in lb:
             return Math(f"diag({left.text})")
         if p == q == 1 and len(la) == len(lb) == 1 and la != lb:
             left, right = (left, right) if (*la, *lb) == target else (right, left)

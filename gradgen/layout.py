@@ -21,25 +21,33 @@ Layouts = dict[Node, Labels]
 Wishes = dict[Node, Counter[Labels]]
 Costs = dict[Node, dict[Labels, int]]
 MOST_AXES = 4
-# What a transpose costs: of an argument, of a computed value, of a result; and a maximum down columns, not along rows.
-ARGUMENT, VALUE, RESULT, ROWS = 2, 3, 8, 1
+# What a transpose costs: of an argument, of a computed value, of a result; a maximum down columns, not along rows;
+# another order than in the spec.
+ARGUMENT, VALUE, RESULT, ROWS, SPEC = 2, 3, 8, 1, 6
 
 
-def layouts(nodes: Sequence[Node], roots: Sequence[Node], given: Mapping[Node, Labels]) -> Layouts:
-    """For each node the order of its axes in memory; ``given`` says it for values at hand, leaves stand as they are."""
+def layouts(
+    nodes: Sequence[Node], roots: Sequence[Node], given: Mapping[Node, Labels], preferred: Mapping[Node, Labels]
+) -> Layouts:
+    """For each node the order of its axes in memory.
+
+    ``given`` says it for values at hand, ``preferred`` what the spec has; leaves stand as they are.
+    """
     found: Layouts = {n: given.get(n, tuple(range(n.rank))) for n in (*given, *nodes) if n in given or _stands(n)}
     costs = _costs(nodes, found)
     wishes: Wishes = defaultdict(Counter)
     for root in roots:
         _, core, labels = operand(root, tuple(range(root.rank)))
         _wish(wishes, core, labels, tuple(range(root.rank)), RESULT)
+    for node, order in preferred.items():
+        wishes[node][order] += SPEC
     for node in reversed(nodes):
         if isinstance(node, Reduce):
             wishes[node.node][_rows(node)] += ROWS
         if node not in found and not isinstance(node, View) and not _follows(node):
             found[node] = _chosen(node, wishes[node], costs.get(node, {}))
-            for operand_, order in _orders(node, found[node]):
-                wishes[operand_][order] += ARGUMENT
+            for inner, wanted in _orders(node, found[node]):
+                wishes[inner][wanted] += ARGUMENT
     for node in nodes:
         if _follows(node):
             found[node] = _followed(node, found)

@@ -35,7 +35,7 @@ from gradgen.nodes import (
 )
 from gradgen.ops.reduce import reduce
 from gradgen.ops.select import Pick, length, select
-from gradgen.tape import Call, Span, Tape
+from gradgen.tape import Argument, Call, Span, Tape
 from gradgen.walk import Name, Names, settle
 
 PLAIN = frozenset(
@@ -63,7 +63,7 @@ def lower(tape: Tape) -> Lowered:
     """The graph of a tape, in the current arena."""
     dims = _ranked(tape)
     symbols = {
-        a.name: symbol(a.name, index, _squeezed(_resized(a.shape, dims)), a.facts)
+        a.name: symbol(a.name, index, _squeezed(_resized(a.shape, dims)), _facts(a))
         for index, a in enumerate(tape.arguments)
     }
     nodes: dict[Call, Node] = {}
@@ -73,10 +73,17 @@ def lower(tape: Tape) -> Lowered:
         node = _LOWER.get(made.op, _entrywise)(_Step(made, shape, dims, [nodes[a] for a in made.args], symbols))
         nodes[made] = node
         if made in tape.names and as_number(node) is None:
-            settle(names, node, Name(tape.names[made], hard=True))
+            settle(names, node, Name(tape.names[made], True, tuple(range(node.rank))))
     for node in symbols.values():
         names.pop(node, None)
     return Lowered(nodes[tape.result], symbols, names, {a.name: len(a.shape) for a in tape.arguments})
+
+
+def _facts(argument: Argument) -> frozenset[str]:
+    """The facts of an argument; what is said of rows says nothing of the graph where a row has one entry."""
+    if argument.shape and is_one(argument.shape[-1]):
+        return argument.facts - {"one_hot", "simplex"}
+    return argument.facts
 
 
 def _ranked(tape: Tape) -> dict[Dim, Dim]:

@@ -514,7 +514,7 @@ class Atom:
         if self.value is None or not all(node is one() for _, node, _ in operands):
             return None
         try:
-            found = self.value(*(float(c) for c, _, _ in operands))
+            found = float(self.value(*(float(c) for c, _, _ in operands)))
         except (ArithmeticError, ValueError):
             return None
         return rational(found) if found - found == 0 else None

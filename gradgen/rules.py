@@ -21,6 +21,7 @@ from gradgen.nodes import (
     Operand,
     Product,
     Symbol,
+    View,
     add,
     as_number,
     count,
@@ -116,7 +117,24 @@ def log_of_sum_of_exp(node: Node) -> Node | None:
     return None
 
 
+def one_minus_sigmoid(node: Node) -> Node | None:
+    """1 - sigmoid(x) = sigmoid(-x)"""
+    x = _one_plus(node)
+    if isinstance(x, View) and x.coefficient == -1:
+        y = _argument(-x, "sigmoid")
+        return call("sigmoid", -y) if y is not None else None
+    return None
+
+
+def log_of_exp(node: Node) -> Node | None:
+    """log(exp(x)) = x"""
+    x = _argument(node, "log")
+    return _argument(x, "exp") if x is not None else None
+
+
 LAWS: tuple[Law, ...] = (
+    one_minus_sigmoid,
+    log_of_exp,
     log_of_one_plus,
     log1p_of_exp,
     logaddexp_of_zero,
@@ -139,7 +157,7 @@ def _upright(node: Node, names: Names) -> Node:
     factors = []
     for factor, labels, power in node.factors:
         if isinstance(factor, Add) and power % 2 == 0 and _leading(factor) < 0:
-            turned = -factor
+            turned = add([(-c, n, axes) for c, n, axes in factor.terms], factor.shape)
             if factor in names:
                 settle(names, turned, names[factor])
             factor = turned

@@ -39,9 +39,10 @@ from gradgen.nodes import (
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, index
 from gradgen.text import Expr
-from gradgen.walk import Names, order
+from gradgen.walk import Names, order, preferred
 
 LONG = 55
+MOST_TERMS = 32
 DEEP = 8
 LEAVES = (Symbol, Constant, Count, Delta)
 MAP_HINTS = {
@@ -113,7 +114,7 @@ class Speller:
     def write(self, roots: Sequence[Root]) -> Body:
         nodes = self._cut(roots)
         stored = {node: self.stored.get(node, tuple(range(node.rank))) for node in self.given}
-        self.layouts = layouts(nodes, [r.node for r in roots], stored)
+        self.layouts = layouts(nodes, [r.node for r in roots], stored, preferred(self.names))
         self.uses = self._uses(nodes, roots)
         self.weak = _weak(nodes)
         self.roots = {_core(root.node): root.name for root in roots}
@@ -286,7 +287,7 @@ class Speller:
         assert isinstance(node, Operation)
         inner = node.operands[0]
         expr, axes = self._stored(inner, tuple(range(inner.rank)))
-        made, found = node.numpy(expr, axes, self)
+        made, found = node.numpy(self._number(expr) if not node.linear else expr, axes, self)
         return _turned(made, found, target)[0]
 
     def _constant(self, node: Constant) -> Expr:
@@ -307,7 +308,19 @@ class Speller:
         for c, node, labels in inside:
             part = self.operand((plain(abs(c)), node, labels), target)
             parts.append((c > 0, self._number(part) if part.mask else part))
-        return text.scaled(plain(common), text.total(parts))
+        return text.scaled(plain(common), self._added(parts))
+
+    def _added(self, parts: list[tuple[bool, Expr]]) -> Expr:
+        """The sum as one expression, or a line for every `MOST_TERMS` terms."""
+        if len(parts) <= MOST_TERMS:
+            return text.total(parts)
+        name = self.fresh("total")
+        self.lines.append(f"{name} = {text.total(parts[:MOST_TERMS]).text}")
+        for start in range(MOST_TERMS, len(parts), MOST_TERMS):
+            more = text.total([(True, text.name(name)), *parts[start : start + MOST_TERMS]])
+            self.lines.append(f"{name} = {more.text}")
+        self.owned[name] = False
+        return text.name(name)
 
     def _number(self, mask: Expr) -> Expr:
         """A mask as numbers of the working dtype, lest booleans add as booleans."""
@@ -317,7 +330,8 @@ class Speller:
         parts = [self.operand(argument, target) for argument in node.arguments]
         name = node.atom.name
         if name in INFIX:
-            return self._infix(INFIX[name], parts)
+            compared = self._infix(INFIX[name], parts)
+            return text.call("float", compared) if node in self.weak else compared
         if name == "logical_not":
             return Expr(f"~{parts[0].at(text.SIGN)}", text.SIGN, mask=True, depth=text.deeper(*parts))
         if name == "where":
@@ -331,8 +345,9 @@ class Speller:
     def _called(self, node: Map, parts: Sequence[Expr]) -> Expr:
         name = node.atom.name
         if name == "power_of":
-            count = node in self.weak and node.atom.exponent < 0
-            return text.power(_never_zero(parts[0]) if count else parts[0], node.atom.exponent)
+            if node in self.weak and node.atom.exponent < 0:
+                return _inverse(parts[0], -node.atom.exponent)
+            return text.power(parts[0], node.atom.exponent)
         if name == "relu":
             return text.call("np.maximum", *parts, after="0")
         if name == "heaviside":
@@ -363,7 +378,7 @@ class Speller:
         expr, axes = self._stored(factor, labels)
         if not node.summed:
             base = self._number(_turned(expr, axes, target)[0])
-            raised = text.power(_never_zero(base) if power < 0 and node in self.weak else base, power)
+            raised = _inverse(base, -power) if power < 0 and node in self.weak else text.power(base, power)
             return text.call("float", raised) if "np." in raised.text and node in self.weak else raised
         if _squares(node):
             if not node.rank:
@@ -385,7 +400,7 @@ class Speller:
         first, second = sorted((first, second), key=lambda f: (f[2] < 0, is_mask(f[0]), *_rank_of_factor(f)))
         (a, i, p), (b, j, q) = first, second
         (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
-        if isinstance(b, Delta) and p == 1 and len(la) == 1:
+        if isinstance(b, Delta) and p == 1 and len(la) == 1 and la[0] in lb:
             return text.call("np.diag", self._number(left))
         if p == q == 1 and len(la) == len(lb) == 1 and la != lb:
             pair = [left, right] if (la + lb) == target else [right, left]
@@ -396,7 +411,8 @@ class Speller:
         if left.mask and right.mask:
             return self._infix("&", [left, right])
         if q < 0 and a in self.weak and b in self.weak:
-            right = _never_zero(right)
+            quotient = text.times(text.power(left, p), _inverse(right, -q))
+            return text.call("float", quotient) if "np." in quotient.text else quotient
         if p < 0:
             return text.over(text.power(left, p), text.power(right, -q))
         if q < 0:
@@ -487,7 +503,7 @@ class Speller:
         name = self.names.get(node)
         chosen = self.fresh(name.text if name else self.roots.get(node, "total"))
         if any(len(labels) == len(target) for _, _, labels in base):
-            start = self._sum(base, target) if len(base) > 1 else self.operand(base[0], target)
+            start = self._number(self._sum(base, target) if len(base) > 1 else self.operand(base[0], target))
             self.lines.append(f"{chosen} = {start.text}" if start.fresh else f"{chosen} = {start.at(text.ATOM)}.copy()")
         else:
             self.lines.append(f"{chosen} = np.zeros({self._shape(shape)}, dtype={self.dtype})")
@@ -529,9 +545,11 @@ def _weak(nodes: Sequence[Node]) -> set[Node]:
     return found
 
 
-def _never_zero(expr: Expr) -> Expr:
-    """A size as a divisor of Python numbers, which raise where arrays would be empty anyway."""
-    return text.call("max", expr, after="1")
+def _inverse(expr: Expr, power: Number) -> Expr:
+    """1 / expr for Python numbers, which would raise at 0: where a size is 0, arrays are empty anyway."""
+    if expr.text.isidentifier():
+        return text.power(text.call("max", expr, after="1"), -power)
+    return text.call("np.divide", Expr("1"), text.power(expr, power))
 
 
 def _is_square(node: Node) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 COMPARE, OR, AND, SUM, TERM, SIGN, POWER, ATOM = range(1, 9)
+EXACT = 2**53  # larger integers are written as floats
 DECIMAL = 6  # a fraction whose decimal is at most so many characters is written as one
 
 
@@ -86,10 +87,10 @@ def power(part: Expr, exponent: int | Fraction) -> Expr:
 
 def number(value: int | Fraction) -> Expr:
     """An integer, a short decimal, a quotient of small integers, or the float nearest to a fraction."""
-    if isinstance(value, int):
+    if isinstance(value, int) and abs(value) <= EXACT:
         return Expr(str(value), ATOM if value >= 0 else SIGN)
     decimal = repr(float(value))
-    if len(decimal) <= DECIMAL or value.denominator > 1000 or abs(value.numerator) > 1000:
+    if isinstance(value, int) or len(decimal) <= DECIMAL or value.denominator > 1000 or abs(value.numerator) > 1000:
         return Expr(decimal, ATOM if value >= 0 else SIGN)
     return Expr(f"{value.numerator} / {value.denominator}", TERM)
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from gradgen.labels import Labels
 from gradgen.nodes import Node, Symbol, View, view
 
 
@@ -49,11 +50,14 @@ def depending(roots: Iterable[Node], on: Callable[[Symbol], bool]) -> set[Node]:
 
 
 class Name(NamedTuple):
-    """A name for a value. ``hard`` ones are the user's assignments, which get a line; others serve where a line is
-    needed."""
+    """A name for a value. ``hard`` ones are the user's assignments, which get a line; others serve where one is needed.
+
+    ``order`` is that of the node's axes in the spec, which the code keeps where it can.
+    """
 
     text: str
     hard: bool = False
+    order: Labels | None = None
 
 
 Names = dict[Node, Name]
@@ -93,7 +97,22 @@ def rename(names: Names, new: Mapping[Node, Node]) -> None:
 
 
 def settle(names: Names, node: Node, name: Name) -> None:
-    """Give a node a name unless it has one that is as hard."""
-    node = core(node)
-    if node not in names or (name.hard and not names[node].hard):
-        names[node] = name
+    """Give the node behind a view a name, unless it has one as hard; ``name.order`` speaks of the view's axes."""
+    inner = core(node)
+    if inner not in names or (name.hard and not names[inner].hard):
+        names[inner] = name._replace(order=_behind(node, name.order))
+
+
+def _behind(node: Node, order: Labels | None) -> Labels | None:
+    """The order of the axes of the node behind a view, from that of the view's axes."""
+    if order is None or not isinstance(node, View):
+        return order
+    if sorted(node.labels) != sorted(order):
+        return None
+    return tuple(sorted(range(node.node.rank), key=lambda axis: order.index(node.labels[axis])))
+
+
+def preferred(names: Names) -> dict[Node, Labels]:
+    """The nodes that have an order of axes from the spec."""
+    ordered = ((node, name.order) for node, name in names.items() if name.order is not None)
+    return {node: order for node, order in ordered if len(order) == node.rank}

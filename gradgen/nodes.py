@@ -523,6 +523,7 @@ class Atom:
         return self.name
 
 
+COMMUTATIVE = frozenset(("maximum", "minimum", "logaddexp", "hypot", "equal", "not_equal", "logical_and", "logical_or"))
 RECIPROCAL = Atom("power_of", lambda y, x: (None,), exponent=-1)
 
 
@@ -547,6 +548,8 @@ class Map(Node):
 def apply(atom: Atom, operands: Sequence[Operand], shape: Shape) -> Node:
     """The atom of the operands, entry by entry."""
     opened = [operand(node, labels, c) for c, node, labels in operands]
+    if atom.name in COMMUTATIVE:
+        opened.sort(key=lambda o: (o[1] is one(), o[1].digest, tag(o[0]), o[2]))
     if atom.name == "where" and opened[0][1] is one():
         return view(*opened[1 if opened[0][0] else 2], shape)
     folded = atom.folded(opened)

@@ -23,6 +23,7 @@ from gradgen.nodes import (
     Symbol,
     View,
     add,
+    apply,
     as_number,
     count,
     one,
@@ -30,17 +31,22 @@ from gradgen.nodes import (
     view,
 )
 from gradgen.ops.reduce import Reduce, reduce
+from gradgen.text import magnitude
 from gradgen.walk import Names, order, rewrite, settle
 
 Law = Callable[[Node], "Node | None"]
+EVEN = ("absolute", "cosh", "log_cosh", "cos")
 
 
 def _is(node: Node, name: str) -> bool:
     return isinstance(node, Map) and node.atom.name == name
 
 
-def _argument(node: Node, name: str) -> Node | None:
+def _argument(node: Node | None, name: str) -> Node | None:
     """The argument of an atom, in the node's own layout, where the node is that atom."""
+    if isinstance(node, View) and node.coefficient == 1:
+        inner = _argument(node.node, name)
+        return view(1, inner, node.labels, node.shape) if inner is not None else None
     if isinstance(node, Map) and node.atom.name == name:
         return node.argument(0)
     return None
@@ -151,18 +157,30 @@ def simplify(roots: list[Node], names: Names) -> list[Node]:
 
 
 def _upright(node: Node, names: Names) -> Node:
-    """(-x)² = x²: under an even power a sum is turned so that a contraction, else its first term, is positive."""
+    """f(-x) = f(x): in an even function a sum is turned so that a contraction, else its first term, is positive."""
+    if isinstance(node, Map) and node.atom.name in EVEN:
+        [(c, inner, labels)] = node.arguments
+        return apply(node.atom, [(magnitude(c), _turned(inner, names), labels)], node.shape)
     if not isinstance(node, Product):
         return node
     factors = []
     for factor, labels, power in node.factors:
-        if isinstance(factor, Add) and power % 2 == 0 and _leading(factor) < 0:
-            turned = add([(-c, n, axes) for c, n, axes in factor.terms], factor.shape)
-            if factor in names:
-                settle(names, turned, names[factor])
-            factor = turned
-        factors.append((factor, labels, power))
+        even = power % 2 == 0
+        if even and isinstance(factor, Map) and factor.atom.name == "absolute":
+            factors.append((factor.argument(0), labels, power))  # |x|² = x²
+        else:
+            factors.append((_turned(factor, names) if even else factor, labels, power))
     return product(factors, node.shape)
+
+
+def _turned(node: Node, names: Names) -> Node:
+    """The node or its negative, whichever stands upright."""
+    if not isinstance(node, Add) or _leading(node) > 0:
+        return node
+    turned = add([(-c, n, axes) for c, n, axes in node.terms], node.shape)
+    if node in names:
+        settle(names, turned, names[node])
+    return turned
 
 
 def _leading(node: Add) -> Number:

@@ -50,7 +50,6 @@ def _hvp(wins, s, lam, ds):
 
 def _hessian(wins, s, fixed):
     """The Hessian by s."""
-    n = wins.shape[0]
     gap = s[:, None] - s
     tail = np.exp(-np.abs(gap))
     ratio = tail / (1 + tail) ** 2
@@ -58,8 +57,9 @@ def _hessian(wins, s, fixed):
     hessian = (
         fixed
         + np.diag(np.einsum("ij,ij->i", wins, ratio))
+        + np.diag(np.einsum("ij,ij->j", wins, ratio))
+        - t1.T
         - t1
-        - (t1 - np.diag(np.einsum("ij,ij->j", wins, ratio))).T
     )
     return hessian
 

@@ -3,15 +3,14 @@
 
 The weights are softmax(logits), so that they are positive and sum to 1; the standard deviations are exp(log_sigma).
 
-loss           = -sum(t1)
+loss           = -sum(u1)
 grad_logits    = n softmax(logits) - softmax(scores)ᵀ 1
-grad_mu        = -sum(t2, axis=0) / exp(log_sigma)
-grad_log_sigma = t3
+grad_mu        = -sum(u2, axis=0) / exp(log_sigma)
+grad_log_sigma = softmax(scores)ᵀ 1 1ᵀ - einsum(ijk,ijk→jk; X[:, None, :] - mu, u2) / exp(log_sigma)
 where          z = (X[:, None, :] - mu) / exp(log_sigma)
                scores = 1 logitsᵀ - 0.5 sum(z^∘2, axis=2) - 1 (log_sigma 1)ᵀ - logsumexp(logits) - 0.9189385332046727 d
-               t1 = logsumexp(scores, axis=1)
-               t2 = z ∘ softmax(scores)[:, :, None]
-               t3 = softmax(scores)ᵀ 1 1ᵀ - einsum(ijk,ijk→jk; X[:, None, :] - mu, t2) / exp(log_sigma)
+               u1 = logsumexp(scores, axis=1)
+               u2 = z ∘ softmax(scores)[:, :, None]
 """
 
 import numpy as np

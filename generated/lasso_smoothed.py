@@ -46,7 +46,6 @@ def _hvp(X, w, lam, eps, dw):
 
 def _hessian(w, lam, eps, fixed):
     """The Hessian by w."""
-    d = w.shape[0]
     w_squared = w**2
     t1 = eps**2 + w_squared
     return fixed + np.diag(lam * (1 / np.sqrt(t1) - w_squared / t1**1.5))

@@ -2,10 +2,10 @@
 """The linear support vector machine with squared hinge: ||w||^2 / 2 + C sum max(0, 1 - y (Xw + b))^2.
 
 loss   = 0.5 ‖w‖² + C ‖slack‖²
-grad_w = w - 2 Xᵀ t1
-grad_b = -2 sum(t1)
-where  slack = max(0, 1 - y ∘ (X w + b))
-       t1 = C (y ∘ slack ∘ heaviside(1 - y ∘ (X w + b)))
+grad_w = w - 2 Xᵀ u1
+grad_b = -2 sum(u1)
+where  slack = max(1 - y ∘ (X w + b), 0)
+       u1 = C (y ∘ slack ∘ heaviside(1 - y ∘ (X w + b)))
 """
 
 import numpy as np
@@ -15,14 +15,14 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
 def _loss(X, y, w, b, C):
     """The loss."""
-    slack = np.maximum(0, 1 - y * (X @ w + b))
+    slack = np.maximum(1 - y * (X @ w + b), 0)
     return 0.5 * (w @ w) + C * (slack @ slack)
 
 
 def _grad(X, y, w, b, C):
     """The gradient by w and b."""
     difference = 1 - y * (X @ w + b)
-    slack = np.maximum(0, difference)
+    slack = np.maximum(difference, 0)
     t1 = C * y * slack * np.heaviside(difference, 0.5)
     return (w - 2 * (X.T @ t1), -2 * t1.sum())
 
@@ -30,7 +30,7 @@ def _grad(X, y, w, b, C):
 def _value_and_grad(X, y, w, b, C):
     """The loss and its gradient by w and b, in one pass."""
     difference = 1 - y * (X @ w + b)
-    slack = np.maximum(0, difference)
+    slack = np.maximum(difference, 0)
     t1 = C * y * slack * np.heaviside(difference, 0.5)
     return 0.5 * (w @ w) + C * (slack @ slack), (w - 2 * (X.T @ t1), -2 * t1.sum())
 

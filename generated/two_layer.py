@@ -2,12 +2,12 @@
 """Classification by a network of two layers with biases and a rectifier between: the mean cross-entropy.
 
 loss    = -⟨Y, log softmax(scores)⟩ / n
-grad_W1 = Xᵀ t1
-grad_b1 = t1ᵀ 1
+grad_W1 = Xᵀ u1
+grad_b1 = u1ᵀ 1
 grad_W2 = max(X W1 + 1 b1ᵀ, 0)ᵀ (softmax(scores) - Y) / n
 grad_b2 = (softmax(scores) - Y)ᵀ 1 / n
 where   scores = max(X W1 + 1 b1ᵀ, 0) W2 + 1 b2ᵀ
-        t1 = [X W1 + 1 b1ᵀ > 0] ∘ (softmax(scores) - Y) W2ᵀ / n
+        u1 = [X W1 + 1 b1ᵀ > 0] ∘ (softmax(scores) - Y) W2ᵀ / n
 """
 
 import numpy as np
@@ -33,7 +33,7 @@ def _grad(X, Y, W1, b1, W2, b2):
     scores = hidden @ W2 + b2
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     difference = weights / weights.sum(axis=1)[:, None] - Y
-    ratio = (preactivation > 0) * (difference @ W2.T) / n
+    ratio = (difference @ W2.T) * (preactivation > 0) / n
     return (
         X.T @ ratio,
         ratio.sum(axis=0),
@@ -52,7 +52,7 @@ def _value_and_grad(X, Y, W1, b1, W2, b2):
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
     difference = weights / total[:, None] - Y
-    ratio = (preactivation > 0) * (difference @ W2.T) / n
+    ratio = (difference @ W2.T) * (preactivation > 0) / n
     return -np.vdot(shifted - np.log(total)[:, None], Y) / n, (
         X.T @ ratio,
         ratio.sum(axis=0),
@@ -75,7 +75,7 @@ def _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     dscores = dhidden @ W2 + hidden @ dW2 + db2
     difference2 = dscores - np.einsum("ij,ij->i", dscores, softmax)[:, None]
     t1 = softmax * difference2
-    ratio = mask * (t1 @ W2.T + difference @ dW2.T) / n
+    ratio = (t1 @ W2.T + difference @ dW2.T) * mask / n
     return (
         X.T @ ratio,
         ratio.sum(axis=0),

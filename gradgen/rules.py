@@ -185,7 +185,8 @@ def _turned(node: Node, names: Names) -> Node:
 
 def _leading(node: Add) -> Number:
     """The coefficient of the term that is to be positive: a contraction, else what was made first."""
-    return min(node.terms, key=lambda t: (not (isinstance(t[1], Product) and t[1].summed), t[1].serial))[0]
+    whole = {n for _, n, _ in node.terms if isinstance(n, Product) and n.summed and n.rank == node.rank}
+    return min(node.terms, key=lambda t: (t[1] not in whole, t[1].serial))[0]
 
 
 def _apply(node: Node) -> Node:

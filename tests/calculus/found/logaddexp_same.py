@@ -1,5 +1,5 @@
 # logaddexp(x, x): grad is half of what it should be where the cotangent is not constant.
-# example at array = [[.2], [-.5]]: expected 2 exp(x), actual exp(x). Sum(logaddexp(x, x)) alone: grad of float32 is int64.
+# Sum(logaddexp(x, x)) alone: grad of float32 was int64.
 import numpy as np
 
 from gradgen import Matrix, Vector, dims, loss

@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import black
+from black.mode import Mode, TargetVersion
+from black.parsing import InvalidInput
 
 from gradgen import text
 from gradgen.binding import Binder, BoundText
@@ -48,8 +51,21 @@ class ModuleText:
 
 
 def formatted(source: str) -> str:
-    """The source in black's style: the one place that calls it."""
-    return black.format_str(source, mode=black.Mode())
+    """The source in black's style. Functions and classes that recur from module to module are formatted once."""
+    try:
+        return "\n\n\n".join(_block(block).rstrip("\n") for block in BLOCKS.split(source)) + "\n"
+    except InvalidInput:  # what looks like a function stands inside a string
+        return _block(source)
+
+
+STYLE = Mode(target_versions={TargetVersion.PY311})  # said, since a block alone may not show it
+BLOCKS = re.compile(r"\n\n+(?=@|def |class )")
+
+
+@lru_cache(512)
+def _block(source: str) -> str:
+    """A top-level function or class, or what stands before the first: the one place that calls black."""
+    return black.format_str(source, mode=STYLE)
 
 
 def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str]) -> str:

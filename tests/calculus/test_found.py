@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import black
+
 from gradgen.cli import main
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.py"))
@@ -17,3 +19,10 @@ def test_found_losses_pass_their_emitted_tests(tmp_path: Path) -> None:
     done = subprocess.run(tests, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]
     assert not [text for text in tmp_path.glob("test_*.py") if "test_module_loads" in text.read_text()]
+
+
+def test_generated_files_are_in_the_style_of_black() -> None:
+    """They are formatted block by block, and must look as if formatted whole."""
+    for path in sorted((Path(__file__).parents[2] / "generated").glob("*.py")):
+        text = path.read_text()
+        assert black.format_str(text, mode=black.Mode()) == text, path.name

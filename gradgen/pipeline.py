@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gradgen import emit, emit_tests
@@ -29,6 +32,19 @@ class Generated:
     warning: str
 
 
+@contextmanager
+def _workshop() -> Iterator[None]:
+    """An arena of its own, and no garbage collection: nodes make no cycles, so walking them all would be in vain."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with arena():
+            yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def generate(tape: Tape) -> Generated:
     """The module of a traced loss and its tests."""
     module, formulas = generate_module(tape)
@@ -39,7 +55,7 @@ def generate(tape: Tape) -> Generated:
 
 def generate_module(tape: Tape) -> tuple[str, tuple[str, ...]]:
     """The text of the module alone, and the formulas."""
-    with arena():
+    with _workshop():
         derived = derive(lower(tape), tape.wrt)
         found = written(derived, tape.several)
         header = HEADER.format(version=__version__, name=tape.name, digest=digest(tape))
@@ -48,13 +64,13 @@ def generate_module(tape: Tape) -> tuple[str, tuple[str, ...]]:
 
 def formulas(tape: Tape, hvp: bool = False) -> tuple[str, ...]:
     """The formulas alone, with those of the Hessian-vector product where asked."""
-    with arena():
+    with _workshop():
         return written(derive(lower(tape), tape.wrt), tape.several, hvp)
 
 
 def statements(tape: Tape) -> str:
     """The statements that the formulas become: the private functions of the module."""
-    with arena():
+    with _workshop():
         return emit.statements(tape, plan(derive(lower(tape), tape.wrt)))
 
 

@@ -16,10 +16,11 @@ from gradgen.shapes import Shape, clash, matmul, spell
 
 def _would_match(a: Shape, b: Shape) -> str:
     left, right = operands()
+    turned, other = _transposed(left), _transposed(right)
     tries = (
-        (f"{left}.T @ {right}", a[::-1], b),
-        (f"{left} @ {right}.T", a, b[::-1]),
-        (f"{left}.T @ {right}.T", a[::-1], b[::-1]),
+        (f"{turned} @ {right}", a[::-1], b),
+        (f"{left} @ {other}", a, b[::-1]),
+        (f"{turned} @ {other}", a[::-1], b[::-1]),
         (f"{right} @ {left}", b, a),
     )
     for text, first, second in tries:
@@ -27,6 +28,10 @@ def _would_match(a: Shape, b: Shape) -> str:
         if shape is not None:
             return f"{text} has shape {spell(shape)}"
     return "the last axis of the left meets the last but one of the right"
+
+
+def _transposed(text: str) -> str:
+    return text.removesuffix(".T") if text.endswith(".T") else f"{text}.T"
 
 
 def _no_match(sign: str, a: Shape, b: Shape) -> NoReturn:
@@ -54,7 +59,7 @@ def _matmul(x: Any, y: Any) -> Array:
 
 
 def _low_rank(name: str, a: Array, b: Array) -> None:
-    if max(a.ndim, b.ndim) > 2:
+    if max(a.ndim, b.ndim) > 2 and a.ndim and b.ndim:
         raise wrong(f"np.{name} of more than 2 axes is not supported yet", "write @ with swapaxes", NotSupportedError)
 
 

@@ -8,7 +8,7 @@ from gradgen.dims import Dim, Let, is_one, solve
 from gradgen.tape import Argument, Tape
 
 # What the statements of private functions call: an argument of such a name is renamed inside them.
-PRIVATE = ("np", "_array", "_dtype", "_match", "_solved", "_searched", "_at_most", "tuple", "float", "max")
+PRIVATE = ("np", "_array", "_dtype", "_match", "_solved", "_searched", "_at_most", "tuple", "float")
 
 
 class Identifiers:

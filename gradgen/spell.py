@@ -546,10 +546,8 @@ def _weak(nodes: Sequence[Node]) -> set[Node]:
 
 
 def _inverse(expr: Expr, power: Number) -> Expr:
-    """1 / expr for Python numbers, which would raise at 0: where a size is 0, arrays are empty anyway."""
-    if expr.text.isidentifier():
-        return text.power(text.call("max", expr, after="1"), -power)
-    return text.call("np.divide", Expr("1"), text.power(expr, power))
+    """1 / expr for Python numbers, which raise at 0: where a size is 0, what it divides is summed over nothing."""
+    return text.power(Expr(f"({expr.text} or 1)", depth=text.deeper(expr)), -power)
 
 
 def _is_square(node: Node) -> bool:

@@ -44,6 +44,7 @@ from gradgen.walk import Names, core, order, preferred, uses
 SUM, ENTRY, PRODUCT, POWER, POSTFIX, ATOM = range(1, 7)
 LONG = 24
 LONGEST = 70
+READABLE = 1500  # a formula of more operations helps nobody
 INFIX = {
     "greater": ">",
     "greater_equal": "≥",
@@ -76,6 +77,9 @@ def formulas(derived: Derived, several: bool, hvp: bool = False) -> tuple[str, .
     roots += [(f"grad_{w}" if several else "grad", g) for w, g in zip(wrt, derived.gradients, strict=True)]
     if hvp:
         roots += [(f"hvp_{w}" if several else "hvp", p) for w, p in zip(wrt, derived.products, strict=True)]
+    size = len(order([node for _, node in roots]))
+    if size > READABLE:
+        return tuple(f"{name} = … ({size} operations in all, too long to print)" for name, _ in roots)
     ready = associate([node for _, node in roots], names)
     return _Writer(names, ready).write([name for name, _ in roots], ready)
 

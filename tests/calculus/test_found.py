@@ -1,4 +1,4 @@
-"""Losses at which random search or a first user found a fault: built, and held to their emitted tests."""
+"""Losses at which random search or a trial found a fault: built, and held to their emitted tests."""
 
 from __future__ import annotations
 

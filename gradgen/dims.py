@@ -136,7 +136,7 @@ class Let:
 
 @dataclass(frozen=True)
 class Match:
-    """``argument.shape[axis] == size``; ``since`` is the argument and axis that determined a plain symbol."""
+    """``argument.shape[axis] == size``."""
 
     size: Size
     argument: str

@@ -25,7 +25,6 @@ class _Term:
 
     coefficient: Number
     factors: tuple[Factor, ...]
-    opened: bool
 
 
 def factor(roots: Sequence[Node], names: Names) -> list[Node]:
@@ -63,13 +62,13 @@ def _factored(node: Add, private: set[Node]) -> Node:
 def _open(term: Operand, private: set[Node], rank: int) -> _Term:
     c, node, labels = term
     if node is one():
-        return _Term(c, (), False)
+        return _Term(c, ())
     if not isinstance(node, Product) or node not in private:
-        return _Term(c, ((node, labels, 1),), False)
+        return _Term(c, ((node, labels, 1),))
     moved = tuple(
         (n, tuple(labels[k] if k < node.rank else rank + k for k in old), power) for n, old, power in node.factors
     )
-    return _Term(c, moved, True)
+    return _Term(c, moved)
 
 
 Bucket = tuple[Node, Number, Labels]
@@ -118,7 +117,7 @@ def _join(members: Sequence[_Term], key: Bucket, shape: Shape) -> _Term | None:
         for term, rest in zip(members, rests, strict=True)
     ]
     c, remainder, labels = operand(add(parts, inner), tuple(axes))
-    return _Term(c, (*common, (remainder, labels, 1)), True)
+    return _Term(c, (*common, (remainder, labels, 1)))
 
 
 def _moved(factor: Factor, place: dict[int, int], rank: int) -> Factor:
@@ -141,7 +140,7 @@ def _align(term: _Term, key: Bucket, first: _Term, rank: int, position: int) -> 
         moved = tuple(k if k < rank else rename_.get(k, (own + k if position else k)) for k in labels)
         _, core, settled = operand(node, moved)
         factors.append((core, settled, power))
-    return _Term(term.coefficient, tuple(factors), term.opened)
+    return _Term(term.coefficient, tuple(factors))
 
 
 def _find(term: _Term, key: Bucket, rank: int) -> Labels | None:

@@ -38,10 +38,6 @@ Law = Callable[[Node], "Node | None"]
 EVEN = ("absolute", "cosh", "log_cosh", "cos")
 
 
-def _is(node: Node, name: str) -> bool:
-    return isinstance(node, Map) and node.atom.name == name
-
-
 def _argument(node: Node | None, name: str) -> Node | None:
     """The argument of an atom, in the node's own layout, where the node is that atom."""
     if isinstance(node, View) and node.coefficient == 1:

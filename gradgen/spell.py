@@ -39,7 +39,7 @@ from gradgen.nodes import (
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, index
 from gradgen.text import Expr
-from gradgen.walk import Names, order, preferred
+from gradgen.walk import Names, core, order, preferred
 
 LONG = 55
 MOST_TERMS = 32
@@ -117,7 +117,7 @@ class Speller:
         self.layouts = layouts(nodes, [r.node for r in roots], stored, preferred(self.names))
         self.uses = self._uses(nodes, roots)
         self.weak = _weak(nodes)
-        self.roots = {_core(root.node): root.name for root in roots}
+        self.roots = {core(root.node): root.name for root in roots}
         self.alone = len(roots) == 1
         for node in nodes:
             if not isinstance(node, View) and node is not one():
@@ -157,11 +157,11 @@ class Speller:
         counts: Counter[Node] = Counter()
         for node in nodes:
             if not isinstance(node, View):
-                counts.update(_core(child) for child in node.operands)
+                counts.update(core(child) for child in node.operands)
             if isinstance(node, Product) and len(node.factors) == 1 and _squares(node):
                 counts[node.factors[0][0]] += 1
         for root in roots:
-            counts[_core(root.node)] += 1
+            counts[core(root.node)] += 1
         return counts
 
     def _node(self, node: Node) -> None:
@@ -552,10 +552,6 @@ def _inverse(expr: Expr, power: Number) -> Expr:
 
 def _is_square(node: Node) -> bool:
     return isinstance(node, Map) and node.atom.name == "power_of" and node.atom.exponent == 2
-
-
-def _core(node: Node) -> Node:
-    return node.node if isinstance(node, View) else node
 
 
 def _squares(node: Product) -> bool:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from gradgen.dims import Size
 from gradgen.labels import Labels
 from gradgen.nodes import Node, Operand, Shape, product
 from gradgen.text import Expr
-
-Tangent = Callable[[Node], Node | None]
 
 
 class Operation(Node):

@@ -25,7 +25,7 @@ build: $(READY) ## build specs/ into generated/
 generate: build ## refresh every generated file: each subfolder of specs/ has one of its own in generated/
 	@for folder in $(FOLDERS); do $(BIN)/gradgen build specs/$$folder/*.py -o generated/$$folder || exit; done
 
-check: $(READY) ## format, lint, types, layers, freshness of generated/, the README's code
+check: $(READY) ## format, lint, types, layers, freshness of generated/, the code in README and docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -44,8 +44,9 @@ test: $(READY) ## the quick suite and the emitted tests
 test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too
 	$(BIN)/python -m pytest -q
 
-bench: $(READY) ## print build, import and start-up times, and how cost grows
+bench: $(READY) ## print build, import and start-up times, how cost grows, and what the documents' formulas gain
 	@$(BIN)/python benchmarks/bench.py
+	@$(BIN)/python benchmarks/documents.py
 
 fuzz-seeds: $(READY) ## 1,000 seeds for each emitted test module
 	@$(BIN)/python benchmarks/fuzz_seeds.py 1000

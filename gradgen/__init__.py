@@ -1,6 +1,6 @@
 """Losses written as plain NumPy become verified NumPy modules with gradients and Hessian-vector products."""
 
-from gradgen.api import Loss, load, loss
+from gradgen.api import Function, Loss, function, load, loss
 from gradgen.declared import (
     SPD,
     Diagonal,
@@ -14,8 +14,6 @@ from gradgen.declared import (
     Vector,
     boolean,
     dims,
-    elementwise,
-    function,
     integer,
     nonnegative,
     one_hot,
@@ -25,6 +23,7 @@ from gradgen.declared import (
     unit_interval,
 )
 from gradgen.errors import NotSupportedError, SpecError
+from gradgen.sympy_words import elementwise
 from gradgen.version import __version__
 from gradgen.words import (
     arange,
@@ -45,6 +44,7 @@ __all__ = [
     "SPD",
     "Diagonal",
     "Elementwise",
+    "Function",
     "Indices",
     "Loss",
     "LowerTriangular",

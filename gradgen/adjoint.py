@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradgen.labels import Labels
-from gradgen.nodes import Add, Factor, Node, Number, Product, Shape, Symbol, View, add, delta, one, product, view, zero
-from gradgen.ops.operation import Operation
+from gradgen.nodes import Add, Node, Product, Shape, Symbol, View, add, one, zero
+from gradgen.ops.operation import Operation, read
 from gradgen.walk import depending, order
 
 
@@ -49,26 +48,7 @@ def _pull(node: Node, cotangent: Node, moving: set[Node]) -> list[tuple[Node, No
         target, labels, _ = node.factors[position]
         others = [*node.factors[:position], *node.factors[position + 1 :]]
         return [(target, read([*others, out], labels, target.shape))]
-    assert isinstance(node, Operation) and node.linear
-    return [(node.operands[0], node.transpose(cotangent))]
-
-
-def read(factors: Sequence[Factor], labels: Labels, shape: Shape, coefficient: Number = 1) -> Node:
-    """The product of the factors with the given labels as its axes: labels are exchanged, a repeated one is a
-    diagonal."""
-    place: dict[int, int] = {}
-    diagonal: list[Factor] = []
-    for axis, label in enumerate(labels):
-        if place.setdefault(label, axis) != axis:
-            diagonal.append((delta(shape[axis]), (place[label], axis), 1))
-    moved: list[Factor] = []
-    fresh = len(shape)
-    for node, old, power in factors:
-        for label in old:
-            if label not in place:
-                place[label] = fresh
-                fresh += 1
-        moved.append((node, tuple(place[k] for k in old), power))
-    if len(moved) == 1 and not diagonal and fresh == len(shape) and moved[0][2] == 1:
-        return view(coefficient, moved[0][0], moved[0][1], shape)
-    return product([*moved, *diagonal], shape, coefficient)
+    assert isinstance(node, Operation)
+    moved = [k for k, child in enumerate(node.operands) if child in moving]
+    assert all(k in node.linear for k in moved)
+    return [(node.operands[k], node.transpose(cotangent, k)) for k in moved]

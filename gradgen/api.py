@@ -1,4 +1,5 @@
-"""A loss as Python sees it: the decorated function, its gradient as a formula, its module's text, and the module."""
+"""A loss or function as Python sees it: what is decorated, its derivatives as formulas, its module's text, and the
+module."""
 
 from __future__ import annotations
 
@@ -13,20 +14,18 @@ from gradgen import pipeline, spec
 from gradgen.errors import NotSupportedError
 
 
-class Loss(spec.Loss):
-    """A loss of a spec. Called with arrays it runs its function; `compile` gives what is derived from it."""
+class Declaration(spec.Declaration):
+    """A loss or function of a spec. Called with arrays it runs; `compile` gives what is derived from it."""
 
     @cached_property
     def _generated(self) -> tuple[str, tuple[str, ...]]:
         return pipeline.generate_module(self.tape)
 
-    @property
-    def gradient(self) -> str:
-        """The gradient as a formula in matrix notation, a line for each variable and each value that they share."""
-        return "\n".join(line for line in self._generated[1] if not line.startswith("loss"))
+    def _formulas_but(self, title: str) -> str:
+        return "\n".join(line for line in self._generated[1] if not line.startswith(title))
 
     def formula(self, hvp: bool = False) -> str:
-        """The loss and its gradient as formulas; with ``hvp`` the Hessian-vector product too."""
+        """What it is and its derivatives as formulas; of a loss with ``hvp`` the Hessian-vector product too."""
         return "\n".join(pipeline.formulas(self.tape, hvp=True) if hvp else self._generated[1])
 
     def source(self, backend: str = "numpy") -> str:
@@ -39,6 +38,25 @@ class Loss(spec.Loss):
         module = ModuleType(self.name, self.doc or None)
         exec(compile(self.source(backend), f"<generated {self.name}>", "exec"), module.__dict__)
         return module
+
+
+class Loss(Declaration, spec.Loss):
+    """A loss of a spec: a number."""
+
+    @property
+    def gradient(self) -> str:
+        """The gradient as a formula in matrix notation, a line for each variable and each value that they share."""
+        return self._formulas_but("loss ")
+
+
+class Function(Declaration, spec.Function):
+    """A function of a spec whose value is an array."""
+
+    @property
+    def derivative(self) -> str:
+        """The derivative as formulas in matrix notation: in a direction, of a cotangent, and where there is one the
+        Jacobian."""
+        return self._formulas_but("value ")
 
 
 def _numpy_only(backend: str) -> None:
@@ -56,6 +74,14 @@ def loss(
     return spec.declaring(Loss, function, wrt, gram, symmetric, sys._getframe(1))
 
 
-def load(path: Path | str) -> dict[str, Loss]:
-    """The losses of a spec file by name. Whatever is wrong with the file is a `SpecError`."""
-    return {name: made for name, made in spec.load_spec(path).items() if isinstance(made, Loss)}
+def function(
+    function: Any = None, /, *, wrt: Any = None, symmetric: str | None = None
+) -> Callable[[Callable[..., Any]], Function]:
+    """Declares a function with values of any shape: ``@function(wrt="x")``."""
+    return spec.declaring(Function, function, wrt, False, symmetric, sys._getframe(1))
+
+
+def load(path: Path | str) -> dict[str, Any]:
+    """The losses and functions of a spec file by name, each a `Loss` or a `Function`. Whatever is wrong with the file
+    is a `SpecError`."""
+    return {name: made for name, made in spec.load_spec(path).items() if isinstance(made, Declaration)}

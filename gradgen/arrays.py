@@ -10,7 +10,7 @@ import numpy as np
 from gradgen import scope
 from gradgen.dimension import Dimension, wrap
 from gradgen.dims import Size, is_one
-from gradgen.errors import NotSupportedError, SpecError
+from gradgen.errors import SpecError
 from gradgen.hints import escape
 from gradgen.indexing import Entry, normalise, whole
 from gradgen.registry import UFUNCS, apply, call, unknown
@@ -20,7 +20,7 @@ from gradgen.tape import Call
 
 LARGEST = 1000
 REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min"}
-METHODS = ("sum", "mean", "max", "min", "dot", "trace", "squeeze", "clip")
+METHODS = ("sum", "mean", "max", "min", "dot", "trace", "diagonal", "squeeze", "clip")
 
 
 def record(
@@ -57,9 +57,14 @@ def lift(value: Any) -> Array:
     if isinstance(value, Dimension):
         size = value.size
         return constant(size.constant) if size.constant is not None else record("size", (), (), size=size)
-    if isinstance(value, (list, tuple)) and any(isinstance(v, (Array, Dimension)) for v in value):
-        raise wrong("a list of traced arrays is not supported yet", kind=NotSupportedError)
+    if isinstance(value, (list, tuple)) and _traced(value):
+        return call("stack", (value,), {})  # type: ignore[no-any-return]
     return constant(value)
+
+
+def _traced(value: Any) -> bool:
+    """Whether a list holds what is traced, at any depth."""
+    return any(map(_traced, value)) if isinstance(value, (list, tuple)) else isinstance(value, (Array, Dimension))
 
 
 class Array:
@@ -253,7 +258,8 @@ class Array:
     # what would leave the trace
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
-        escape("a traced array cannot become a real one", "use NumPy's functions and operators on the array itself")
+        hint = "use NumPy's functions and operators on the array itself; np.stack takes a list of arrays"
+        escape("a traced array cannot become a real one", hint)
 
     def __bool__(self) -> NoReturn:
         if not any(c.op == "argument" for c in _below(self.call)):

@@ -15,13 +15,33 @@ from gradgen.atoms import power_of
 from gradgen.cost import Tree, contraction, entries
 from gradgen.labels import Labels
 from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, operand, product, view
+from gradgen.ops.inverse import Inverse
+from gradgen.ops.solve import solve
 from gradgen.text import magnitude
-from gradgen.walk import Names, rewrite
+from gradgen.walk import Names, order, rewrite
 
 
-def associate(roots: Sequence[Node], names: Names) -> list[Node]:
-    """The roots with products of at most two factors; names move along."""
-    return rewrite(roots, lambda node: _binary(node) if isinstance(node, Product) else node, names)
+def associate(roots: Sequence[Node], names: Names, reading: bool = False) -> list[Node]:
+    """The roots with products of at most two factors; names move along.
+
+    Products with an inverse are solved, and scalars stand where they cost least; for ``reading`` there are inverses,
+    and scalars stand first.
+    """
+    made = rewrite(roots, lambda node: _binary(node, reading) if isinstance(node, Product) else node, names)
+    if reading or not any(isinstance(node, Inverse) for node in order(made)):
+        return made
+    return rewrite(made, lambda node: _solved(node) if isinstance(node, Product) else node, names)
+
+
+def _solved(node: Product) -> Node:
+    """A⁻¹ B by elimination"""
+    if len(node.factors) == 2 and len(node.summed) == 1:
+        for (inner, labels, p), (other, axes, q) in (node.factors, node.factors[::-1]):
+            if isinstance(inner, Inverse) and p == q == 1:
+                found = solve(inner, labels, other, axes, tuple(range(node.rank)))
+                if found is not None:
+                    return found
+    return node
 
 
 @dataclass(frozen=True)
@@ -41,7 +61,7 @@ class _Part:
         return _Part(_entrywise_power(self.node, -1), self.labels) if self.inverse else self
 
 
-def _binary(node: Product) -> Node:
+def _binary(node: Product, reading: bool = False) -> Node:
     factors = node.factors
     if len(factors) < 2:
         return _power_alone(node)
@@ -49,12 +69,18 @@ def _binary(node: Product) -> Node:
         return node
     scalars = [f for f in factors if not f[1]]
     arrays = [_part(f) for f in factors if f[1]]
+    if len(arrays) > 1 and len(arrays) + len(scalars) > 2:
+        arrays, more = _components(arrays, node.rank)
+        scalars = _gathered([*scalars, *more])
     if not arrays:
         return _scalars(scalars)
     sizes = {k: size for n, labels, _ in factors for k, size in zip(labels, n.shape, strict=True)}
     summed = _summed(arrays, node.rank)
     scale = _scalars(scalars) if scalars else None
-    if scale is not None:
+    solving = [part for part in summed if isinstance(part.node, Inverse)]
+    if solving:
+        summed.sort(key=lambda part: part.labels != solving[0].labels[-1:])  # A⁻¹ a rather than A⁻ᵀ a
+    elif scale is not None and not reading:
         smallest = min(range(len(summed)), key=lambda k: entries(summed[k].node.shape))
         if entries(summed[smallest].node.shape) < entries(node.shape):
             summed[smallest] = _scaled(summed[smallest], scale)
@@ -62,8 +88,40 @@ def _binary(node: Product) -> Node:
     typical = {label: size.typical for label, size in sizes.items()}
     out = frozenset(range(node.rank))
     _, tree = contraction([p.labels for p in summed], out, typical)
+    if solving and scale is not None and not reading and not isinstance(tree, int):
+        left, right = _halves(tree, summed, out)
+        if min(entries(left.node.shape), entries(right.node.shape)) < entries(node.shape):
+            left, right = sorted(
+                (left, right), key=lambda part: (isinstance(part.node, Inverse), entries(part.node.shape))
+            )
+            return _finished(_pair(_scaled(left, scale), right, out), node.shape, None)
     result = _built(tree, summed, out)
     return _finished(result, node.shape, scale)
+
+
+def _gathered(scalars: Sequence[Factor]) -> list[Factor]:
+    """Equal scalars as one."""
+    powers: dict[Node, Number] = {}
+    for node, _, power in scalars:
+        powers[node] = powers.get(node, 0) + power
+    return [(node, (), power) for node, power in powers.items() if power]
+
+
+def _components(arrays: Sequence[_Part], rank: int) -> tuple[list[_Part], list[Factor]]:
+    """The arrays that hang together with the result by their labels, and the scalars that the others make."""
+    groups: list[list[_Part]] = []
+    for part in arrays:
+        touched = [g for g in groups if any(set(part.labels) & set(other.labels) for other in g)]
+        groups = [g for g in groups if g not in touched] + [[p for g in touched for p in g] + [part]]
+    if len(groups) == 1:
+        return list(arrays), []
+    inside = [g for g in groups if any(k < rank for part in g for k in part.labels)]
+    scalars: list[Factor] = []
+    for group in groups:
+        if group not in inside:
+            made = product([part.factor for part in group], ())
+            scalars.append((_binary(made) if isinstance(made, Product) else made, (), 1))
+    return [part for part in arrays if any(part in g for g in inside)], scalars
 
 
 def _power_alone(node: Product) -> Node:
@@ -196,8 +254,13 @@ def _built(tree: Tree, parts: Sequence[_Part], out: frozenset[int]) -> _Part:
         return parts[tree]
     inside = set(_leaves(tree))
     needed = out.union(*(parts[k].labels for k in range(len(parts)) if k not in inside))
-    left, right = (_built(branch, parts, out.union(needed, *_others(tree, branch, parts))) for branch in tree)
+    left, right = _halves(tree, parts, needed)
     return _pair(left, right, needed)
+
+
+def _halves(tree: tuple[Tree, Tree], parts: Sequence[_Part], needed: frozenset[int]) -> tuple[_Part, _Part]:
+    left, right = (_built(branch, parts, needed.union(*_others(tree, branch, parts))) for branch in tree)
+    return left, right
 
 
 def _others(tree: tuple[Tree, Tree], branch: Tree, parts: Sequence[_Part]) -> list[Labels]:

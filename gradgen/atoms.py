@@ -17,6 +17,7 @@ import numpy as np
 from gradgen.nodes import Atom, Map, Node, Number, apply
 
 HALF = Fraction(1, 2)
+DEGREES = 2  # the highest derivative that is ever asked of a function
 ATOMS: dict[str, Atom] = {}
 MASKS = frozenset("greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not".split())
 
@@ -46,6 +47,22 @@ def call(name: str, *arguments: Node) -> Node:
 def power_of(exponent: Number) -> Atom:
     """The power with a fixed exponent as an atom of its own: only the plan uses it, where powers no longer merge."""
     return Atom("power_of", lambda y, x: (exponent * x ** (exponent - 1),), exponent=exponent)
+
+
+class Unknown(Atom):
+    """The ``degree``-th derivative of a function that is given at run time, the argument ``function``."""
+
+    __slots__ = ("degree", "function")
+
+    def __init__(self, function: str, index: int, degree: int = 0) -> None:
+        higher = Unknown(function, index, degree + 1) if degree < DEGREES else None
+        super().__init__(f"argument {index}", lambda y, x: (_derived(higher, x),), exponent=degree)
+        self.function, self.degree = function, degree
+
+
+def _derived(atom: Unknown | None, x: Node) -> Node:
+    assert atom is not None, "a third derivative"
+    return apply(atom, [(1, x, tuple(range(x.rank)))], x.shape)
 
 
 def is_mask(node: Node) -> bool:
@@ -84,6 +101,8 @@ _unary("tanh", lambda y, x: 1 - y**2)
 _unary("arcsinh", lambda y, x: (1 + x**2) ** -HALF)
 _unary("arccosh", lambda y, x: (x**2 - 1) ** -HALF)
 _unary("arctanh", lambda y, x: 1 / (1 - x**2))
+_unary("root", lambda y, x: 1 / (2 * call("nonzero", y)))  # a norm, from its square: derivative 0 at 0
+_unary("nonzero", lambda y, x: 1 + 0 * x)  # infinite at 0, so that dividing by it gives 0
 _unary("absolute", lambda y, x: call("sign", x))
 _unary("sign", lambda y, x: None)
 _unary("heaviside", lambda y, x: None)  # 0, 1/2, 1 below, at and above 0

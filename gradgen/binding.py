@@ -1,16 +1,30 @@
-"""`bind`: a class that keeps the data and what was computed from it, and offers the loss as functions of the rest,
-flat ones too."""
+"""`bind`: a class that keeps the data and what was computed from it, and offers the same functions of the rest, flat
+ones too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gradgen.dims import Dim, Let, Size, solve
+from gradgen.dims import Let, solve
 from gradgen.door import checks, squeezed
-from gradgen.functions import DOCS, Function, described, direction_line
-from gradgen.identifiers import Identifiers, free, listed, packed, renamed, words
-from gradgen.tape import Constraint
+from gradgen.flat import Flat
+from gradgen.functions import (
+    DIRECTED,
+    DOCS,
+    ORDERS,
+    ROLES,
+    Function,
+    checked,
+    described,
+    direction_line,
+)
+from gradgen.identifiers import Identifiers, free, listed, renamed, words
+from gradgen.public import cotangent_lines
+from gradgen.tape import Tape
+
+FLAT = "and of one flat vector for scipy.optimize"
+PACKED = "and pack and unpack, to and from one flat vector"
 
 
 @dataclass(frozen=True)
@@ -21,6 +35,7 @@ class BoundText:
     parameters: str
     described: tuple[str, ...]
     wrt_words: str
+    flat: str
     passed: str
     init_parameters: str
     init: tuple[str, ...]
@@ -34,35 +49,71 @@ class Binder:
     def __init__(
         self,
         ids: Identifiers,
-        several: bool,
-        constraints: Sequence[Constraint],
+        tape: Tape,
         kernels: Mapping[str, Function],
         hoist: Function | None,
         hoisted: Sequence[str],
     ) -> None:
-        self.ids, self.several, self.constraints = ids, several, constraints
+        self.ids, self.tape = ids, tape
         self.kernels, self.hoist, self.hoisted = kernels, hoist, list(hoisted)
         self.wrt = [w.name for w in ids.wrt]
         steps, _ = solve([(a.name, a.shape) for a in ids.data])
         known = {step.dim for step in steps if isinstance(step, Let)}
         dims = {dim for w in ids.wrt for size in w.shape for dim in size.symbols}
         self.known, self.open = sorted(dims & known), sorted(dims - known)
+        highest = max(ORDERS[name] for name in kernels)
+        self.derivatives = {ids.called(f.name, k): (f, k) for f in ids.functions for k in range(1, highest + 1)}
+        self.attributes = self._attributes()
+
+    def _attributes(self) -> dict[str, str]:
+        """Where the bound object keeps functions and dimensions, by their private names."""
+        taken = {"_data", "_in", "_arguments", "_converted", "_flat"}
+        found: dict[str, str] = {}
+        for name in (*self._functions(), *self.derivatives, *map(self.ids.size, (*self.known, *self.open))):
+            attribute = free(f"_{name}", taken)
+            taken.add(attribute)
+            found[name] = f"{self.ids.me}.{attribute}"
+        return found
+
+    def _functions(self) -> list[str]:
+        return self.ids.of(self.ids.functions)
 
     def text(self) -> BoundText:
         ids = self.ids
-        data = [a.name for a in ids.data]
+        bound = [a for a in ids.given if a.name not in self.wrt]
         opened = [ids.size(d) for d in self.open]
+        optional = [*(ids.orders[f.name][k] for f, k in self.derivatives.values()), *opened]
+        names = [a.name for a in bound]
         asked = [f"{d} : int, for the flat forms, where the data leave it open" for d in opened]
         return BoundText(
             name=ids.bound,
-            parameters=", ".join([*data, *(["*"] if opened else []), *(f"{d}=None" for d in opened)]),
-            described=(*described(ids.data), *asked),
+            parameters=", ".join([*names, *(["*"] if optional else []), *(f"{d}=None" for d in optional)]),
+            described=(*described(ids, bound), *self._described(), *asked),
             wrt_words=words(self.wrt),
-            passed=", ".join(data + opened),
-            init_parameters=", ".join([ids.me, *ids.of(ids.data), *opened]),
+            flat=FLAT if "loss" in self.kernels or "jacobian" in self.kernels else PACKED,
+            passed=", ".join([*names, *optional]),
+            init_parameters=", ".join([ids.me, *ids.of(bound), *self.derivatives, *opened]),
             init=tuple(self._init()),
-            methods=(*self._inner(), *(self._method(name, k) for name, k in self.kernels.items()), *self._flat()),
+            methods=(
+                *self._inner(),
+                *(self._method(name, k) for name, k in self.kernels.items()),
+                *self._flat().methods(self.kernels),
+            ),
         )
+
+    def _described(self) -> list[str]:
+        """What numpydoc says of the derivatives of functions."""
+        found: list[str] = []
+        for local, (f, k) in self.derivatives.items():
+            users = [name for name, kernel in self.kernels.items() if local in kernel.takes]
+            needed = f", which {words(users)} need{'s' * (len(users) == 1)}" if users else ""
+            found.append(f"{self.ids.orders[f.name][k]} : {ROLES[k].format(name=f.name)}{needed}")
+        return found
+
+    def _flat(self) -> Flat:
+        kept = {dim: self.attributes[self.ids.size(dim)] for dim in (*self.known, *self.open)}
+        halved = any(w.kind == "Symmetric" for w in self.ids.wrt) and self.tape.options.get("symmetric") != "entries"
+        return Flat(self.ids, self.tape.several, halved, kept, self.open)
 
     def _init(self) -> list[str]:
         """Data are checked and copied; the dimensions that the flat forms need are kept."""
@@ -71,11 +122,23 @@ class Binder:
             f'{n} = np.array(_array("{a.name}", {n}, {len(a.shape)}))'
             for a, n in zip(ids.data, ids.of(ids.data), strict=True)
         ]
-        lines += checks(ids.data, self.constraints, ids.size, ids.local, keep=self.known)
+        lines += checks(ids.data, self.tape.constraints, ids.size, ids.local, keep=self.known)
         if ids.data:
             lines += [f"{ids.me}._data = ({listed(ids.of(ids.data))})", f"{ids.me}._in = {{}}"]
-        lines += [f"{ids.me}._{ids.size(d)} = {ids.size(d)}" for d in (*self.known, *self.open)]
+        for f, name in zip(ids.functions, self._functions(), strict=True):
+            lines.append(f"{self.attributes[name]} = {checked(ids, f, 0, name)}")
+        for name, (f, k) in self.derivatives.items():
+            lines.append(f"{self.attributes[name]} = {name} if {name} is None else {checked(ids, f, k, name)}")
+        lines += [f"{self.attributes[ids.size(d)]} = {ids.size(d)}" for d in (*self.known, *self.open)]
         return lines or ["pass"]
+
+    def _called(self, user: str, kernel: Function) -> list[str]:
+        """The statements that fetch the functions that a kernel takes, for one of ours."""
+        lines = [f"{name} = {self.attributes[name]}" for name in self._functions() if name in kernel.takes]
+        for name, (f, k) in self.derivatives.items():
+            if name in kernel.takes:
+                lines.append(f'{name} = _given("{user}", "{self.ids.orders[f.name][k]}", {self.attributes[name]})')
+        return lines
 
     def _inner(self) -> list[Function]:
         """`_arguments`, which every function passes, and the data in the dtype that it finds."""
@@ -110,98 +173,24 @@ class Binder:
         if self.hoist is None:
             return (), cast
         data = free("data", ids.taken)
-        taken = self.hoist.parameters.split(", ")
-        passed = [squeezed(renamed(a, ids.local)) for a in ids.data if ids.local[a.name] in taken]
+        arrays = {ids.local[a.name]: squeezed(renamed(a, ids.local)) for a in ids.data}
+        passed = [arrays.get(name, name) for name in self.hoist.takes]
         star = "*" if len(self.hoisted) > 1 else ""
-        lines = (f"{data} = {cast}", f"{listed(ids.of(ids.data))} = {data}")
+        lines = (f"{data} = {cast}", f"{listed(ids.of(ids.data))} = {data}", *self._called("bind", self.hoist))
         return lines, f"(*{data}, {star}{self.hoist.name}({', '.join(passed)}))"
 
     def _method(self, name: str, kernel: Function) -> Function:
         """A function of the wrt variables alone."""
         ids = self.ids
         wrt = ids.of(ids.wrt)
-        extra = [ids.local[d] for d in ids.directions.values()] if name == "hvp" else []
+        extra: list[str] = []
         everything = [*ids.of(ids.arguments), *self.hoisted]
-        lines = [f"{', '.join(everything)} = {ids.me}._arguments({', '.join(wrt)})"]
-        if name == "hvp":
+        lines = [f"{', '.join(everything)} = {ids.me}._arguments({', '.join(wrt)})", *self._called(name, kernel)]
+        if name in DIRECTED:
+            extra = [ids.local[d] for d in ids.directions.values()]
             lines += [direction_line(ids, w, inside=True) for w in ids.wrt]
+        if name == "vjp":
+            extra = [ids.cotangent]
+            lines += cotangent_lines(ids, self.tape.result.shape)
         doc = DOCS[name].format(wrt=words(self.wrt))
         return Function(name, ", ".join([ids.me, *wrt, *extra]), doc, tuple(lines), f"{ids.owned}({kernel.call})")
-
-    def _flat(self) -> list[Function]:
-        """The same on one flat float64 vector, as scipy.optimize wants it."""
-        me, star = self.ids.me, "*" if self.several else ""
-        x, p = f"{star}{me}.unpack(x)", f"{star}{me}.unpack(p)"
-        names = self.ids.of(self.ids.wrt)
-        ravel = [f'np.ravel(_array("{w.name}", {n}, {len(w.shape)}))' for w, n in zip(self.ids.wrt, names, strict=True)]
-        flat = f"np.concatenate(({', '.join(ravel)}))" if len(ravel) > 1 else ravel[0]
-        both = (f"value, gradient = {me}.value_and_grad({x})",)
-        variables = words(self.wrt)
-        found = [
-            self._of(
-                ", ".join(names),
-                "pack",
-                f"One flat float64 vector of {variables}.",
-                (),
-                f"np.array({flat}, dtype=np.float64)",
-            ),
-            self._of(self.ids.flat, "unpack", f"{variables} from a flat vector.", *self._unpacked()),
-            self._of("x", "fun", "`loss` of a flat vector.", (), f"{me}.loss({x})"),
-            self._of("x", "jac", "`grad` of a flat vector.", (), f"{me}.pack({star}{me}.grad({x}))"),
-            self._of(
-                "x", "fun_and_jac", "`value_and_grad` of a flat vector.", both, f"value, {me}.pack({star}gradient)"
-            ),
-            self._of("x, p", "hessp", "`hvp` of flat vectors.", (), f"{me}.pack({star}{me}.hvp({x}, {p}))"),
-        ]
-        if "hessian" in self.kernels:
-            full = f"{me}.hessian({x})"
-            result = full if self.ids.wrt[0].shape else f"np.full((1, 1), {full})"
-            found.append(self._of("x", "hess", "`hessian` of a flat vector.", (), result))
-        return found
-
-    def _of(self, parameters: str, name: str, doc: str, lines: Sequence[str], result: str) -> Function:
-        return Function(name, f"{self.ids.me}, {parameters}", doc, tuple(lines), result)
-
-    def _unpacked(self) -> tuple[list[str], str]:
-        """The statements of `unpack`: open dimensions are solved from the length, then the vector is cut."""
-        ids = self.ids
-        x = ids.flat
-        lines = [f'{x} = _array("x", {x}, 1)']
-        lines += [f"{ids.size(d)} = {ids.me}._{ids.size(d)}" for d in (*self.known, *self.open)]
-        lengths = [_entries(w.shape) for w in ids.wrt]
-        total = sum(lengths, Size.of(0))
-        declared = total.spell(ids.size)
-        for dim in self.open:
-            lines += [f"if {ids.size(dim)} is None:", f"    {self._solving(dim, total)}"]
-        lines.append(f'_match("x", {x}.shape, 0, {declared}, "{declared}")')
-        parts, start = [], Size.of(0)
-        for w, length in zip(ids.wrt, lengths, strict=True):
-            stop = start + length
-            first = start.spell(ids.size) if start.terms else ""
-            last = "" if stop == total else stop.spell(ids.size)
-            piece = f"{x}[{first}:{last}]" if first or last else x
-            shape = ", ".join(size.spell(ids.size) for size in w.shape)
-            tail = "" if len(w.shape) == 1 else f".reshape({shape or '()'})"
-            parts.append(f"np.array({piece}, dtype=np.float64){tail}" + ("" if w.shape else "[()]"))
-            start = stop
-        return lines, packed(parts, self.several)
-
-    def _solving(self, dim: Dim, total: Size) -> str:
-        """The statement that finds an open dimension, or says that it must be given."""
-        name, declared = self.ids.size(dim), total.spell(self.ids.size)
-        if len(self.open) > 1:
-            return f'raise ValueError("bind needs {name}= for the flat forms")'
-        linear = [(m, c) for m, c in total.terms if dim in m]
-        if any(m.count(dim) > 1 for m, _ in linear):
-            return f'{name} = _searched({self.ids.flat}.size, lambda {name}: {declared}, "{declared}")'
-        factor = Size(tuple(sorted((tuple(k for k in m if k != dim), c) for m, c in linear)))
-        rest = Size(tuple((m, c) for m, c in total.terms if dim not in m))
-        known = f"{rest.spell(self.ids.size)}, {factor.spell(self.ids.size)}"
-        return f'{name} = _solved("x", 0, {self.ids.flat}.size, {known}, "{declared}")'
-
-
-def _entries(shape: Sequence[Size]) -> Size:
-    total = Size.of(1)
-    for size in shape:
-        total = total * size
-    return total

@@ -12,7 +12,7 @@ from pathlib import Path
 from gradgen import files
 from gradgen.errors import SpecError
 from gradgen.pipeline import Generated, formulas, generate, statements
-from gradgen.spec import Loss, load_spec
+from gradgen.spec import Declaration, load_spec
 from gradgen.templating import render
 from gradgen.version import __version__
 
@@ -42,15 +42,17 @@ def _never_fail_to_print() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("gradgen", description="Losses written as NumPy become modules with gradients.")
+    parser = argparse.ArgumentParser(
+        "gradgen", description="Losses and functions written as NumPy become modules with derivatives."
+    )
     parser.add_argument("--version", action="version", version=f"gradgen {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    build = commands.add_parser("build", help="write the modules and their tests, print each gradient")
+    build = commands.add_parser("build", help="write the modules and their tests, print each derivative")
     build.add_argument("specs", nargs="+", type=Path, metavar="SPEC")
     build.add_argument("-o", "--output", type=Path, default=Path("generated"), help="the folder (default: generated)")
     build.add_argument("--backend", choices=("numpy", "cython"), default="numpy")
-    build.add_argument("--only", action="append", metavar="NAME", help="this loss alone; may be repeated")
+    build.add_argument("--only", action="append", metavar="NAME", help="this loss or function alone; may be repeated")
     build.add_argument(
         "--check",
         action="store_true",
@@ -61,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     build.set_defaults(run=_build)
 
     show = commands.add_parser("show", help="print the formulas")
-    show.add_argument("spec", metavar="SPEC[:LOSS]")
+    show.add_argument("spec", metavar="SPEC[:NAME]")
     show.add_argument("--hvp", action="store_true", help="the Hessian-vector product too")
     show.add_argument("--plan", action="store_true", help="the statements that the formulas become")
     show.add_argument("--latex", action="store_true", help="not supported yet")
@@ -88,8 +90,7 @@ def _build(arguments: argparse.Namespace) -> int:
         raise SpecError("--backend cython is not supported yet")
     if arguments.watch:
         raise SpecError("--watch is not supported yet")
-    losses = _losses(arguments.specs, arguments.only)
-    built = [generate(loss.tape) for loss in losses]
+    built = [generate(one.tape) for one in _declared(arguments.specs, arguments.only)]
     texts = _texts(built)
     if arguments.check:
         whole = not arguments.only and _are_whole_folders(arguments.specs)
@@ -102,29 +103,30 @@ def _build(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _losses(specs: Sequence[Path], only: Sequence[str] | None) -> list[Loss]:
-    """The losses of all specs in order, or those of them that are asked for."""
-    losses = [loss for spec in specs for loss in _load(spec).values()]
-    files.refuse_names((loss.name, loss.place) for loss in losses)
-    return losses if only is None else _selected({loss.name: loss for loss in losses}, only)
+def _declared(specs: Sequence[Path], only: Sequence[str] | None) -> list[Declaration]:
+    """The losses and functions of all specs in order, or those of them that are asked for."""
+    found = [one for spec in specs for one in _load(spec).values()]
+    files.refuse_names(files.Named(one.name, one.word, one.place) for one in found)
+    return found if only is None else _selected({one.name: one for one in found}, only)
 
 
-def _load(spec: Path) -> dict[str, Loss]:
+def _load(spec: Path) -> dict[str, Declaration]:
     if spec.is_dir():
         raise SpecError(f"{spec} is a folder", f"name its files: gradgen build {spec / '*.py'}")
     if not spec.is_file():
         raise SpecError(f"there is no spec {spec}", "gradgen init NAME writes one to start from")
-    losses = load_spec(spec)
-    if not losses:
-        raise SpecError(f"{spec}: there is no loss in this spec", "put @loss(wrt=...) over the function")
-    return losses
+    found = load_spec(spec)
+    if not found:
+        hint = "put @loss(wrt=...) or @function(wrt=...) over a function"
+        raise SpecError(f"{spec}: there is no loss or function in this spec", hint)
+    return found
 
 
-def _selected(losses: dict[str, Loss], names: Sequence[str]) -> list[Loss]:
+def _selected(declared: dict[str, Declaration], names: Sequence[str]) -> list[Declaration]:
     for name in names:
-        if name not in losses:
-            raise SpecError(f"there is no loss {name!r}", f"there are: {', '.join(losses)}")
-    return [loss for loss in losses.values() if loss.name in names]
+        if name not in declared:
+            raise SpecError(f"there is no loss or function {name!r}", f"there are: {', '.join(declared)}")
+    return [one for one in declared.values() if one.name in names]
 
 
 def _texts(built: Sequence[Generated]) -> dict[str, str]:
@@ -161,15 +163,15 @@ def _show(arguments: argparse.Namespace) -> int:
         if getattr(arguments, option):
             raise SpecError(f"--{option} is not supported yet")
     path, name = _target(arguments.spec)
-    for loss in _losses([path], name and [name]):
-        print(f"{loss.name}\n{_indented(formulas(loss.tape, arguments.hvp))}")
+    for one in _declared([path], name and [name]):
+        print(f"{one.name}\n{_indented(formulas(one.tape, arguments.hvp))}")
         if arguments.plan:
-            print(_indented([statements(loss.tape)]))
+            print(_indented([statements(one.tape)]))
     return 0
 
 
 def _target(text: str) -> tuple[Path, str | None]:
-    """``SPEC:LOSS`` in two; a colon may also stand in the path."""
+    """``SPEC:NAME`` in two; a colon may also stand in the path."""
     path, colon, name = text.rpartition(":")
     if colon and name.isidentifier() and not Path(text).exists():
         return Path(path), name
@@ -182,7 +184,7 @@ def _indented(lines: Sequence[str]) -> str:
 
 def _init(arguments: argparse.Namespace) -> int:
     name: str = arguments.name
-    files.refuse_name(name)
+    files.refuse_name(files.Named(name))
     path = Path("specs") / f"{name}.py"
     if path.exists():
         raise SpecError(f"{path} is there already")

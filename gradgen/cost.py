@@ -1,8 +1,9 @@
 """What an expression costs at the typical sizes, in flops and bytes moved, and the cheapest order of a product of
 many factors.
 
-A contraction counts 2 flops an entry of its iteration space, an entrywise operation 4 (it is bound by memory), each
-entry of a result 8 for its bytes; a batched contraction runs outside BLAS and counts 8 times, an outer product twice.
+A contraction counts 2 flops an entry of its iteration space, an entrywise operation `ENTRY` (it is bound by memory and
+runs on one core), each entry of a result `BYTES`, a function such as exp `MAP`; a batched contraction runs outside BLAS
+and counts 8 times, an outer product twice.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from itertools import combinations
 from math import prod
 
 from gradgen.nodes import Add, Factor, Map, Node, Product, Shape, View
+from gradgen.ops.adjugate import Adjugate, AdjugateAlong
+from gradgen.ops.inverse import Inverse
+from gradgen.ops.matrix import Matrices
 from gradgen.ops.operation import Operation
+from gradgen.ops.solve import Solve
 from gradgen.walk import order
 
 Labels = frozenset[int]
 Order = tuple[int, ...]
 Tree = int | tuple["Tree", "Tree"]
 EXHAUSTIVE = 8
+ENTRY, BYTES, MAP = 8, 16, 80
 
 
 def entries(shape: Shape) -> int:
@@ -117,10 +123,10 @@ def _merged(left: int, right: int, result: int, volume: Callable[[int], int]) ->
     """`merge_cost` on sets as bits."""
     union = left | right
     if union == result:
-        flops = 4 * volume(union) * (1 if left & right or not (left and right) else 2)
+        flops = ENTRY * volume(union) * (1 if left & right or not (left and right) else 2)
     else:
         flops = 2 * volume(union) * (8 if left & right & result else 1)
-    return flops + 8 * volume(result)
+    return flops + BYTES * volume(result)
 
 
 def _turned(left: Order, right: Order) -> int:
@@ -181,7 +187,7 @@ def product_cost(factors: Sequence[Factor], rank: int) -> int:
     """The cost of a product whose factors are at hand."""
     sizes = label_sizes(factors)
     orders = [labels for _, labels, _ in factors]
-    powers = sum(4 * entries(node.shape) for node, _, power in factors if power != 1)
+    powers = sum(ENTRY * entries(node.shape) for node, _, power in factors if power != 1)
     out = frozenset(label for label in sizes if label < rank)
     if len(orders) == 1:
         return powers + (2 * prod(sizes[label] for label in set(orders[0])) if frozenset(orders[0]) != out else 0)
@@ -193,18 +199,30 @@ def node_cost(node: Node) -> int:
     if isinstance(node, Product):
         return product_cost(node.factors, node.rank) if node.factors else 0
     if isinstance(node, Add):
-        return sum(_scaling(term[0], term[1], node) for term in node.terms) + 8 * entries(node.shape)
+        return sum(_scaling(term[0], term[1], node) for term in node.terms) + BYTES * entries(node.shape)
     if isinstance(node, Map):
-        return 40 * entries(node.shape)
+        return MAP * entries(node.shape)
+    if isinstance(node, Matrices):
+        return _matrices(node)
     if isinstance(node, Operation):
-        return 4 * entries(node.operands[0].shape) + 8 * entries(node.shape)
+        return ENTRY * entries(node.operands[0].shape) + BYTES * entries(node.shape)
     if isinstance(node, View):
-        return 8 * entries(node.node.shape) if node.coefficient not in (1, -1) else 0
+        return BYTES * entries(node.node.shape) if node.coefficient not in (1, -1) else 0
     return 0
 
 
+def _matrices(node: Matrices) -> int:
+    """2 n³ flops for each matrix, of which a solution, or a determinant, takes a third and its right-hand sides."""
+    rows, batch = node.size.typical, entries(node.frame[:-2])
+    if isinstance(node, Inverse | Adjugate):
+        return 2 * batch * rows**3
+    columns = entries(node.shape) // (rows * batch) if isinstance(node, Solve) else 0
+    along = 4 * rows * entries(node.shape) if isinstance(node, AdjugateAlong) else 0
+    return (2 * batch * rows**3) // 3 + 2 * batch * rows**2 * columns + along
+
+
 def _scaling(coefficient: object, term: Node, total: Node) -> int:
-    return 4 * entries(total.shape) + (8 * entries(term.shape) if coefficient not in (1, -1) else 0)
+    return ENTRY * entries(total.shape) + (BYTES * entries(term.shape) if coefficient not in (1, -1) else 0)
 
 
 def total(roots: Sequence[Node]) -> int:

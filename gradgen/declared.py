@@ -90,7 +90,13 @@ class Declared:
     facts: frozenset[str] = frozenset()
 
 
-EXAMPLES = {"Scalar": "Scalar", "Vector": "Vector[n]", "Matrix": "Matrix[n, d]"}
+EXAMPLES = {
+    "Scalar": "Scalar",
+    "Vector": "Vector[n]",
+    "Matrix": "Matrix[n, d]",
+    "Symmetric": "Symmetric[n]",
+    "Elementwise": "Elementwise",
+}
 
 
 def _size(value: Any, kind: str) -> Size:
@@ -110,6 +116,7 @@ class Kind:
 
     name: str
     rank: int
+    square: bool = False
 
     def __repr__(self) -> str:
         return self.name
@@ -129,7 +136,9 @@ class Kind:
         names = frozenset(f.name for f in facts)
         if not sizes and names & ROWS:
             raise SpecError(f"a Scalar has no rows to be {min(names & ROWS)}")
-        return Declared(self.name, sizes, names)
+        if names and self.name == "Elementwise":
+            raise SpecError(f"an Elementwise is a function and cannot be {min(names)}", "facts are those of arrays")
+        return Declared(self.name, sizes * 2 if self.square else sizes, names)
 
 
 @dataclass(frozen=True)
@@ -139,12 +148,9 @@ class Later:
     name: str
 
     def refuse(self) -> NoReturn:
-        raise NotSupportedError(f"{self.name} is not supported yet", "Scalar, Vector and Matrix are")
+        raise NotSupportedError(f"{self.name} is not supported yet", f"{', '.join(EXAMPLES)} are")
 
     def __getitem__(self, parts: Any) -> NoReturn:
-        self.refuse()
-
-    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         self.refuse()
 
 
@@ -159,21 +165,17 @@ if TYPE_CHECKING:  # so that a type checker lets a user's annotations pass
     Diagonal: Any
     LowerTriangular: Any
     Elementwise: Any
-    elementwise: Any
-    function: Any
 else:
     Scalar = Kind("Scalar", 0)
     Vector = Kind("Vector", 1)
     Matrix = Kind("Matrix", 2)
     Tensor = Later("Tensor")
     Indices = Later("Indices")
-    Symmetric = Later("Symmetric")
+    Symmetric = Kind("Symmetric", 1, square=True)
+    Elementwise = Kind("Elementwise", 0)
     SPD = Later("SPD")
     Diagonal = Later("Diagonal")
     LowerTriangular = Later("LowerTriangular")
-    Elementwise = Later("Elementwise")
-    elementwise = Later("elementwise")
-    function = Later("@function")
 
 
 def declaration(name: str, annotation: Any) -> Declared:
@@ -184,7 +186,7 @@ def declaration(name: str, annotation: Any) -> Declared:
         return annotation.declare((), [])
     if isinstance(annotation, Later):
         annotation.refuse()
-    hint = "write Scalar, Vector[n] or Matrix[n, d]"
+    hint = "write Scalar, Vector[n], Matrix[n, d], Symmetric[n] or Elementwise"
     raise SpecError(
         f"{name} is declared as {getattr(annotation, '__name__', annotation)!s}, which is no type of gradgen", hint
     )

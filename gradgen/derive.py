@@ -5,14 +5,34 @@ The loss is simplified before it is differentiated, the gradient before it is di
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
 
 from gradgen.adjoint import adjoint
+from gradgen.atoms import Unknown
+from gradgen.blocks import by_blocks
 from gradgen.differential import Tangents, differential
 from gradgen.factor import factor
 from gradgen.flatten import flatten
 from gradgen.lower import Lowered
-from gradgen.nodes import Add, Map, Node, Product, Symbol, View, add, delta, one, symbol
+from gradgen.nodes import (
+    Add,
+    Map,
+    Node,
+    Product,
+    Symbol,
+    View,
+    add,
+    delta,
+    is_zero,
+    one,
+    operand,
+    product,
+    symbol,
+)
+from gradgen.opening import opened
 from gradgen.ops.reduce import Reduce
 from gradgen.rules import merge_masks, simplify, tidy
 from gradgen.walk import Name, Names, core, order, settle, uses
@@ -20,68 +40,129 @@ from gradgen.walk import Name, Names, core, order, settle, uses
 
 @dataclass(frozen=True)
 class Derived:
-    """The loss and its derivatives, one gradient and one hvp for each wrt variable; ``hessian`` where there is one
-    vector or scalar."""
+    """What is derived, in normal form: each result has a node, or one for each wrt variable.
 
-    value: Node
-    gradients: tuple[Node, ...]
-    products: tuple[Node, ...]
-    hessian: Node | None
+    Of a loss the results are value, gradient, product (the Hessian times the directions) and hessian, this by one
+    vector or number; of a function they are value, tangent (the differential in the directions), pullback (the adjoint
+    of that on the cotangent) and jacobian, this of a vector by one vector.
+    """
+
+    results: Mapping[str, tuple[Node, ...]]
     wrt: tuple[Symbol, ...]
     directions: tuple[Symbol, ...]
     names: Names
+    cotangent: Symbol | None = None
 
     @property
     def roots(self) -> list[Node]:
-        return [self.value, *self.gradients, *self.products, *([self.hessian] if self.hessian is not None else [])]
+        return [node for nodes in self.results.values() for node in nodes]
 
-    def of(self, roots: list[Node]) -> Derived:
+    def of(self, roots: Sequence[Node]) -> Derived:
         """The same with other roots."""
-        k = len(self.wrt)
-        hessian = roots[1 + 2 * k] if self.hessian is not None else None
-        return Derived(
-            roots[0],
-            tuple(roots[1 : 1 + k]),
-            tuple(roots[1 + k : 1 + 2 * k]),
-            hessian,
-            self.wrt,
-            self.directions,
-            self.names,
-        )
+        rest = iter(roots)
+        return replace(self, results={name: tuple(islice(rest, len(nodes))) for name, nodes in self.results.items()})
 
 
 def direction(variable: Symbol) -> Symbol:
-    return symbol("d" + variable.name, variable.index, variable.shape, frozenset(), direction=True)
+    """The direction of a variable, symmetric where that is."""
+    return symbol("d" + variable.name, variable.index, variable.shape, frozenset(), True, variable.symmetric)
 
 
 def derive(lowered: Lowered, wrt: tuple[str, ...]) -> Derived:
-    """The derivatives of a lowered loss by the named arguments."""
+    """The derivatives of a lowered loss or function by the named arguments."""
+    return (_function if lowered.function else _loss)(lowered, wrt)
+
+
+def _loss(lowered: Lowered, wrt: tuple[str, ...]) -> Derived:
     names: Names = dict(lowered.names)
-    variables = tuple(lowered.symbols[name] for name in wrt)
-    directions = tuple(direction(v) for v in variables)
-    seeds: dict[Symbol, Node] = dict(zip(variables, directions, strict=True))
-    [value] = flatten(simplify(flatten([lowered.value], names), names), names)
+    variables, directions, seeds = _varied(lowered, wrt)
+    [value] = _simplified(lowered, names)
     suggest(names, value)
     tangents: Tangents = {}
     [form] = differential([value], seeds, tangents=tangents)
     cotangents: dict[Node, Node] = {}
-    gradients = adjoint(form, directions, cotangents)
+    found = adjoint(form, directions, cotangents)
+    gradients = [_structured(g, v, lowered.entries) for g, v in zip(found, variables, strict=True)]
     _name_tangents(names, tangents, cotangents)
     value, *gradients = normal([value, *gradients], names)
     tangents = {}
     products = differential(gradients, seeds, tangents=tangents)
     _name_tangents(names, tangents, {})
-    hessian = _hessian(variables, gradients) if lowered.curved(wrt) else None
+    hessian = [_span(variables, gradients)] if lowered.curved(wrt) else []
     products = normal(products, names)
-    if hessian is not None:
-        [hessian] = normal([hessian], names)
-    return Derived(value, tuple(gradients), tuple(products), hessian, variables, directions, names)
+    results = {"value": (value,), "gradient": tuple(gradients), "product": tuple(products)}
+    if hessian:
+        results["hessian"] = tuple(normal(hessian, names))
+    return Derived(results, variables, directions, names)
+
+
+def _function(lowered: Lowered, wrt: tuple[str, ...]) -> Derived:
+    names: Names = dict(lowered.names)
+    variables, directions, seeds = _varied(lowered, wrt)
+    [value] = _simplified(lowered, names)
+    tangents: Tangents = {}
+    [tangent] = differential([value], seeds, tangents=tangents)
+    cotangent = symbol("", COTANGENT, value.shape, direction=True)
+    axes = tuple(range(value.rank))
+    form = product([(cotangent, axes, 1), (tangent, axes, 1)], ())
+    pulled = [_structured(g, v, lowered.entries) for g, v in zip(adjoint(form, directions), variables, strict=True)]
+    jacobian = [_span(variables, [value])] if lowered.spanned(wrt) else []
+    value, tangent, *pulled = normal([value, tangent, *pulled], names)
+    results = {"value": (value,), "tangent": (tangent,), "pullback": tuple(pulled)}
+    if jacobian:
+        results["jacobian"] = tuple(normal(jacobian, names))
+    return Derived(results, variables, directions, names, cotangent)
+
+
+COTANGENT = 1_000_000  # behind all arguments
+
+
+def _varied(
+    lowered: Lowered, wrt: tuple[str, ...]
+) -> tuple[tuple[Symbol, ...], tuple[Symbol, ...], dict[Symbol, Node]]:
+    """The variables, their directions, and the differential of each."""
+    variables = tuple(lowered.symbols[name] for name in wrt)
+    directions = tuple(direction(v) for v in variables)
+    return variables, directions, dict(zip(variables, directions, strict=True))
+
+
+def _simplified(lowered: Lowered, names: Names) -> list[Node]:
+    return flatten(by_blocks(simplify(flatten([lowered.value], names), names), names), names)
+
+
+def _structured(gradient: Node, variable: Symbol, entries: bool) -> Node:
+    """The gradient among the matrices of a variable's kind.
+
+    By a symmetric variable it is (G + Gᵀ)/2, or by its independent entries G + Gᵀ - diag(G).
+    """
+    if not variable.symmetric:
+        return gradient
+    even, odd = _split(gradient)
+    scale = 1 if entries else Fraction(1, 2)
+    symmetrised = [(scale, odd, (0, 1)), (scale, odd, (1, 0)), (2 * scale, even, (0, 1))]
+    whole = add([term for term in symmetrised if not is_zero(term[1])], gradient.shape)
+    if not entries:
+        return whole
+    return whole - product([(gradient, (0, 0), 1), (delta(gradient.shape[0]), (0, 1), 1)], gradient.shape)
+
+
+def _split(node: Node) -> tuple[Node, Node]:
+    """The terms of a sum that are symmetric, and the others."""
+    [flat] = flatten([node], {})
+    c, inner, labels = operand(flat, (0, 1))
+    terms = inner.terms if isinstance(inner, Add) else ((1, inner, tuple(range(inner.rank))),)
+    moved = [(c * e, n, tuple(labels[k] for k in axes)) for e, n, axes in terms]
+    even = [t for t in moved if t[1].symmetric or (not t[2] and t[1] is one())]
+    return add(even, node.shape), add([t for t in moved if t not in even], node.shape)
 
 
 def normal(roots: list[Node], names: Names) -> list[Node]:
     """The roots in normal form, with common factors outside."""
     flat = flatten(roots, names)
-    joined = merge_masks(factor(tidy(flat, names), names), names)
+    parted = by_blocks(flat, names)
+    if parted != flat:
+        flat = flatten(parted, names)
+    joined = opened(merge_masks(factor(tidy(flat, names), names), names), names)
     return signed(joined if joined == flat else flatten(joined, names))
 
 
@@ -114,8 +195,8 @@ def suggest(names: Names, value: Node) -> None:
             arrays = [(n, power) for n, labels, power in node.factors if labels]
             if len(arrays) == 1 and arrays[0][1] == 2:
                 _suggest(names, arrays[0][0], "residual")
-        elif isinstance(node, Map) and node.atom.name in ROLES:
-            _suggest(names, node.arguments[0][1], ROLES[node.atom.name])
+        elif isinstance(node, Map) and (node.atom.name in ROLES or isinstance(node.atom, Unknown)):
+            _suggest(names, node.arguments[0][1], ROLES.get(node.atom.name, "argument"))
         elif isinstance(node, Reduce) and node.kind == "logsumexp":
             _suggest(names, node.node, "scores")
         elif isinstance(node, Product) and node.symmetric and node.summed:
@@ -127,12 +208,12 @@ def _suggest(names: Names, node: Node, name: str) -> None:
         settle(names, node, Name(name))
 
 
-def _hessian(variables: tuple[Symbol, ...], gradients: list[Node]) -> Node:
-    """The differential of the gradient in all directions at once."""
+def _span(variables: tuple[Symbol, ...], values: list[Node]) -> Node:
+    """The differential of a gradient, or of a function, in all directions at once."""
     [w] = variables
     if not w.rank:
-        return differential(gradients, {w: one()})[0]
-    return differential(gradients, {w: delta(w.shape[0])}, w.shape)[0]
+        return differential(values, {w: one()})[0]
+    return differential(values, {w: delta(w.shape[0])}, w.shape)[0]
 
 
 def _name_tangents(names: Names, tangents: Tangents, cotangents: dict[Node, Node]) -> None:

@@ -41,7 +41,7 @@ def _tangent(node: Node, tangents: Tangents, extra: Shape) -> Node | None:
     if isinstance(node, Map):
         return _chain(node, tangents, extra)
     assert isinstance(node, Operation)
-    return node.differential(tangents[node.operands[0]], extra)
+    return node.differential([tangents.get(child) for child in node.operands], extra)
 
 
 def _behind(node: Node, extra: Shape) -> tuple[int, ...]:

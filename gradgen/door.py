@@ -3,9 +3,11 @@ and drop axes of 1."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gradgen.dims import Dim, Let, Match, Size, is_one, solve
+from gradgen.identifiers import Identifiers, squeezed_axis
 from gradgen.tape import Argument, Constraint
 
 SizeName = Callable[[Dim], str]
@@ -88,9 +90,14 @@ def _quoted(text: str) -> str:
 
 def squeezed(argument: Argument) -> str:
     """The argument without its axes of literal 1."""
-    if not any(is_one(size) for size in argument.shape):
-        return argument.name
-    return f"{argument.name}[{', '.join('0' if is_one(size) else ':' for size in argument.shape)}]"
+    return f"{argument.name}{dropped(argument.shape)}"
+
+
+def dropped(shape: Sequence[Size]) -> str:
+    """The brackets that drop axes of literal 1, or "" where there are none."""
+    if not any(is_one(size) for size in shape):
+        return ""
+    return f"[{', '.join('0' if is_one(size) else ':' for size in shape)}]"
 
 
 def restored(shape: Sequence[Size]) -> str:
@@ -98,3 +105,37 @@ def restored(shape: Sequence[Size]) -> str:
     if not any(is_one(size) for size in shape):
         return ""
     return f"[{', '.join('None' if is_one(size) else ':' for size in shape)}]"
+
+
+def size_lines(
+    ids: Identifiers, sizes: Sequence[Size], body: Sequence[str], used: set[str], arguments: Sequence[Argument]
+) -> tuple[list[str], set[str]]:
+    """The statements that read the dimensions off the shapes of arguments, and those arguments."""
+    spelled = set(re.findall(r"\w+", " ".join(body)))
+    named = {dim.name for size in sizes for dim in size.symbols}
+    pending = sorted((dim for dim in named if ids.sizes[dim] in spelled), reverse=True)
+    lines: dict[str, str] = {}
+    sources: set[str] = set()
+    while pending:
+        dim = pending.pop()
+        argument, axis, step = ids.origin(arguments, dim, used)
+        place = f"{ids.local[argument.name]}.shape[{squeezed_axis(argument, axis)}]"
+        sources.add(ids.local[argument.name])
+        if argument.shape[axis].symbol is not None:
+            lines[dim] = place
+            continue
+        first = sorted(d.name for d in step.rest.symbols if d.name not in lines)
+        if first:
+            pending += [dim, *first]
+        else:
+            lines[dim] = _found(place, step, ids)
+    ranked = sorted(lines, key=list(ids.sizes).index)
+    ranks = {ids.local[a.name]: sum(not is_one(size) for size in a.shape) for a in ids.arguments}
+    return unpacked([f"{ids.sizes[dim]} = {lines[dim]}" for dim in ranked], ranks), sources
+
+
+def _found(place: str, step: Let, ids: Identifiers) -> str:
+    """The text of the dimension that a sum or multiple determines."""
+    rest = step.rest.spell(ids.size)
+    inside = f"{place} - ({rest})" if len(step.rest.terms) > 1 else f"{place} - {rest}" if rest != "0" else place
+    return inside if step.factor == 1 else f"({inside}) // {step.factor}"

@@ -14,6 +14,29 @@ from gradgen.tape import Argument, Constraint
 Arrays = dict[str, Any]
 
 
+class _Checked:
+    """A function of an `Elementwise` argument, whose results must be real arrays of the shape of what it is given."""
+
+    def __init__(self, name: str, function: Any, dtype: Any) -> None:
+        if not callable(function):
+            raise TypeError(f"{name} is {function!r}, but should be a function of an array")
+        self._name = name
+        self._function = function
+        self._dtype = dtype
+
+    def __call__(self, value: Any) -> Any:
+        given = np.asarray(value)
+        if given.dtype.kind != "f":
+            given = given.astype(self._dtype)
+        result = np.asarray(self._function(given[()]))
+        if result.dtype.kind not in "biuf":
+            raise TypeError(f"{self._name} gives dtype {result.dtype}, but should give real numbers")
+        if result.shape != given.shape:
+            text = f"{self._name} gives an array of shape {result.shape} for one of shape {given.shape}"
+            raise ValueError(f"{text}, but should be applied entry by entry")
+        return result.astype(given.dtype, copy=False)[()]
+
+
 def _array(argument: Argument, value: Any) -> Any:
     """The value as a real array of the declared rank."""
     name = argument.name
@@ -76,13 +99,14 @@ def _matches(step: Match, length: int, origin: str, sizes: Mapping[str, int], si
 
 
 def enter(arguments: Sequence[Argument], values: Sequence[Any]) -> tuple[Arrays, dict[str, int]]:
-    """The arrays in the working dtype, read-only, and the dimensions; TypeError or ValueError where they are wrong."""
-    arrays = [_array(a, v) for a, v in zip(arguments, values, strict=True)]
-    sizes = measure(
-        [(a.name, a.shape) for a in arguments], {a.name: v.shape for a, v in zip(arguments, arrays, strict=True)}
-    )
-    dtype = _working(arrays)
-    return {a.name: _view(v, dtype) for a, v in zip(arguments, arrays, strict=True)}, sizes
+    """The arrays in the working dtype, read-only, functions checked, and the dimensions; TypeError or ValueError where
+    they are wrong."""
+    given = dict(zip(arguments, values, strict=True))
+    arrays = {a.name: _array(a, v) for a, v in given.items() if not a.callable}
+    sizes = measure([(a.name, a.shape) for a in arguments], {n: v.shape for n, v in arrays.items()})
+    dtype = _working(arrays.values())
+    views = {n: _view(v, dtype) for n, v in arrays.items()}
+    return {a.name: _Checked(a.name, v, dtype) if a.callable else views[a.name] for a, v in given.items()}, sizes
 
 
 def hold(constraints: Iterable[Constraint], sizes: Mapping[str, int]) -> None:

@@ -68,11 +68,11 @@ def _common(arrays: tuple[Array, ...]) -> Shape:
     return shape
 
 
-def entrywise(op: str, *values: Any, boolean: bool = False) -> Array:
+def entrywise(op: str, *values: Any, boolean: bool = False, **params: Any) -> Array:
     arrays = tuple(lift(v) for v in values)
     shape = _common(arrays)
     column = any(a.column and a.ndim == len(shape) for a in arrays)
-    return record(op, arrays, shape, boolean, column)
+    return record(op, arrays, shape, boolean, column, **params)
 
 
 def _unary(op: str) -> Handler:

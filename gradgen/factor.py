@@ -87,6 +87,8 @@ def _best(terms: list[_Term], shape: Shape, banned: set[Bucket]) -> list[_Term] 
     for key, members in candidates[:GROUPS]:
         joined = _join([terms[k] for k in members], key, shape)
         saving = _saving([terms[k] for k in members], joined, shape) if joined else 0
+        if joined is not None and saving <= 0 and _reads_better([terms[k] for k in members], joined):
+            saving = 1
         if joined is None or saving <= 0:
             banned.add(key)
         elif found is None or saving > found[0]:
@@ -161,6 +163,13 @@ def _saving(before: Sequence[_Term], after: _Term, shape: Shape) -> int:
     elif isinstance(remainder, Product) and remainder.factors:
         inside += product_cost(remainder.factors, remainder.rank)
     return cost - inside
+
+
+def _reads_better(before: Sequence[_Term], after: _Term) -> bool:
+    """Whether a sum of products of two arrays becomes a product with the sum of these arrays, as in (A + Aᵀ) x."""
+    remainder = after.factors[-1][0]
+    arrays = [[n for n, labels, _ in term.factors if labels] for term in before]
+    return isinstance(remainder, Add) and all(len(term) == 2 for term in arrays) and remainder.rank > 1
 
 
 def _term_cost(term: _Term, shape: Shape) -> int:

@@ -22,10 +22,11 @@ OPERATORS = ("add", "subtract", "multiply", "negative", "positive", "square", *C
 
 @dataclass(frozen=True)
 class Field:
-    """How a float becomes a number of the field, and the entrywise functions."""
+    """How a float becomes a number of the field, and the entrywise functions; ``context`` is that of mpmath."""
 
     lift: Function
     functions: Mapping[str, Function]
+    context: Any = None
 
     def numbers(self, x: Array) -> Array:
         """The array with a mask's entries as 0 and 1."""
@@ -49,7 +50,7 @@ def exact(digits: int = DIGITS) -> Field:
     real = mpmath.MPContext()
     real.dps = digits
     operators = {name: getattr(np, name) for name in OPERATORS}
-    return Field(np.frompyfunc(real.mpf, 1, 1), operators | _one_operand(real) | _two_operands(real))
+    return Field(np.frompyfunc(real.mpf, 1, 1), operators | _one_operand(real) | _two_operands(real), real)
 
 
 def _one_operand(real: Any) -> dict[str, Function]:

@@ -2,15 +2,17 @@
 
 A product goes into another where its only use has power 1 and at most `MOST_FACTORS` factors result; a power of a
 product is never distributed. A sum goes into a sum where it is used once, up to `MOST_TERMS` terms. What is used
-twice stays a node, but for an array times scalars: it is opened wherever it stands, so that the scalars meet what
-they cancel and end up on the smallest value.
+twice stays a node, but for a diagonal matrix, which is no work, and an array times scalars: it is opened wherever it
+stands, so that the scalars meet what they cancel and end up on the smallest value. Arrays put together are one value,
+and blocks of blocks are blocks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradgen.nodes import Add, Factor, Node, Operand, Product, add, product
+from gradgen.nodes import Add, Delta, Factor, Node, Operand, Product, add, product
+from gradgen.ops.select import Embed, put_together
 from gradgen.walk import Names, core, order, rebuilt, rename, through, uses
 
 MOST_FACTORS = 8
@@ -44,9 +46,9 @@ def _open_product(node: Product, once: set[Node]) -> Node:
     factors: list[Factor] = []
     opened = False
     for inner, labels, power in node.factors:
-        if not (isinstance(inner, Product) and power == 1 and (inner in once or _scales(inner))) or (
-            len(inner.factors) > budget + 1
-        ):
+        if not (
+            isinstance(inner, Product) and power == 1 and (inner in once or _scales(inner) or _is_diagonal(inner))
+        ) or (len(inner.factors) > budget + 1):
             factors.append((inner, labels, power))
             continue
         budget -= len(inner.factors) - 1
@@ -56,6 +58,11 @@ def _open_product(node: Product, once: set[Node]) -> Node:
         fresh += 1 + max((k for _, old, _ in inner.factors for k in old), default=0)
         opened = True
     return product(factors, node.shape) if opened else node
+
+
+def _is_diagonal(node: Product) -> bool:
+    """Whether a product is a diagonal matrix of products of entries."""
+    return not node.summed and any(isinstance(n, Delta) for n, _, _ in node.factors)
 
 
 def _scales(node: Product) -> bool:
@@ -68,8 +75,10 @@ def _open_sum(node: Add, once: set[Node]) -> Node:
     budget = MOST_TERMS - len(node.terms)
     terms: list[Operand] = []
     opened = False
+    parts = all(isinstance(n, Embed) or put_together(n) for _, n, _ in node.terms)
     for c, inner, labels in node.terms:
-        if not (isinstance(inner, Add) and inner in once and len(inner.terms) <= budget + 1):
+        single = isinstance(inner, Add) and inner in once and len(inner.terms) <= budget + 1
+        if not (isinstance(inner, Add) and (single or parts)) or (put_together(inner) and not parts):
             terms.append((c, inner, labels))
             continue
         budget -= len(inner.terms) - 1

@@ -8,11 +8,12 @@ is written with NumPy's brackets.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from fractions import Fraction
 
 from gradgen import text
 from gradgen.associate import associate
+from gradgen.atoms import Unknown
 from gradgen.derive import Derived
 from gradgen.dims import Size
 from gradgen.labels import Labels
@@ -33,15 +34,14 @@ from gradgen.nodes import (
     one,
     operand,
 )
+from gradgen.notation import ATOM, ENTRY, POSTFIX, POWER, PRODUCT, SUM, Math
 from gradgen.ops.operation import Operation
-from gradgen.ops.reduce import Reduce
-from gradgen.ops.select import Embed, Select
+from gradgen.ops.select import Embed, tiles
 from gradgen.rules import log_softmax
 from gradgen.spell import plain
 from gradgen.text import Expr
 from gradgen.walk import Names, core, order, preferred, uses
 
-SUM, ENTRY, PRODUCT, POWER, POSTFIX, ATOM = range(1, 7)
 LONG = 24
 LONGEST = 70
 READABLE = 1500  # a formula of more operations helps nobody
@@ -55,33 +55,36 @@ INFIX = {
     "logical_and": "and",
     "logical_or": "or",
 }
+SHORT = 3  # the terms of a sum that is transposed term by term
+COTANGENT = "cotangent"
+PRIMES = "'"
 CALLED = {"sigmoid": "σ", "maximum": "max", "minimum": "min", "log_cosh": "log cosh"}
-
-
-@dataclass(frozen=True)
-class Math:
-    """A formula and how tightly it binds."""
-
-    text: str
-    level: int = ATOM
-
-    def at(self, level: int) -> str:
-        return self.text if self.level >= level else f"({self.text})"
 
 
 def formulas(derived: Derived, several: bool, hvp: bool = False) -> tuple[str, ...]:
     """A line for the loss, one for each gradient (and hvp), and one for each value that they share."""
     names = dict(derived.names)
-    wrt = [w.name for w in derived.wrt]
-    roots = [("loss", derived.value)]
-    roots += [(f"grad_{w}" if several else "grad", g) for w, g in zip(wrt, derived.gradients, strict=True)]
-    if hvp:
-        roots += [(f"hvp_{w}" if several else "hvp", p) for w, p in zip(wrt, derived.products, strict=True)]
+    roots = _titled(derived, several, hvp)
     size = len(order([node for _, node in roots]))
     if size > READABLE:
         return tuple(f"{name} = … ({size} operations in all, too long to print)" for name, _ in roots)
-    ready = associate([node for _, node in roots], names)
+    ready = associate([node for _, node in roots], names, reading=True)
     return _Writer(names, ready).write([name for name, _ in roots], ready)
+
+
+LOSS = {"value": "loss", "gradient": "grad", "product": "hvp"}
+FUNCTION = {"value": "value", "tangent": "jvp", "pullback": "vjp", "jacobian": "jacobian"}
+
+
+def _titled(derived: Derived, several: bool, hvp: bool) -> list[tuple[str, Node]]:
+    """What is printed, with what it is called; a result for each of several variables bears their names."""
+    found = []
+    for result, title in (LOSS if derived.cotangent is None else FUNCTION).items():
+        nodes = derived.results.get(result, ()) if hvp or result != "product" else ()
+        alone = result in ("value", "tangent", "jacobian") or not several
+        for w, node in zip(derived.wrt, nodes, strict=False):
+            found.append((title if alone else f"{title}_{w.name}", node))
+    return found
 
 
 class _Writer:
@@ -96,7 +99,8 @@ class _Writer:
         self.taken = {n.name for n in nodes if isinstance(n, Symbol)}
         for node in nodes:
             if not isinstance(node, View) and node is not one():
-                self.done[node] = self._kept(node, self._math(node))
+                math = self._math(node)
+                self.done[node] = self._kept(node, replace(math, flipped=math.text) if node.symmetric else math)
 
     def write(self, names: Sequence[str], roots: Sequence[Node]) -> tuple[str, ...]:
         width = max(5, *map(len, names))
@@ -150,7 +154,7 @@ class _Writer:
     def _math(self, node: Node) -> Math:
         target = self.layouts[node]
         if isinstance(node, Symbol):
-            return Math(node.name)
+            return Math(node.name or COTANGENT)
         if isinstance(node, Count):
             return Math(str(node.size), ATOM if node.size.symbol else SUM)
         if isinstance(node, Delta):
@@ -167,17 +171,44 @@ class _Writer:
         return self._operation(node)
 
     def _sum(self, node: Add, target: Labels) -> Math:
-        found = self._softmax(node, target, "log softmax")
+        found = self._softmax(node, target, "log softmax") or self._blocks(node, target)
         if found:
             return found
         common, terms = _common(node.terms)
         terms.sort(key=lambda t: (t[0] < 0, t[1] is not one(), not _contracts(t[1]), t[1].serial))
+        said = self._added(terms, target)
+        flipped = self._added(terms, target[::-1]) if len(target) == 2 and len(terms) <= SHORT and common == 1 else ""
+        return _scaled(common, Math(said, SUM, flipped if flipped.count("ᵀ") <= said.count("ᵀ") else ""))
+
+    def _blocks(self, node: Add, target: Labels) -> Math | None:
+        """Arrays put together: [A, B; C, D], a row of them after a semicolon."""
+        found = tiles(node) if len(target) <= 2 else None
+        if found is None:
+            return None
+        rows = [[self._tile(tile, target) for tile in row] for row in found.rows]
+        if len(found.axes) == 1 and target[0] == found.axes[0]:
+            rows = [[text] for text in rows[0]]
+        elif len(found.axes) == 2 and target[0] == found.axes[1]:
+            rows = [list(column) for column in zip(*rows, strict=True)]
+        return Math(f"[{'; '.join(', '.join(row) for row in rows)}]")
+
+    def _tile(self, tile: Operand, target: Labels) -> str:
+        """One of the arrays that are put together; a vector as a column, or as a row where those are stacked."""
+        c, node, labels = tile
+        if node is one():
+            return _number(c).text
+        math, axes = _turned(*self._stored(node, labels, target), target)
+        if len(target) == 2 and len(axes) == 1 and axes[0] == target[1]:
+            math = Math(_row(math), POSTFIX)
+        return _scaled(c, math).text
+
+    def _added(self, terms: Sequence[Operand], target: Labels) -> str:
         said = ""
         for c, inner, labels in terms:
             math = self._term((text.magnitude(c), inner, labels), target)
             inside = math.at(SUM if c > 0 else ENTRY)
             said += (" + " if said else "") + inside if c > 0 else (" - " if said else "-") + inside
-        return _scaled(common, Math(said, SUM))
+        return said
 
     def _map(self, node: Map, target: Labels) -> Math:
         name = node.atom.name
@@ -197,8 +228,15 @@ class _Writer:
             return _power(parts[0], node.atom.exponent, node.rank)
         if name == "power":
             return Math(f"{parts[0].at(ATOM)}^{parts[1].at(ATOM)}", POWER)
+        if isinstance(node.atom, Unknown):
+            return Math(f"{node.atom.function}{PRIMES * node.atom.degree}({parts[0].text})")
         if name == "relu":
             return Math(f"max({parts[0].text}, 0)")
+        if name == "nonzero":
+            return parts[0]
+        if name == "root":
+            square = parts[0].text.removesuffix("²")
+            return Math(square if square.startswith("‖") and square.endswith("‖") else f"sqrt({parts[0].text})")
         return Math(f"{CALLED.get(name, name)}({', '.join(part.text for part in parts)})")
 
     def _softmax(self, node: Node, target: Labels, name: str) -> Math | None:
@@ -214,19 +252,19 @@ class _Writer:
 
     def _operation(self, node: Operation) -> Math:
         if isinstance(node, Embed):
-            inside = self._term(
-                operand(node.node, tuple(range(node.node.rank))), tuple(range(node.node.rank)), whole=True
-            )
-            return Math(f"embed({inside.text}, {node.place(_Plain())})")
-        c, inner, _ = node.argument
-        math = self.done[inner]
-        axes = self.layouts[inner]
-        if isinstance(node, Reduce):
-            gone = [str(position) for position, a in enumerate(axes) if node.labels[a] >= node.rank]
-            tail = f", axis={','.join(gone)}" if node.rank else ""
-            return Math(f"{node.kind}({_scaled(c, math).text}{tail})")
-        assert isinstance(node, Select)
-        return Math(node.numpy(_code(math), axes, _Plain())[0].text)
+            axes = tuple(range(node.node.rank))
+            inside = self._term(operand(node.node, axes), axes, whole=True)
+            return node.math([(inside, axes)], _Plain())
+        parts = [self._part(argument) for argument in node.arguments]
+        return _turned(node.math(parts, _Plain()), node.stands([axes for _, axes in parts]), self.layouts[node])[0]
+
+    def _part(self, argument: Operand) -> tuple[Math, Labels]:
+        """An operand of an operation, in the order of its axes."""
+        c, node, labels = argument
+        if node is one():
+            return _number(c), ()
+        math, axes = self._stored(node, labels)
+        return _scaled(c, math), axes
 
     def _single(self, node: Product, target: Labels) -> Math:
         factor, labels, power = node.factors[0]
@@ -240,8 +278,10 @@ class _Writer:
         inside = _power(math, power, factor.rank)
         if not node.rank:
             return Math(f"sum({inside.text})")
+        if len(axes) == 2 and axes[0] < node.rank:
+            return Math(f"{inside.at(PRODUCT)} 1", PRODUCT)
         if len(axes) == 2:
-            return Math(f"{inside.at(PRODUCT)} 1" if axes[0] < node.rank else f"{inside.at(ATOM)}ᵀ 1", PRODUCT)
+            return Math(f"{inside.at(ATOM)}ᵀ 1", PRODUCT, f"1ᵀ {inside.at(PRODUCT)}")
         gone = [str(position) for position, k in enumerate(axes) if k >= node.rank]
         return Math(f"sum({inside.text}, axis={','.join(gone)})")
 
@@ -257,10 +297,13 @@ class _Writer:
         (a, i, p), (b, j, q) = first, second
         (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
         if isinstance(b, Delta) and p == 1 and len(la) == 1 and la[0] in lb:
+            if len(i) == 2:
+                return Math(f"I ∘ {self.done[a].at(PRODUCT)}", ENTRY)
             return Math(f"diag({left.text})")
         if p == q == 1 and len(la) == len(lb) == 1 and la != lb:
             left, right = (left, right) if (*la, *lb) == target else (right, left)
-            return Math(f"{left.at(PRODUCT)} {right.at(POSTFIX)}ᵀ", PRODUCT)
+            outer = f"{right.at(PRODUCT)} {_row(left)}"
+            return Math(f"{left.at(PRODUCT)} {_row(right)}", PRODUCT, outer)
         (left, la), (right, lb) = _turned(left, la, target), _turned(right, lb, target)
         if not la and p == 1 and q == 1:
             return Math(f"{left.at(PRODUCT)} {right.at(PRODUCT)}", PRODUCT)
@@ -286,14 +329,19 @@ class _Writer:
         inner = [k for k in la if k >= node.rank]
         if not target:
             if len(la) == 1:
-                return Math(f"{left.at(POSTFIX)}ᵀ {right.at(PRODUCT)}", PRODUCT)
+                return Math(f"{_row(left)} {right.at(PRODUCT)}", PRODUCT)
+            lb = la if a.symmetric or b.symmetric else lb
             return Math(f"⟨{left.text}, {_turned(right, lb, la)[0].text}⟩")
         if len(inner) == 1 and len(la) <= 2 and len(lb) <= 2 and not set(la) & set(lb) & set(target):
             if target[0] in lb:
-                (left, la), (right, lb) = (right, lb), (left, la)
+                (a, left, la), (b, right, lb) = (b, right, lb), (a, left, la)
+            la, lb = _either(a, la, inner[0], 1), _either(b, lb, inner[0], 0)
             left = _turned(left, la, (*(k for k in target if k in la), inner[0]))[0]
             right = _turned(right, lb, (inner[0], *(k for k in target if k in lb)))[0]
-            return Math(f"{left.at(PRODUCT)} {right.at(PRODUCT)}", PRODUCT)
+            last = _turned(left, (0, 1), (1, 0))[0]
+            lead = _turned(right, (0, 1), (1, 0))[0].at(PRODUCT) if len(lb) == 2 else _row(right)
+            flipped = f"{lead} {last.at(PRODUCT)}" if len(la) == 2 else ""
+            return Math(f"{left.at(PRODUCT)} {right.at(PRODUCT)}", PRODUCT, flipped)
         if len(la) == len(lb) == 2 and set(la) == set(lb) and len(target) == 1:
             right = _turned(right, lb, la)[0]
             entry = Math(f"{left.at(ENTRY)} ∘ {right.at(PRODUCT)}", ENTRY)
@@ -310,18 +358,29 @@ class _Plain:
 
     dtype = ""
 
+    def help(self, template: str) -> None:
+        pass
+
     def size(self, size: Size) -> Expr:
         return Expr(str(size))
 
 
-def _code(math: Math) -> Expr:
-    return Expr(math.at(ATOM))
+def _either(node: Node, axes: Labels, inner: int, position: int) -> Labels:
+    """The axes of a matrix in a product, the summed one at its place where the matrix is symmetric."""
+    return axes[::-1] if node.symmetric and len(axes) == 2 and axes[1 - position] == inner else axes
+
+
+def _row(math: Math) -> str:
+    """A vector as a row."""
+    return math.flipped or f"{math.at(POSTFIX)}ᵀ"
 
 
 def _turned(math: Math, axes: Labels, target: Labels) -> tuple[Math, Labels]:
     wanted = tuple(k for k in target if k in axes)
     if wanted == axes or set(wanted) != set(axes):
         return math, axes
+    if len(axes) == 2 and math.flipped:
+        return Math(math.flipped, math.level, math.text), wanted
     if len(axes) == 2 and math.level == POSTFIX and math.text.endswith("ᵀ"):
         return Math(math.text[:-1]), wanted
     if len(axes) == 2:
@@ -335,7 +394,7 @@ def _broadcast(math: Math, axes: Labels, target: Labels) -> Math:
         return math
     if len(target) == 2:
         rows = axes[0] == target[0]
-        return Math(f"{math.at(PRODUCT)} 1ᵀ" if rows else f"1 {math.at(POSTFIX)}ᵀ", PRODUCT)
+        return Math(f"{math.at(PRODUCT)} 1ᵀ" if rows else f"1 {_row(math)}", PRODUCT)
     entries = [":" if k in axes else "None" for k in target[target.index(axes[0]) :]]
     return Math(f"{math.at(ATOM)}[{', '.join(entries)}]") if "None" in entries else math
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradgen.door import restored, squeezed
+from gradgen.dims import Size
+from gradgen.door import dropped, restored
 from gradgen.identifiers import Identifiers
 from gradgen.tape import Argument
 
@@ -25,7 +26,26 @@ DOCS = {
     "value_and_grad": "The loss and its gradient by {wrt}, in one pass.",
     "hvp": "The Hessian times a direction.",
     "hessian": "The Hessian by {wrt}.",
+    "value": "The value.",
+    "jvp": "The Jacobian times a direction.",
+    "vjp": "The transposed Jacobian times a cotangent.",
+    "jacobian": "The Jacobian by {wrt}, a row for each entry of the value.",
 }
+# Which derivatives of a given function each of ours takes.
+ORDERS = {
+    "loss": 0,
+    "grad": 1,
+    "value_and_grad": 1,
+    "hvp": 2,
+    "hessian": 2,
+    "value": 0,
+    "jvp": 1,
+    "vjp": 1,
+    "jacobian": 1,
+}
+ROLES = ("applied entry by entry", "the derivative of {name}", "the second derivative of {name}")
+DIRECTED = ("hvp", "jvp")  # these take a direction for each variable
+MAPPED = ("value", "jvp", "jacobian")  # these return what is shaped by the value of a map
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,11 @@ class Function:
         return f"{self.name}({self.parameters})"
 
     @property
+    def takes(self) -> list[str]:
+        """The names of its parameters."""
+        return self.parameters.split(", ")
+
+    @property
     def text(self) -> str:
         """The function alone, without its docstring."""
         body = "".join(f"    {line}\n" for line in (*self.lines, f"return {self.result}"))
@@ -57,18 +82,42 @@ def direction_line(ids: Identifiers, w: Argument, inside: bool = False) -> str:
     name = ids.directions[w.name]
     given = ids.local[name] if inside else name
     like = f"{ids.local[w.name]}{restored(w.shape)}"
-    back = squeezed(w).removeprefix(w.name)
-    return f'{ids.local[name]} = {ids.direction}("{name}", {given}, {like}){back}'
+    return f'{ids.local[name]} = {ids.direction}("{name}", {given}, {like}){dropped(w.shape)}'
 
 
-def described(arguments: Sequence[Argument]) -> list[str]:
-    return [f"{a.name} : {shape_text(a)}{_facts(a)}" for a in arguments]
+def checked(ids: Identifiers, function: Argument, order: int, given: str) -> str:
+    """The expression of a derivative of a function of numbers that checks what it returns."""
+    role = ROLES[order].format(name=function.name)
+    return f'{ids.function}("{ids.orders[function.name][order]}", {given}, "{role}")'
 
 
-def shape_text(argument: Argument) -> str:
-    if not argument.shape:
+def checked_lines(ids: Identifiers, order: int) -> list[str]:
+    """The statements that check the functions of numbers that a public function is given."""
+    return [
+        f"{ids.called(f.name, k)} = {checked(ids, f, k, ids.orders[f.name][k])}"
+        for f in ids.functions
+        for k in range(order + 1)
+    ]
+
+
+def described(ids: Identifiers, arguments: Sequence[Argument], order: int = 0) -> list[str]:
+    """What numpydoc says of arguments, and of the derivatives of functions up to an order."""
+    found: list[str] = []
+    for a in arguments:
+        said = FUNCTIONS[: order + 1] if a.callable else (f"{shape_text(a.shape, a.kind)}{_facts(a)}",)
+        found += [f"{name} : {text}" for name, text in zip(ids.orders.get(a.name, (a.name,)), said, strict=False)]
+    return found
+
+
+FUNCTIONS = ("function, applied entry by entry", "its derivative", "its second derivative")
+
+
+def shape_text(shape: Sequence[Size], kind: str = "") -> str:
+    """A shape as numpydoc says it."""
+    if not shape:
         return "float"
-    return f"({', '.join(map(str, argument.shape))}{',' if len(argument.shape) == 1 else ''}) array"
+    said = "symmetric array" if kind == "Symmetric" else "array"
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''}) {said}"
 
 
 def _facts(argument: Argument) -> str:

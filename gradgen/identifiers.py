@@ -8,33 +8,47 @@ from gradgen.dims import Dim, Let, is_one, solve
 from gradgen.tape import Argument, Tape
 
 # What the statements of private functions call: an argument of such a name is renamed inside them.
-PRIVATE = ("np", "_array", "_dtype", "_match", "_solved", "_searched", "_at_most", "tuple", "float")
+PRIVATE = (
+    "np _array _dtype _match _solved _searched _at_most _given _lower_half _symmetric _doubled "
+    "_adjugate _adjugate_along tuple float"
+).split()
 
 
 class Identifiers:
     """The names of one module: of arguments and directions inside private functions, of dimensions and private
-    functions."""
+    functions.
+
+    ``given`` are all arguments: ``arguments`` the arrays, ``functions`` the others; ``orders`` names f, f' and f''.
+    """
 
     def __init__(self, tape: Tape, kernels: Iterable[str]) -> None:
-        self.arguments = tape.arguments
-        self.data = tuple(a for a in tape.arguments if a.name not in tape.wrt)
+        self.given = tape.arguments
+        self.arguments = tuple(a for a in tape.arguments if not a.callable)
+        self.functions = tuple(a for a in tape.arguments if a.callable)
+        self.data = tuple(a for a in self.arguments if a.name not in tape.wrt)
         self.wrt = tuple(tape.argument(name) for name in tape.wrt)
-        names = {a.name for a in tape.arguments}
-        self.directions = {w.name: free("d" + w.name, names) for w in self.wrt}
-        used = names | set(self.directions.values())
+        used = {a.name for a in tape.arguments}
+        self.orders = {
+            f.name: (f.name, _taking("d" + f.name, used), _taking("d2" + f.name, used)) for f in self.functions
+        }
+        self.directions = {w.name: _taking("d" + w.name, used) for w in self.wrt}
+        self.cotangent = _taking("cotangent", used) if tape.function else ""
         self.local = {name: free(name + "_", used) if name in PRIVATE else name for name in sorted(used)}
         self.taken = used | set(self.local.values()) | set(PRIVATE)
+        self.kernels = {name: free("_" + name, used) for name in kernels}
+        self.door, self.owned, self.direction, self.hoist, self.bound, self.me, self.function, self.shaped = (
+            free(name, used)
+            for name in ("_door", "_owned", "_direction", "_from_data", "Bound", "self", "_Function", "_cotangent")
+        )
         self.sizes = self._sizes()
         self.taken |= set(self.sizes.values())
         self.flat = free("x", self.sizes.values())
-        self.kernels = {name: free("_" + name, used) for name in kernels}
-        self.door, self.owned, self.direction, self.hoist, self.bound, self.me = (
-            free(name, used) for name in ("_door", "_owned", "_direction", "_from_data", "Bound", "self")
-        )
 
     def _sizes(self) -> dict[str, str]:
+        """The names of dimensions; they stand in functions that call the ones above."""
         dims = sorted({dim for a in self.arguments for size in a.shape for dim in size.symbols})
-        return {dim.name: free(dim.name, self.taken) for dim in dims}
+        private = {self.door, self.owned, self.direction, self.hoist, self.me, self.function, self.shaped}
+        return {dim.name: free(dim.name, {*self.taken, *self.kernels.values(), *private}) for dim in dims}
 
     def size(self, dim: Dim) -> str:
         return self.sizes[dim.name]
@@ -42,6 +56,19 @@ class Identifiers:
     def of(self, arguments: Iterable[Argument]) -> list[str]:
         """The names of arguments inside private functions."""
         return [self.local[a.name] for a in arguments]
+
+    def called(self, function: str, order: int) -> str:
+        """The name of a derivative of a given function inside private functions."""
+        return self.local[self.orders[function][order]]
+
+    def signature(self, arguments: Iterable[Argument], order: int) -> list[str]:
+        """The names of arguments as the user knows them, each function followed by its derivatives up to an order."""
+        return [name for a in arguments for name in self.orders.get(a.name, (a.name,))[: order + 1]]
+
+    def ranked(self) -> list[str]:
+        """Everything that a private function may be given, in the order in which it takes it."""
+        extra = (*self.directions.values(), *([self.cotangent] if self.cotangent else []))
+        return [self.local[name] for name in (*self.signature(self.given, 2), *extra)]
 
     def origin(self, arguments: Sequence[Argument], dim: str, preferred: Iterable[str]) -> tuple[Argument, int, Let]:
         """The argument and axis that a dimension is read from, a preferred one where there is one, and how it is
@@ -83,6 +110,13 @@ def free(name: str, taken: Iterable[str]) -> str:
     taken = set(taken)
     while name in taken:
         name += "_"
+    return name
+
+
+def _taking(name: str, taken: set[str]) -> str:
+    """The name with as many trailing underscores as it needs; it is taken from now on."""
+    name = free(name, taken)
+    taken.add(name)
     return name
 
 

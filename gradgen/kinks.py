@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,24 +12,36 @@ ZERO = frozenset(("absolute", "sign", "relu"))
 TRUTH = frozenset(("logical_not", "logical_and", "logical_or"))
 MEET = frozenset(("maximum", "minimum", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal"))
 REDUCED = frozenset(("max", "min"))
+INVERTED = frozenset(("inv", "solve", "logdet", "detsign"))
 
 
 @dataclass(frozen=True)
 class Switch:
-    """A switch where the operand is 0, where two operands meet, or where the best along ``axis`` has a rival."""
+    """A switch where the operand is 0, where two operands meet, or where the best along ``axis`` has a rival.
+
+    A ``rare`` one, such as the norm that is 0, is hardly ever met: all around it the loss is smooth.
+    """
 
     operands: tuple[Call, ...]
     best: str = ""
     axis: tuple[int, ...] = ()
+    rare: bool = False
 
 
 @dataclass(frozen=True)
 class Order:
-    """The calls of a tape, operands first: those that do not depend on ``wrt``, those that do, and its switches."""
+    """The calls of a tape, operands first: those that do not depend on ``wrt``, those that do, and its switches.
+
+    ``gaps`` are calls that only switches need; ``inverted`` are those whose matrix has to be regular, ``determinants``
+    those for which a singular one is as good.
+    """
 
     fixed: tuple[Call, ...]
     moving: tuple[Call, ...]
     switches: tuple[Switch, ...]
+    gaps: tuple[Call, ...]
+    inverted: tuple[Call, ...]
+    determinants: tuple[Call, ...]
 
 
 def order(tape: Tape) -> Order:
@@ -41,6 +53,16 @@ def switches(tape: Tape) -> tuple[Switch, ...]:
     return order(tape).switches
 
 
+def smooth(tape: Tape) -> bool:
+    """Whether the loss is smooth but for rare points."""
+    return all(switch.rare for switch in switches(tape))
+
+
+def matrices(calls: Iterable[Call]) -> tuple[Call, ...]:
+    """What is inverted, solved with, or has its determinant taken."""
+    return tuple(dict.fromkeys(call.args[0] for call in calls))
+
+
 @lru_cache(maxsize=4)
 def _order(result: Call, wrt: tuple[str, ...]) -> Order:
     calls = needed((result,))
@@ -48,15 +70,25 @@ def _order(result: Call, wrt: tuple[str, ...]) -> Order:
     for call in calls:
         if call.params["name"] in wrt if call.op == "argument" else not live.isdisjoint(call.args):
             live.add(call)
-    found = (switch for call in calls for switch in _of(call) if not live.isdisjoint(switch.operands))
     fixed = tuple(call for call in calls if call not in live)
-    return Order(fixed, tuple(call for call in calls if call in live), tuple(dict.fromkeys(found)))
+    moving = tuple(call for call in calls if call in live)
+    found = tuple(dict.fromkeys(switch for call in moving for switch in _of(call) if _crossed(switch, live)))
+    recorded = set(calls)
+    gaps = dict.fromkeys(operand for switch in found for operand in switch.operands if operand not in recorded)
+    inverted = tuple(call for call in calls if call.op in INVERTED)
+    determinants = tuple(call for call in calls if call.op == "det")
+    return Order(fixed, moving, found, tuple(gaps), inverted, determinants)
 
 
-def needed(wanted: tuple[Call, ...]) -> list[Call]:
+def _crossed(switch: Switch, live: set[Call]) -> bool:
+    """Whether moving ``wrt`` can cross it: an operand is live, or made of live ones."""
+    return any(call in live or not live.isdisjoint(call.args) for call in switch.operands)
+
+
+def needed(wanted: Iterable[Call]) -> list[Call]:
     """The calls that some calls need, and they themselves, operands first."""
     found: dict[Call, None] = {}
-    stack = [(call, False) for call in reversed(wanted)]
+    stack = [(call, False) for call in reversed(tuple(wanted))]
     while stack:
         call, ready = stack.pop()
         if ready:
@@ -76,3 +108,18 @@ def _of(call: Call) -> Iterator[Switch]:
         yield from (Switch((operand,)) for operand in call.args if not operand.boolean)
     if call.op == "where" and not call.args[0].boolean:
         yield Switch(call.args[:1])
+    if call.op == "norm":
+        yield Switch((call,), rare=True)
+    if call.op == "detsign":
+        yield Switch((Call("det", call.args, call.shape),), rare=True)
+    if call.op == "formula":
+        yield from _of_formula(call)
+
+
+def _of_formula(call: Call) -> Iterator[Switch]:
+    """The kinks inside a formula, by formulas of their own."""
+    from gradgen.scalar_values import gaps  # SymPy takes long to import
+
+    for gap, used in gaps(call.params["formula"]):
+        operands = tuple(call.args[k] for k in used)
+        yield Switch((Call("formula", operands, call.shape, {"formula": gap}),))

@@ -15,7 +15,8 @@ from gradgen.labels import Labels
 from gradgen.nodes import Add, Map, Node, Operand, Product, View, operand
 from gradgen.ops.operation import Operation
 from gradgen.ops.reduce import Reduce
-from gradgen.ops.select import Select
+from gradgen.ops.select import Embed, kept
+from gradgen.ops.solve import Solve
 
 Layouts = dict[Node, Labels]
 Wishes = dict[Node, Counter[Labels]]
@@ -44,6 +45,8 @@ def layouts(
     for node in reversed(nodes):
         if isinstance(node, Reduce):
             wishes[node.node][_rows(node)] += ROWS
+        if isinstance(node, Solve):
+            _wish(wishes, node.right, node.side, tuple(range(node.rank)), ARGUMENT)
         if node not in found and not isinstance(node, View) and not _follows(node):
             found[node] = _chosen(node, wishes[node], costs.get(node, {}))
             for inner, wanted in _orders(node, found[node]):
@@ -83,7 +86,7 @@ def _follows(node: Node) -> bool:
     """Whether a node stands as its operand does: a reduction, a slice, a sum over axes of one array."""
     if node.rank < 2:
         return False
-    return isinstance(node, Reduce | Select) or (
+    return (isinstance(node, Operation) and not isinstance(node, Embed)) or (
         isinstance(node, Product) and len(node.factors) == 1 and bool(node.summed)
     )
 
@@ -94,14 +97,19 @@ def _rows(node: Reduce) -> Labels:
 
 
 def _followed(node: Node, found: Layouts) -> Labels:
-    if isinstance(node, Product):
-        [(inner, labels, _)] = node.factors
-    elif isinstance(node, Select):
-        return node.order(found[node.node])
-    else:
-        assert isinstance(node, Operation)
-        _, inner, labels = node.argument
+    if isinstance(node, Operation):
+        return node.stands([_standing_axes(n, labels, found) for _, n, labels in node.arguments])
+    assert isinstance(node, Product)
+    [(inner, labels, _)] = node.factors
     return tuple(dict.fromkeys(k for k in (labels[a] for a in found[inner]) if k < node.rank))
+
+
+def _standing_axes(node: Node, labels: Labels, found: Layouts) -> Labels:
+    """The labels of a node's axes as they stand; an axis that stands twice, a diagonal, goes last."""
+    axes = tuple(labels[a] for a in found.get(node, tuple(range(node.rank))))
+    for twice in {k for k in axes if axes.count(k) > 1}:
+        axes = (*(k for k in axes if k != twice), twice)
+    return axes
 
 
 def _wish(wishes: Wishes, node: Node, labels: Labels, order: Sequence[int], weight: int) -> None:
@@ -125,11 +133,21 @@ def _orders(node: Node, order: Labels) -> list[tuple[Node, Labels]]:
     """The operands of rank 2 or more, each with the order of its axes that suits the node in this order."""
     if _multiplies(node):
         return _sides(node, order)
+    if isinstance(node, Embed):
+        return _placed(node, order)
     return [
         (n, tuple(labels.index(k) for k in order if k in labels))
         for _, n, labels in _entrywise(node)
         if n.rank > 1 and len(set(labels)) == n.rank
     ]
+
+
+def _placed(node: Embed, order: Labels) -> list[tuple[Node, Labels]]:
+    """The array that is put among zeros, in the order that takes no transpose."""
+    _, inner, labels = operand(node.node, tuple(kept(node.picks)))
+    if inner.rank < 2 or len(set(labels)) < inner.rank:
+        return []
+    return [(inner, tuple(labels.index(k) for k in order if k in labels))]
 
 
 def _multiplies(node: Node) -> bool:

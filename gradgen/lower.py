@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from gradgen.atoms import ATOMS, call
+from gradgen.atoms import ATOMS, Unknown, call
 from gradgen.dims import Dim, Size, is_one
 from gradgen.guard import guarded
 from gradgen.nodes import (
@@ -33,9 +33,12 @@ from gradgen.nodes import (
     view,
     zero,
 )
+from gradgen.ops.determinant import det, detsign, logdet
+from gradgen.ops.inverse import inverse
 from gradgen.ops.reduce import reduce
-from gradgen.ops.select import Pick, length, select
+from gradgen.ops.select import Pick, embed, length, select
 from gradgen.tape import Argument, Call, Span, Tape
+from gradgen.translation import translate
 from gradgen.walk import Name, Names, settle
 
 PLAIN = frozenset(
@@ -45,38 +48,57 @@ PLAIN = frozenset(
 )
 
 
+SYMMETRIC = frozenset({"Symmetric"})
+
+
 @dataclass(frozen=True)
 class Lowered:
-    """The graph of a loss: its value, its symbols, the names that the spec gives to nodes, and NumPy's ranks."""
+    """The graph of a loss: its value, its symbols, the names that the spec gives to nodes, and NumPy's ranks, of the
+    arguments and of the value.
+
+    ``function`` says that it is no loss but a map; ``entries`` that symmetric variables count by independent entries.
+    """
 
     value: Node
     symbols: Mapping[str, Symbol]
     names: Names
     ranks: Mapping[str, int]
+    rank: int
+    function: bool = False
+    entries: bool = False
 
     def curved(self, wrt: tuple[str, ...]) -> bool:
         """Whether the loss has a Hessian as one array: by one vector or scalar."""
         return len(wrt) == 1 and self.ranks[wrt[0]] <= 1
+
+    def spanned(self, wrt: tuple[str, ...]) -> bool:
+        """Whether a function has a Jacobian as one array: of a vector by one vector."""
+        return len(wrt) == 1 and self.ranks[wrt[0]] == self.rank == 1
 
 
 def lower(tape: Tape) -> Lowered:
     """The graph of a tape, in the current arena."""
     dims = _ranked(tape)
     symbols = {
-        a.name: symbol(a.name, index, _squeezed(_resized(a.shape, dims)), _facts(a))
+        a.name: symbol(a.name, index, _squeezed(_resized(a.shape, dims)), _facts(a), symmetric=a.kind in SYMMETRIC)
         for index, a in enumerate(tape.arguments)
+        if not a.callable
     }
+    functions = {a.name: Unknown(a.name, index) for index, a in enumerate(tape.arguments) if a.callable}
     nodes: dict[Call, Node] = {}
     names: Names = {}
     for made in tape.calls():
         shape = _resized(made.shape, dims)
-        node = _LOWER.get(made.op, _entrywise)(_Step(made, shape, dims, [nodes[a] for a in made.args], symbols))
+        step = _Step(made, shape, dims, [nodes[a] for a in made.args], symbols, functions)
+        node = _LOWER.get(made.op, _entrywise)(step)
         nodes[made] = node
         if made in tape.names and as_number(node) is None:
             settle(names, node, Name(tape.names[made], True, tuple(range(node.rank))))
     for node in symbols.values():
         names.pop(node, None)
-    return Lowered(nodes[tape.result], symbols, names, {a.name: len(a.shape) for a in tape.arguments})
+    ranks = {a.name: len(a.shape) for a in tape.arguments}
+    entries = tape.options.get("symmetric") == "entries"
+    return Lowered(nodes[tape.result], symbols, names, ranks, len(tape.result.shape), tape.function, entries)
 
 
 def _facts(argument: Argument) -> frozenset[str]:
@@ -113,6 +135,7 @@ class _Step:
     dims: Mapping[Dim, Dim]
     nodes: Sequence[Node]
     symbols: Mapping[str, Symbol]
+    functions: Mapping[str, Unknown]
 
     @property
     def shape(self) -> Shape:
@@ -329,6 +352,77 @@ def _where(step: _Step) -> Node:
     return call("where", mask, guarded(a, mask), guarded(b, call("logical_not", mask)))
 
 
+def _matrices(function: Callable[[Node], Node], single: Callable[[Node], Node]) -> Callable[[_Step], Node]:
+    """A function of square matrices; ``single`` is it for matrices of one entry, which are numbers in the graph."""
+
+    def lowered(step: _Step) -> Node:
+        one_entry = is_one(step.call.args[0].shape[-1])
+        return (single if one_entry else function)(step.nodes[0])
+
+    return lowered
+
+
+def _solve(step: _Step) -> Node:
+    """``solve(A, b)`` = A⁻¹ b, as NumPy 2 has it: b is a vector only where it has rank 1"""
+    left, right = (len(a.shape) for a in step.call.args)
+    single = is_one(step.call.args[0].shape[-1])
+    a = 1 / step.nodes[0] if single else inverse(step.nodes[0])
+    batch = max(left, right) - 2 if right > 1 else left - 2
+    row, middle, column = batch, batch + 2, batch + 1
+    i = [*range(batch - (left - 2), batch), row, middle]
+    j = [*range(batch - max(right - 2, 0), batch), middle, *([column] if right > 1 else [])]
+    return _labelled(
+        replace(step, nodes=[a, step.nodes[1]]), [i, j], [*range(batch), row, *([column] if right > 1 else [])]
+    )
+
+
+def _norm(step: _Step) -> Node:
+    """‖x‖, the root of the sum of squares"""
+    node, labels = step.nodes[0], _reduced(step)
+    if len(step.shape) == node.rank:
+        return call("absolute", view(1, node, labels, step.shape))
+    return call("root", product([(node, labels, 2)], step.shape))
+
+
+def _diag(step: _Step) -> Node:
+    """diag(v) = v ∘ I, row by row"""
+    if is_one(step.full[0]):
+        return step.nodes[0]
+    return product([(step.nodes[0], (0,), 1), (delta(step.shape[0]), (0, 1), 1)], step.shape)
+
+
+def _diagonal(step: _Step) -> Node:
+    rank = len(step.full)
+    return _labelled(step, [[*range(rank - 1), rank - 1, rank - 1]], list(range(rank)))
+
+
+def _concatenate(step: _Step) -> Node:
+    """The parts among zeros, added."""
+    along, layout = step.call.params["axis"], _layout(step.full)
+    terms: list[Operand] = []
+    start = Size.of(0)
+    for position, node in enumerate(step.nodes):
+        size = step.size(step.call.args[position].shape[along])
+        if layout[along] is None:
+            if size.constant == 1:
+                terms.append((1, node, tuple(range(node.rank))))
+            continue
+        pick: Pick = start if is_one(size) else Span(start, start + size)
+        picks = tuple(pick if axis == along else None for axis, a in enumerate(layout) if a is not None)
+        terms.append((1, embed(node, picks, step.shape), tuple(range(len(step.shape)))))
+        start = start + size
+    return add(terms, step.shape)
+
+
+def _unknown(step: _Step) -> Node:
+    return apply(step.functions[step.call.params["function"]], [step.aligned(0)], step.shape)
+
+
+def _formula(step: _Step) -> Node:
+    operands = [view(*step.aligned(k), step.shape) for k in range(len(step.nodes))]
+    return translate(step.call.params["formula"], operands, step.shape)
+
+
 _LOWER: dict[str, Callable[[_Step], Node]] = {
     "argument": _argument,
     "constant": _constant,
@@ -351,5 +445,16 @@ _LOWER: dict[str, Callable[[_Step], Node]] = {
     "broadcast_to": _broadcast,
     "ones": lambda step: view(1, one(), (), step.shape),
     "zeros": lambda step: zero(step.shape),
+    "inv": _matrices(inverse, lambda x: 1 / x),
+    "det": _matrices(det, lambda x: x),
+    "logdet": _matrices(logdet, lambda x: call("log", call("absolute", x))),
+    "detsign": _matrices(detsign, lambda x: call("sign", x)),
+    "solve": _solve,
+    "norm": _norm,
+    "diag": _diag,
+    "diagonal": _diagonal,
+    "concatenate": _concatenate,
+    "unknown": _unknown,
+    "formula": _formula,
     "eye": _eye,
 }

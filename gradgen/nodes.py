@@ -257,8 +257,16 @@ def as_number(node: Node) -> Number | None:
     return node.coefficient if isinstance(node, View) and node.node is one() else None
 
 
-def symbol(name: str, index: int, shape: Shape, facts: frozenset[str] = frozenset(), direction: bool = False) -> Symbol:
-    return intern(Symbol, shape, (name, index, facts, direction), (index, int(direction)))
+def symbol(
+    name: str,
+    index: int,
+    shape: Shape,
+    facts: frozenset[str] = frozenset(),
+    direction: bool = False,
+    symmetric: bool = False,
+) -> Symbol:
+    symmetric = symmetric and len(shape) == 2
+    return intern(Symbol, shape, (name, index, facts, direction), (index, int(direction)), symmetric)
 
 
 def constant(values: Sequence[float], shape: Shape) -> Node:

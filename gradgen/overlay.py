@@ -17,6 +17,7 @@ from gradgen.dimension import Dimension
 from gradgen.places import lies_in
 from gradgen.registry import apply, call
 from gradgen.scope import wrong
+from gradgen.sympy_words import Word
 from gradgen.tape import Call
 
 # ---- Python's builtins that know symbolic arrays
@@ -90,9 +91,10 @@ def tracing() -> dict[Any, Any]:
 
 
 def twins(modules: Mapping[ModuleType, ModuleType]) -> dict[Any, Any]:
-    """Each module's twin, and for each function of the module the twin's function of the same name."""
-    replaced: dict[Any, Any] = dict(modules)
-    for module, twin in modules.items():
+    """Each module's twin, and for each function of the module, and of its linalg, the twin's function of that name."""
+    inner = {m.linalg: t.linalg for m, t in modules.items() if hasattr(m, "linalg") and hasattr(t, "linalg")}
+    replaced: dict[Any, Any] = {**inner, **modules}
+    for module, twin in list(replaced.items()):
         for name, value in vars(module).items():
             if callable(value) and not isinstance(value, type) and hasattr(twin, name):
                 replaced[value] = getattr(twin, name)
@@ -153,6 +155,8 @@ class Overlay:
             return self._done[id(value)][1]
         if isinstance(value, Dimension):
             return value.known()
+        if isinstance(value, Word):
+            return value.over(self._known(value.library))
         if isinstance(value, FunctionType):
             return self.function(value)
         if isinstance(value, ModuleType):
@@ -177,7 +181,7 @@ class Overlay:
 
     def _module(self, module: ModuleType) -> ModuleType:
         ours = self._ours(module.__name__, getattr(module, "__file__", None))
-        proxied = ours or module.__name__ in ("scipy", "scipy.special")
+        proxied = ours or module.__name__ in ("scipy", "scipy.special", "gradgen")
         return self._keep(module, _Proxy(module, self.replace) if proxied else module)  # type: ignore[no-any-return]
 
     def function(self, value: FunctionType) -> Callable[..., Any]:

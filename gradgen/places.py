@@ -81,13 +81,31 @@ class Finder:
             self._codes[id(code)] = code, list(code.co_positions())
         return self._codes[id(code)][1]
 
+    def _frame(self, frame: FrameType | None) -> FrameType | None:
+        """The innermost of the user's frames, from ``frame`` outwards."""
+        while frame is not None and not lies_in(frame.f_code.co_filename, self.folder):
+            frame = frame.f_back
+        return frame
+
     def here(self, frame: FrameType | None) -> Place | None:
         """The place of the innermost of the user's frames, from ``frame`` outwards."""
-        while frame is not None:
-            if lies_in(frame.f_code.co_filename, self.folder):
-                return self.at(frame.f_code, frame.f_lasti)
-            frame = frame.f_back
-        return None
+        found = self._frame(frame)
+        return self.at(found.f_code, found.f_lasti) if found else None
+
+    def source(self, frame: FrameType | None) -> str:
+        """The source text that the innermost of the user's frames is running, which may go over several lines."""
+        found = self._frame(frame)
+        return _source(found.f_code.co_filename, self._spots(found.f_code)[found.f_lasti // 2]) if found else ""
+
+
+def _source(file: str, spot: Spot) -> str:
+    first, last, start, end = spot
+    lines = [line.encode() for line in linecache.getlines(file)[(first or 1) - 1 : last]]
+    if not lines:
+        return ""
+    lines[-1] = lines[-1][:end]
+    lines[0] = lines[0][start:]
+    return b"".join(lines).decode(errors="ignore")
 
 
 def _steps(trace: TracebackType | None) -> Iterator[TracebackType]:
@@ -102,10 +120,3 @@ def raised(trace: TracebackType | None, folder: str) -> Place | None:
         at(s.tb_frame.f_code, s.tb_lasti) for s in _steps(trace) if lies_in(s.tb_frame.f_code.co_filename, folder)
     ]
     return places[-1] if places else None
-
-
-def text(place: Place | None) -> str:
-    """The source text of a place that is on one line."""
-    if place is None:
-        return ""
-    return linecache.getline(place.file, place.line)[place.column - 1 : place.end_column - 1]

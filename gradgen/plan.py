@@ -12,7 +12,9 @@ from gradgen.associate import associate
 from gradgen.cost import entries, node_cost
 from gradgen.derive import Derived
 from gradgen.dims import Dim
+from gradgen.distribute import distributed
 from gradgen.nodes import Add, Count, Map, Node, Product, Symbol, View
+from gradgen.opening import opened
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select
 from gradgen.spell import Root
@@ -32,28 +34,52 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Plan:
-    """The kernels of a module; ``hoisted`` depends on data alone and is computed once by `bind`."""
+    """The kernels of a module; ``hoisted`` depends on data alone and is computed once by `bind`. ``cotangent`` is
+    that of a function's value; a loss has none."""
 
     kernels: tuple[Kernel, ...]
     hoisted: tuple[Node, ...]
     names: Names
     wrt: tuple[Symbol, ...]
     directions: tuple[Symbol, ...]
+    cotangent: Symbol | None = None
 
 
 def plan(derived: Derived) -> Plan:
-    """The kernels of a loss: loss, grad, value_and_grad, hvp, and hessian where there is one."""
+    """The kernels of a loss: loss, grad, value_and_grad, hvp, and hessian where there is one; of a function: value,
+    jvp, vjp, and jacobian likewise."""
     names = derived.names
-    ready = derived.of(associate(stable(derived.roots, names), names))
-    value = Root(ready.value)
-    gradients = tuple(Root(g, w.name, f"grad_{w.name}") for g, w in zip(ready.gradients, ready.wrt, strict=True))
-    products = tuple(Root(p, w.name, f"hvp_{w.name}") for p, w in zip(ready.products, ready.wrt, strict=True))
-    results = {"loss": (value,), "grad": gradients, "value_and_grad": (value, *gradients), "hvp": products}
-    if ready.hessian is not None:
-        results["hessian"] = (Root(ready.hessian, "", "hessian"),)
+    spelled = stable(derived.roots, names)
+    moving = _moving(derived, spelled)
+    plain = opened(distributed(spelled, names, lambda node: node not in moving), names, entrywise=True)
+    ready = derived.of(associate(plain, names))
+    results = _loss(ready) if ready.cotangent is None else _function(ready)
     hoisted = _hoisted(ready)
     kernels = tuple(_kernel(name, roots, hoisted) for name, roots in results.items())
-    return Plan(kernels, hoisted, names, ready.wrt, ready.directions)
+    return Plan(kernels, hoisted, names, ready.wrt, ready.directions, ready.cotangent)
+
+
+def _loss(ready: Derived) -> dict[str, tuple[Root, ...]]:
+    value, gradients = (Root(ready.results["value"][0]),), _like(ready, "gradient", "grad")
+    results = {"loss": value, "grad": gradients, "value_and_grad": (*value, *gradients)}
+    results["hvp"] = _like(ready, "product", "hvp")
+    return results | _whole(ready, "hessian")
+
+
+def _function(ready: Derived) -> dict[str, tuple[Root, ...]]:
+    value, tangent = (Root(ready.results[name][0]) for name in ("value", "tangent"))
+    results = {"value": (value,), "jvp": (tangent,), "vjp": _like(ready, "pullback", "vjp")}
+    return results | _whole(ready, "jacobian")
+
+
+def _like(ready: Derived, result: str, prefix: str) -> tuple[Root, ...]:
+    """A result that has the shapes of the variables."""
+    pairs = zip(ready.results[result], ready.wrt, strict=True)
+    return tuple(Root(node, w.name, f"{prefix}_{w.name}") for node, w in pairs)
+
+
+def _whole(ready: Derived, name: str) -> dict[str, tuple[Root, ...]]:
+    return {name: tuple(Root(node, "", name) for node in ready.results[name])} if name in ready.results else {}
 
 
 def _kernel(name: str, roots: tuple[Root, ...], hoisted: Sequence[Node]) -> Kernel:
@@ -77,7 +103,7 @@ def _hoisted(derived: Derived) -> tuple[Node, ...]:
     """What depends on data alone, costs more than a scalar, is no larger than the data, and is used by what does
     not."""
     roots = derived.roots
-    moving = depending(roots, lambda s: s.direction or s in derived.wrt)
+    moving = _moving(derived, roots)
     data = [s for s in order(roots) if isinstance(s, Symbol) and s not in moving]
     moving |= _unknown(roots, {size.symbol for s in data for size in s.shape})
     most = max((entries(s.shape) for s in data), default=0)
@@ -89,6 +115,11 @@ def _hoisted(derived: Derived) -> tuple[Node, ...]:
                 if core not in moving and _worth(core) and entries(core.shape) <= most:
                     found[core] = None
     return tuple(found)
+
+
+def _moving(derived: Derived, roots: Sequence[Node]) -> set[Node]:
+    """What does not depend on data alone."""
+    return depending(roots, lambda s: s.direction or s in derived.wrt)
 
 
 def _unknown(roots: Sequence[Node], known: set[Dim | None]) -> set[Node]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from gradgen.arrays import Array, lift, record
+from gradgen.dims import is_one
 from gradgen.entrywise import entrywise, numeric
 from gradgen.errors import NotSupportedError
-from gradgen.hints import operands
+from gradgen.hints import operands, transposed
 from gradgen.reductions import total
 from gradgen.registry import FUNCTIONS, function, ufunc
 from gradgen.scope import wrong
@@ -16,22 +17,19 @@ from gradgen.shapes import Shape, clash, matmul, spell
 
 def _would_match(a: Shape, b: Shape) -> str:
     left, right = operands()
-    turned, other = _transposed(left), _transposed(right)
+    turned, other = transposed(left), transposed(right)
     tries = (
         (f"{turned} @ {right}", a[::-1], b),
         (f"{left} @ {other}", a, b[::-1]),
         (f"{turned} @ {other}", a[::-1], b[::-1]),
         (f"{right} @ {left}", b, a),
     )
-    for text, first, second in tries:
-        shape = matmul(first, second) if max(len(a), len(b)) <= 2 else None
+    fits = [(text, p[-1], matmul(p, q)) for text, p, q in tries if max(len(a), len(b)) <= 2]
+    # The product of a column and a row fits nearly always, and is seldom meant.
+    for text, _, shape in sorted(fits, key=lambda fit: is_one(fit[1])):
         if shape is not None:
             return f"{text} has shape {spell(shape)}"
     return "the last axis of the left meets the last but one of the right"
-
-
-def _transposed(text: str) -> str:
-    return text.removesuffix(".T") if text.endswith(".T") else f"{text}.T"
 
 
 def _no_match(sign: str, a: Shape, b: Shape) -> NoReturn:

@@ -1,187 +1,46 @@
-"""Inputs in the domain of a loss: tiny sizes, a recipe for each argument, and literal draws far from every kink."""
+"""Inputs in the domain of a loss: a recipe for each argument, and literal draws far from every kink."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, permutations
+from itertools import islice, product
 
 import numpy as np
 
-from gradgen.dims import ONE, Size
+from gradgen.dims import Size
 from gradgen.errors import Place
 from gradgen.fields import Array
-from gradgen.kinks import needed, switches
-from gradgen.oracle import Reference, reference, settles, survey
+from gradgen.ingredients import STAND_INS, Recipe, candidates, eliminated
+from gradgen.kinks import order, smooth, switches
+from gradgen.oracle import Linearised, Reference, Survey, is_symmetric, linearised, reference, settles, survey
+from gradgen.replay import Inputs
 from gradgen.tape import Argument, Tape
+from gradgen.tiny import Sizes, affordable, tiny_sizes, ways
 
-UNKNOWNS = 30
-LARGEST = 5
 PROBES = 8
 DRAWS = 30
 KEPT = 4
-TRIES = 2000
 CHOICES = 250
-EFFORT = 5_000
 SANE = 1e9
 FAR = 1e-3
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """A way to draw an array; ``text`` is NumPy in ``rng`` and ``shape``, which the emitted test prints."""
-
-    name: str
-    text: str
-    decimals: int = 3
-
-    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """An array of short decimals."""
-        array = eval(self.text, {"np": np, "rng": rng, "shape": shape})
-        return np.asarray(np.round(array, self.decimals) + 0.0)
-
-
-NORMAL = Recipe("normal", "rng.standard_normal(shape)")
-POSITIVE = Recipe("positive", "rng.uniform(0.5, 2.0, shape)")
-FRACTION = Recipe("fraction", "rng.uniform(0.2, 0.8, shape)")
-SMALL = Recipe("small", "rng.uniform(-0.2, 0.2, shape)")
-ABOVE_ONE = Recipe("above_one", "rng.uniform(1.2, 3.0, shape)")
-NEGATIVE = Recipe("negative", "rng.uniform(-2.0, -0.5, shape)")
-COUNT = Recipe("count", "rng.integers(1, 7, shape).astype(float)")
-INTEGER = Recipe("integer", "rng.integers(-3, 4, shape).astype(float)")
-SIGN = Recipe("sign", "rng.choice([-1.0, 1.0], shape)")
-BOOLEAN = Recipe("boolean", "rng.integers(0, 2, shape).astype(float)")
-ONE_HOT = Recipe("one_hot", "np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])]")
-SIMPLEX = Recipe(
-    "simplex", "(1 + rng.multinomial(64 - shape[-1], np.full(shape[-1], 1 / shape[-1]), shape[:-1])) / 64", 6
-)
-
-FREE = (NORMAL, POSITIVE, FRACTION, SMALL, ABOVE_ONE, NEGATIVE, COUNT)
-DECLARED: tuple[tuple[frozenset[str], tuple[Recipe, ...]], ...] = (
-    (frozenset(("one_hot",)), (ONE_HOT,)),
-    (frozenset(("simplex",)), (SIMPLEX,)),
-    (frozenset(("sign",)), (SIGN,)),
-    (frozenset(("boolean",)), (BOOLEAN,)),
-    (frozenset(("integer", "positive")), (COUNT,)),
-    (frozenset(("integer", "nonnegative")), (COUNT,)),
-    (frozenset(("integer",)), (INTEGER, COUNT)),
-    (frozenset(("unit_interval",)), (FRACTION,)),
-    (frozenset(("positive",)), (POSITIVE, FRACTION, ABOVE_ONE)),
-    (frozenset(("nonnegative",)), (POSITIVE, FRACTION, ABOVE_ONE)),
-)
-
-
-def candidates(tape: Tape, argument: Argument) -> tuple[Recipe, ...]:
-    """What may be drawn for an argument, best first: declared facts decide; a number of the data is rather positive."""
-    for facts, recipes in DECLARED:
-        if facts <= argument.facts:
-            return recipes
-    if argument.shape or argument.name in tape.wrt:
-        return FREE
-    return (POSITIVE, *(recipe for recipe in FREE if recipe is not POSITIVE))
-
-
-def ways(limits: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """All tuples with 0 <= entry < limit, the smallest sums first."""
-    for total in range(sum(limits) - len(limits) + 1):
-        yield from _ways(limits, total)
-
-
-def _ways(limits: Sequence[int], total: int) -> Iterator[tuple[int, ...]]:
-    if not limits:
-        yield from [()] if total == 0 else []
-        return
-    for last in range(min(total, limits[-1] - 1) + 1):
-        yield from ((*rest, last) for rest in _ways(limits[:-1], total - last))
-
-
-Sizes = Mapping[str, int]
-
-
-def symbols(tape: Tape) -> tuple[str, ...]:
-    """The names of the dimensions, in their order."""
-    found = {dim for argument in tape.arguments for size in argument.shape for dim in size.symbols}
-    return tuple(dim.name for dim in sorted(found))
-
-
-def unknowns(tape: Tape) -> Size:
-    """How many entries ``wrt`` has."""
-    return sum((_entries(tape.argument(name).shape) for name in tape.wrt), Size.of(0))
-
-
-def few_unknowns(tape: Tape) -> int:
-    """How many unknowns a quick test may have; more only where the loss itself has more."""
-    return max(UNKNOWNS, 2 * unknowns(tape).value(dict.fromkeys(symbols(tape), 1)))
-
-
-def _entries(shape: Iterable[Size]) -> Size:
-    total = Size.of(1)
-    for size in shape:
-        total = total * size
-    return total
-
-
-NONEMPTY = frozenset(("mean", "max", "min", "logsumexp", "softmax", "log_softmax"))
-
-
-def presupposed(tape: Tape) -> tuple[tuple[Size, Size], ...]:
-    """What has to hold, as pairs left <= right: the recorded constraints, and that no mean or maximum is of nothing."""
-    recorded = [(c.left, c.right) for c in tape.constraints]
-    nonempty = [(ONE, size) for call in tape.calls() if call.op in NONEMPTY for size in call.args[0].shape]
-    return tuple(pair for pair in dict.fromkeys(recorded + nonempty) if not certain(*pair))
-
-
-def certain(left: Size, right: Size) -> bool:
-    """Whether left <= right at all dimensions of at least 1, as far as signs show it."""
-    slack = right - left
-    growing = all(coefficient > 0 for monomial, coefficient in slack.terms if monomial)
-    return growing and slack.value({dim.name: 1 for dim in slack.symbols}) >= 0
-
-
-def allowed(tape: Tape, sizes: Sizes) -> bool:
-    """Whether what the loss presupposes holds."""
-    return all(left.value(sizes) <= right.value(sizes) for left, right in presupposed(tape))
-
-
-def tiny_sizes(tape: Tape, least: int = 1) -> tuple[Sizes, ...]:
-    """Distinct dimensions such as n=4, d=3, k=2, so that no two axes can be mistaken; and the least ones, of 1."""
-    names = symbols(tape)
-    top = max(affordable(tape, 4), len(names) + 1)
-    found = (_first(tape, names, _distinct(len(names), top)), _first(tape, names, _small(len(names), least)))
-    return tuple(dict(t) for t in dict.fromkeys(tuple(sizes.items()) for sizes in found if sizes is not None))
-
-
-def _small(number: int, least: int = 1) -> Iterator[tuple[int, ...]]:
-    """Every choice of small numbers, the smallest first; at last large equal ones."""
-    yield from (tuple(least + extra for extra in way) for way in islice(ways((6,) * number), TRIES))
-    yield from ((size,) * number for size in range(7, 200))
-
-
-def _distinct(number: int, top: int) -> Iterator[tuple[int, ...]]:
-    yield from islice(permutations(range(top, 1, -1), number), TRIES)
-    yield from islice(permutations(range(number + 4, 1, -1), number), TRIES)
-    yield from _small(number, least=2)
-    yield from _small(number)
-
-
-def _first(tape: Tape, names: tuple[str, ...], tries: Iterable[tuple[int, ...]]) -> Sizes | None:
-    """The first sizes that are allowed and leave few unknowns."""
-    entries, few = unknowns(tape), few_unknowns(tape)
-    options = (dict(zip(names, numbers, strict=True)) for numbers in tries)
-    return next((s for s in options if entries.value(s) <= few and allowed(tape, s)), None)
-
-
+CONDITION = 100
+SINGULAR = 1e12
 Arrays = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class Case:
-    """Literal inputs and directions at one size, with their reference values."""
+    """Literal inputs and directions at one size, with their reference values; a cotangent for a function.
+
+    For an `Elementwise` argument the input is the name of the function that stands for it.
+    """
 
     sizes: Sizes
-    inputs: Arrays
+    inputs: Inputs
     directions: Arrays
-    reference: Reference
+    reference: Reference | Linearised
+    cotangent: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -199,13 +58,15 @@ class Warned:
 class Recipes:
     """The recipe of each argument and literal cases by it; no case, and a warning, where none works.
 
-    ``least`` is the smallest dimension at which the loss was found finite.
+    ``least`` is the smallest dimension at which the loss was found finite; ``regular`` says that matrices whose
+    determinant is taken are regular by chance, not always singular.
     """
 
     choice: Mapping[str, Recipe]
     cases: tuple[Case, ...]
     warning: Warned | None = None
     least: int = 1
+    regular: bool = False
 
 
 Pick = Mapping[str, Recipe]
@@ -221,20 +82,21 @@ def searched(tape: Tape, sizes: Sequence[Sizes], least: int = 1) -> Recipes | No
     """The first recipes with a finite loss in every probe, else in any, and with a literal case at each tiny size."""
     fallbacks = []
     for pick in islice(picks(tape), affordable(tape, CHOICES, least=10)):
-        probes = range(affordable(tape, PROBES, least=2))
-        hits = [probe(tape, pick, sizes[k % len(sizes)], k) for k in probes] if sizes else []
+        hits = probes(tape, pick, sizes)
         cases = literal_cases(tape, pick, sizes) if hits and all(hits) else None
         if cases:
-            return Recipes(pick, cases, least=least)
+            return Recipes(pick, cases, least=least, regular=regular(tape, pick, sizes[0]))
         if any(hits):
             fallbacks.append(pick)
     found = ((pick, literal_cases(tape, pick, sizes)) for pick in fallbacks)
-    return next((Recipes(pick, cases, least=least) for pick, cases in found if cases), None)
+    made = (Recipes(pick, cases, None, least, regular(tape, pick, sizes[0])) for pick, cases in found if cases)
+    return next(made, None)
 
 
-def affordable(tape: Tape, number: int, least: int = 1) -> int:
-    """How often something is tried: less often for a tape of thousands of calls, so that the cost stays linear."""
-    return max(least, min(number, EFFORT // len(needed((tape.result,)))))
+def regular(tape: Tape, pick: Pick, sizes: Sizes) -> bool:
+    """Whether at some draw no determinant is nearly 0; there are determinants."""
+    drawn = (draw(tape, pick, sizes, seed)[0] for seed in range(PROBES if order(tape).determinants else 0))
+    return any(survey(tape, inputs).flatness < CONDITION for inputs in drawn)
 
 
 def picks(tape: Tape) -> Iterator[Pick]:
@@ -244,69 +106,143 @@ def picks(tape: Tape) -> Iterator[Pick]:
         yield {a.name: some[k] for a, some, k in zip(tape.arguments, lists, way, strict=True)}
 
 
-def draw(tape: Tape, pick: Pick, sizes: Sizes, seed: int) -> tuple[Arrays, Arrays]:
+def stand_ins(tape: Tape) -> tuple[Mapping[str, str], ...]:
+    """What stands for `Elementwise` arguments: each function once for each of them; of two they are different."""
+    names = [a.name for a in tape.arguments if a.callable]
+    count = len(STAND_INS)
+    turns = range(count if names else 1)
+    return tuple({name: STAND_INS[(k + turn) % count] for k, name in enumerate(names)} for turn in turns)
+
+
+def draw(
+    tape: Tape, pick: Pick, sizes: Sizes, seed: int, functions: Mapping[str, str] | None = None
+) -> tuple[Inputs, Arrays]:
     """Inputs by the recipes, and directions for ``wrt``."""
     rng = np.random.default_rng(seed)
-    shapes = {a.name: tuple(size.value(sizes) for size in a.shape) for a in tape.arguments}
+    shapes = {a.name: shape_at(a.shape, sizes) for a in tape.arguments if not a.callable}
     inputs = {name: pick[name].draw(rng, shape) for name, shape in shapes.items()}
-    return inputs, {name: np.round(rng.uniform(-1, 1, shapes[name]), 2) + 0.0 for name in tape.wrt}
+    directions = {name: direction(tape.argument(name), rng, shapes[name]) for name in tape.wrt}
+    everything = {**inputs, **(stand_ins(tape)[0] if functions is None else functions)}
+    return {a.name: everything[a.name] for a in tape.arguments}, directions
 
 
-def probe(tape: Tape, pick: Pick, sizes: Sizes, seed: int) -> bool:
-    """Whether the loss is finite and of sane size at a draw."""
-    return abs(survey(tape, draw(tape, pick, sizes, seed)[0]).loss) < SANE
+def shape_at(shape: Iterable[Size], sizes: Sizes) -> tuple[int, ...]:
+    return tuple(size.value(sizes) for size in shape)
+
+
+def direction(argument: Argument, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """A direction of short decimals, symmetric where its variable is."""
+    drawn = np.round(rng.uniform(-1, 1, shape), 2) + 0.0
+    return np.tril(drawn) + np.tril(drawn, -1).T if is_symmetric(argument) else drawn
+
+
+def probes(tape: Tape, pick: Pick, sizes: Sequence[Sizes]) -> list[bool]:
+    """Whether the loss is well defined at a few draws."""
+    turns = tuple(product(stand_ins(tape), sizes))
+    number = affordable(tape, PROBES, least=2) if turns else 0
+    found = (turns[k % len(turns)] for k in range(number))
+    return [probe(tape, pick, some, seed, functions) for seed, (functions, some) in enumerate(found)]
+
+
+def probe(tape: Tape, pick: Pick, sizes: Sizes, seed: int, functions: Mapping[str, str] | None = None) -> bool:
+    """Whether the loss is well defined at a draw."""
+    return well_defined(survey(tape, draw(tape, pick, sizes, seed, functions)[0]))
+
+
+def well_defined(seen: Survey) -> bool:
+    """Whether the result is finite and of sane size, and no matrix nearly singular that has to be regular."""
+    return seen.size < SANE and seen.condition < CONDITION
 
 
 def literal_cases(tape: Tape, pick: Pick, sizes: Sequence[Sizes]) -> tuple[Case, ...]:
-    """A case at each size; none at all where one is missing."""
-    cases = [literal_case(tape, pick, some) for some in sizes]
-    return tuple(case for case in cases if case) if all(cases) else ()
+    """A case at each size and with each function, and one at singular matrices; none where one of the first lacks."""
+    cases = []
+    for some, functions in product(sizes, stand_ins(tape)):
+        case = literal_case(tape, some, usable_draws(tape, pick, some, functions))
+        if not case:
+            return ()
+        cases.append(case)
+    singular = literal_case(tape, sizes[0], singular_draws(tape, pick, sizes[0]))
+    return (*cases, *([singular] if singular else []))
 
 
-def literal_case(tape: Tape, pick: Pick, sizes: Sizes) -> Case | None:
-    """Of a few usable draws the first whose gradients are not 0, those first that use both sides of most switches."""
-    finite = []
-    for inputs, directions in islice(usable_draws(tape, pick, sizes), affordable(tape, KEPT)):
-        case = Case(sizes, inputs, directions, reference(tape, inputs, directions))
-        if case.reference.finite and sane(case.reference):
-            finite.append(case)
-            if all(np.any(g) for g in case.reference.grad):
+def literal_case(tape: Tape, sizes: Sizes, draws: Iterable[tuple[Inputs, Arrays]]) -> Case | None:
+    """Of a few draws the first whose gradients are not 0, else the first that is sane."""
+    found = []
+    for inputs, directions in islice(draws, affordable(tape, KEPT)):
+        case = referred(tape, sizes, inputs, directions)
+        if sane(case):
+            found.append(case)
+            if all(np.any(g) for g in case.reference.slopes):
                 return case
-    return finite[0] if finite else None
+    return found[0] if found else None
 
 
-def usable_draws(tape: Tape, pick: Pick, sizes: Sizes) -> Iterator[tuple[Arrays, Arrays]]:
+def referred(tape: Tape, sizes: Sizes, inputs: Inputs, directions: Arrays) -> Case:
+    """The case with its reference values."""
+    if not tape.function:
+        return Case(sizes, inputs, directions, reference(tape, inputs, directions))
+    shape = shape_at(tape.result.shape, sizes)
+    cotangent = np.round(np.random.default_rng(len(shape)).uniform(-1, 1, shape), 2) + 0.0
+    return Case(sizes, inputs, directions, linearised(tape, inputs, directions, cotangent), cotangent)
+
+
+def usable_draws(
+    tape: Tape, pick: Pick, sizes: Sizes, functions: Mapping[str, str] | None = None
+) -> Iterator[tuple[Inputs, Arrays]]:
     """Draws that are good for differences: for a smooth loss as they come, else those first that meet most switches."""
-    drawn = (draw(tape, pick, sizes, seed) for seed in range(DRAWS))
-    if not switches(tape):
+    drawn = (draw(tape, pick, sizes, seed, functions) for seed in range(DRAWS))
+    if smooth(tape):
         yield from (pair for pair in drawn if settled(tape, *pair))
         return
     scored = [(mixed(tape, pair[0], seed), pair) for seed, pair in enumerate(drawn)]
     yield from (pair for score, pair in sorted(scored, key=lambda entry: -entry[0]) if score >= 0)
 
 
-def sane(values: Reference) -> bool:
-    return all(np.max(np.abs(x), initial=0) < SANE for x in (np.asarray(values.loss), *values.grad, *values.hvp))
+def singular_draws(tape: Tape, pick: Pick, sizes: Sizes) -> Iterator[tuple[Inputs, Arrays]]:
+    """Draws at which a determinant is 0, where the loss is smooth there."""
+    if switches(tape) or not order(tape).determinants:
+        return
+    names = [a.name for a in tape.arguments if len(a.shape) == 2 and a.name in eliminated(tape)]
+    for inputs, directions in islice(usable_draws(tape, pick, sizes), KEPT):
+        flat = {**inputs, **{name: flattened(inputs[name]) for name in names}}
+        if survey(tape, flat).flatness > SINGULAR and settled(tape, flat, directions):
+            yield flat, directions
 
 
-def settled(tape: Tape, inputs: Arrays, directions: Arrays) -> bool:
-    """Whether the loss is finite and of sane size, and its differences converge."""
-    return abs(survey(tape, inputs).loss) < SANE and settles(tape, inputs, directions)
+def flattened(x: Array) -> Array:
+    """The matrix with its first row in place of its last, and columns likewise."""
+    x = x.copy()
+    x[-1] = x[0]
+    x[:, -1] = x[:, 0]
+    return x
 
 
-def mixed(tape: Tape, inputs: Arrays, seed: int) -> int:
-    """How many switches the inputs meet on both sides; -1 where they are near a kink, or the loss is not finite."""
+def sane(case: Case) -> bool:
+    return all(np.max(np.abs(x), initial=0) < SANE for x in case.reference.arrays)
+
+
+def settled(tape: Tape, inputs: Inputs, directions: Arrays) -> bool:
+    """Whether the loss is well defined and far from its kinks, and its differences converge."""
+    seen = survey(tape, inputs)
+    return well_defined(seen) and seen.distance >= FAR and settles(tape, inputs, directions)
+
+
+def mixed(tape: Tape, inputs: Inputs, seed: int) -> int:
+    """How many switches the inputs meet on both sides; -1 where they are near a kink, or the loss not well defined."""
     nudge = np.random.default_rng(seed)
     moved = {**inputs, **{name: inputs[name] + 1e-7 * nudge.standard_normal(inputs[name].shape) for name in tape.wrt}}
     here, beside = survey(tape, inputs), survey(tape, moved)
-    if not abs(here.loss) < SANE or min(here.distance, beside.distance) < FAR:
+    if not well_defined(here) or min(here.distance, beside.distance) < FAR:
         return -1
     return here.mixed
 
 
 def failure(tape: Tape, sizes: Sequence[Sizes]) -> Recipes:
-    """No cases; the operation to name is the first that is not finite at the first recipes."""
+    """No cases; the operation to name is the first that is not finite at the first recipes, or meets a bad matrix."""
     pick = next(picks(tape))
-    culprit = survey(tape, draw(tape, pick, sizes[0], 0)[0]).culprit if sizes else None
-    call = culprit or tape.result
+    call = tape.result
+    if sizes:
+        seen = survey(tape, draw(tape, pick, sizes[0], 0)[0])
+        call = seen.culprit or (call if seen.condition < CONDITION else order(tape).inverted[0])
     return Recipes(pick, (), Warned(call.op, call.place or tape.place))

@@ -50,10 +50,8 @@ def call(name: str, args: Any, kwargs: Any) -> Any:
 # ---- what is not in the tables
 
 _LATER = """
-vecdot einsum tensordot kron linalg.multi_dot linalg.matrix_power linalg.inv linalg.pinv linalg.solve linalg.det
-linalg.slogdet linalg.cholesky linalg.eigvalsh linalg.norm linalg.vector_norm linalg.matrix_norm linalg.vecdot
-linalg.tensordot linalg.diagonal var std prod cumsum cumulative_sum diagonal reshape ravel concatenate concat stack
-vstack hstack block diag tril triu flip fliplr flipud roll
+vecdot einsum tensordot kron linalg.multi_dot linalg.matrix_power linalg.pinv linalg.cholesky linalg.eigvalsh
+linalg.vecdot linalg.tensordot var std prod cumsum cumulative_sum reshape ravel tril triu flip fliplr flipud roll
 logit log_expit xlogy xlog1py entr rel_entr erf erfc ndtr log_ndtr gammaln digamma psi
 """
 LATER = frozenset(_LATER.split())

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradgen import elimination
 from gradgen.dims import Let, Size, solve
 from gradgen.fields import Array, Field
 from gradgen.kinks import order
@@ -18,15 +19,16 @@ from gradgen.tape import Call, Span, Tape
 
 MASK_ALGEBRA = frozenset(("add", "multiply", "maximum", "minimum", "absolute", "square", "positive"))
 Entry = Size | Span | None
+Inputs = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What a call needs besides its operands."""
+    """What a call needs besides its operands; an `Elementwise` argument is a function of arrays of the field."""
 
     field: Field
     sizes: Mapping[str, int]
-    inputs: Mapping[str, Array]
+    inputs: Inputs
 
     def shape(self, call: Call) -> tuple[int, ...]:
         return tuple(size.value(self.sizes) for size in call.shape)
@@ -99,6 +101,32 @@ def _step(entry: Entry) -> slice:
     return slice(None, None, entry.step) if isinstance(entry, Span) else slice(None)
 
 
+def _norm(at: Setting, call: Call, x: Array) -> Any:
+    """sqrt(sum(x * x))"""
+    x = at.field.numbers(x)
+    return at.field.functions["sqrt"](np.sum(x * x, axis=call.params["axis"], keepdims=call.params["keepdims"]))
+
+
+def _diag(at: Setting, call: Call, x: Array) -> Any:
+    zero = False if x.dtype == bool else at.field.lift(0.0)
+    return np.where(np.eye(len(x), dtype=bool), x, zero)
+
+
+def _concatenate(at: Setting, call: Call, *parts: Array) -> Any:
+    masks = all(x.dtype == bool for x in parts)
+    return np.concatenate(parts if masks else [at.field.numbers(x) for x in parts], axis=call.params["axis"])
+
+
+def _formula(at: Setting, call: Call, *operands: Array) -> Any:
+    from gradgen.scalar_values import compiled  # SymPy takes long to import
+
+    return compiled(call.params["formula"], at.field.context)(*map(at.field.numbers, operands))
+
+
+def _eliminated(function: Any) -> Interpretation:
+    return lambda at, call, *operands: function(at.field, *map(at.field.numbers, operands))
+
+
 def _numeric(function: Any) -> Interpretation:
     return lambda at, call, *operands: function(*map(at.field.numbers, operands))
 
@@ -134,6 +162,17 @@ INTERPRETATIONS: Mapping[str, Interpretation] = {
     "ones": lambda at, call: at.field.lift(np.ones(at.shape(call))),
     "zeros": lambda at, call: at.field.lift(np.zeros(at.shape(call))),
     "eye": lambda at, call: at.field.lift(np.eye(at.shape(call)[0])),
+    "inv": _eliminated(elimination.inverse),
+    "solve": _eliminated(elimination.solution),
+    "det": _eliminated(elimination.det),
+    "logdet": lambda at, call, x: at.field.functions["log"](abs(elimination.det(at.field, at.field.numbers(x)))),
+    "detsign": lambda at, call, x: at.field.functions["sign"](elimination.det(at.field, at.field.numbers(x))),
+    "norm": _norm,
+    "diag": _diag,
+    "diagonal": lambda at, call, x: np.diagonal(x, axis1=-2, axis2=-1),
+    "concatenate": _concatenate,
+    "unknown": lambda at, call, x: at.inputs[call.params["function"]](at.field.numbers(x)),
+    "formula": _formula,
     "logical_not": _logical(np.logical_not),
     "logical_and": _logical(np.logical_and),
     "logical_or": _logical(np.logical_or),
@@ -153,7 +192,7 @@ def interpret(at: Setting, call: Call, operands: Sequence[Array]) -> Array:
     return np.asarray(at.field.functions[call.op](*operands))
 
 
-def sizes_of(tape: Tape, inputs: Mapping[str, Array]) -> dict[str, int]:
+def sizes_of(tape: Tape, inputs: Inputs) -> dict[str, int]:
     """The dimensions, from the shapes of the inputs."""
     found: dict[str, int] = {}
     for step in solve([(a.name, a.shape) for a in tape.arguments])[0]:
@@ -164,20 +203,32 @@ def sizes_of(tape: Tape, inputs: Mapping[str, Array]) -> dict[str, int]:
 
 
 class Replay:
-    """A tape at given inputs; what does not depend on ``wrt`` is computed once."""
+    """A tape at given inputs; what does not depend on ``wrt`` is computed once.
 
-    def __init__(self, tape: Tape, inputs: Mapping[str, Array], field: Field) -> None:
-        start = {name: np.asarray(field.lift(np.asarray(x, dtype=float))) for name, x in inputs.items()}
-        self.result, self.calls = tape.result, order(tape).moving
+    For an `Elementwise` argument the input is a function, or the name of an entrywise function of the field.
+    """
+
+    def __init__(self, tape: Tape, inputs: Inputs, field: Field) -> None:
+        start = {name: _started(field, x) for name, x in inputs.items()}
+        self.last, self.calls = tape.result, order(tape).moving
         self.setting = Setting(field, sizes_of(tape, inputs), start)
         self.fixed = _run(self.setting, order(tape).fixed, {})
 
-    def values(self, moved: Mapping[str, Array]) -> dict[Call, Array]:
-        """The value of every call, with some of the arguments moved."""
-        return _run(replace(self.setting, inputs={**self.setting.inputs, **moved}), self.calls, self.fixed)
+    def values(self, moved: Mapping[str, Array], more: Iterable[Call] = ()) -> dict[Call, Array]:
+        """The value of every call, and of more that were not recorded, with some of the arguments moved."""
+        at = replace(self.setting, inputs={**self.setting.inputs, **moved})
+        return _run(at, (*self.calls, *more), self.fixed)
 
-    def loss(self, moved: Mapping[str, Array]) -> Any:
-        return self.values(moved)[self.result][()]
+    def result(self, moved: Mapping[str, Array]) -> Any:
+        """The loss, or the value of a function, with some of the arguments moved."""
+        return self.setting.field.numbers(self.values(moved)[self.last])[()]
+
+
+def _started(field: Field, x: Any) -> Any:
+    """An input as a value of the field."""
+    if isinstance(x, str):
+        return field.functions[x]
+    return x if callable(x) else np.asarray(field.lift(np.asarray(x, dtype=float)))
 
 
 def _run(at: Setting, calls: Iterable[Call], known: Mapping[Call, Array]) -> dict[Call, Array]:

@@ -26,10 +26,15 @@ from gradgen.nodes import (
     apply,
     as_number,
     count,
+    delta,
     one,
     product,
     view,
 )
+from gradgen.ops.adjugate import Adjugate
+from gradgen.ops.determinant import Det
+from gradgen.ops.inverse import Inverse, inverse
+from gradgen.ops.matrix import Matrices
 from gradgen.ops.reduce import Reduce, reduce
 from gradgen.text import magnitude
 from gradgen.walk import Names, order, rewrite, settle
@@ -128,13 +133,124 @@ def one_minus_sigmoid(node: Node) -> Node | None:
     return None
 
 
+def exp_over_its_sum(node: Node) -> Node | None:
+    """exp(x) / sum(exp(x)) = exp(x - logsumexp(x)), a softmax"""
+    if not isinstance(node, Product):
+        return None
+    for total, kept, power in node.factors:
+        if power != -1 or not isinstance(total, Product) or len(total.factors) != 1 or not total.summed:
+            continue
+        weights, inner, p = total.factors[0]
+        x = _argument(weights, "exp")
+        if x is None or p != 1 or len(set(inner)) < len(inner):
+            continue
+        for position, (factor, labels, q) in enumerate(node.factors):
+            if factor is weights and q == 1 and all(labels[inner.index(k)] == label for k, label in enumerate(kept)):
+                value = reduce("logsumexp", x, inner, total.shape)
+                back = tuple(inner.index(k) for k in range(total.rank))
+                share = call("exp", x - view(1, value, back, x.shape))
+                rest = [f for k, f in enumerate(node.factors) if k != position and f != (total, kept, power)]
+                return product([*rest, (share, labels, 1)], node.shape)
+    return None
+
+
+def quotient_cancels(node: Node) -> Node | None:
+    """x / (x y) = 1 / y, entry by entry"""
+    if not isinstance(node, Product):
+        return None
+    for position, (divisor, labels, power) in enumerate(node.factors):
+        if power != -1 or not isinstance(divisor, Product) or divisor.summed or len(divisor.factors) > MOST_DIVISORS:
+            continue
+        opened = [(n, axes, -p) for n, axes, p in _inside(divisor, labels)]
+        others = [f for k, f in enumerate(node.factors) if k != position]
+        above = {(n, axes): p for n, axes, p in others}
+        if any(above.get((n, axes), 0) * p < 0 for n, axes, p in opened):
+            return product([*others, *opened], node.shape)
+    return None
+
+
+MOST_DIVISORS = 4
+POSITIVE = frozenset("exp absolute softplus sigmoid relu root cosh hypot exp2 log_cosh".split())
+FACTS = frozenset("positive nonnegative unit_interval boolean one_hot simplex".split())
+
+
+def _is_nonnegative(node: Node) -> bool:
+    """Whether no entry can be negative, as far as the outermost operations say."""
+    if isinstance(node, Symbol):
+        return bool(node.facts & FACTS)
+    if isinstance(node, Map):
+        return node.atom.name in POSITIVE
+    if isinstance(node, Product):
+        return all(power % 2 == 0 or (isinstance(n, Symbol) and _is_nonnegative(n)) for n, _, power in node.factors)
+    return node is one()
+
+
+def absolute_of_nonnegative(node: Node) -> Node | None:
+    """|x| = x where x cannot be negative"""
+    if isinstance(node, Map) and node.atom.name == "absolute" and node.arguments[0][0] > 0:
+        return node.argument(0) if _is_nonnegative(node.arguments[0][1]) else None
+    return None
+
+
 def log_of_exp(node: Node) -> Node | None:
     """log(exp(x)) = x"""
     x = _argument(node, "log")
     return _argument(x, "exp") if x is not None else None
 
 
+def inverse_cancels(node: Node) -> Node | None:
+    """A A⁻¹ = I"""
+    if not isinstance(node, Product):
+        return None
+    for found, labels, p in node.factors:
+        if not (isinstance(found, Inverse) and found.rank == 2 and p == 1):
+            continue
+        for position, (factor, axes, q) in enumerate(node.factors):
+            if factor is found.node and q == 1 and len(set(found.labels)) == 2:
+                place = dict(zip(found.labels, axes, strict=True))
+                rest = [f for k, f in enumerate(node.factors) if k != position and f != (found, labels, p)]
+                for inner, i, j in _meetings((place[0], place[1]), labels, factor.symmetric):
+                    if inner >= node.rank and not any(inner in k for _, k, _ in rest):
+                        return product([*rest, (delta(found.shape[0]), (i, j), 1)], node.shape)
+    return None
+
+
+def _meetings(matrix: Labels, inverse: Labels, symmetric: bool) -> list[tuple[int, int, int]]:
+    """Where A meets A⁻¹ so that they cancel: the label that they share, and the two that are left."""
+    (a, b), (c, d) = matrix, inverse
+    found = [(b, a, d)] if b == c else []
+    found += [(a, c, b)] if a == d else []
+    if symmetric:
+        found += [(a, b, d)] if a == c else []
+        found += [(b, a, c)] if b == d else []
+    return found
+
+
+def adjugate_over_determinant(node: Node) -> Node | None:
+    """adj(A) / det(A) = A⁻¹"""
+    if not isinstance(node, Product):
+        return None
+    for cofactors, labels, power in node.factors:
+        for divisor in node.factors:
+            if isinstance(cofactors, Adjugate) and power == 1 and _divides(divisor, cofactors, labels):
+                rest = [f for f in node.factors if f not in ((cofactors, labels, power), divisor)]
+                return product([*rest, (inverse(cofactors.matrices), labels, 1)], node.shape)
+    return None
+
+
+def _divides(factor: Factor, cofactors: Adjugate, labels: Labels) -> bool:
+    """Whether a factor is the reciprocal of the determinants of the matrices that have these cofactors."""
+    node, axes, power = factor
+    if not isinstance(node, Det) or power != -1 or axes != labels[:-2]:
+        return False
+    return (node.coefficient, node.node, node.labels) == (cofactors.coefficient, cofactors.node, cofactors.labels)
+
+
+DERIVED_LAWS: tuple[Law, ...] = (inverse_cancels, adjugate_over_determinant, quotient_cancels)
 LAWS: tuple[Law, ...] = (
+    *DERIVED_LAWS,
+    absolute_of_nonnegative,
+    exp_over_its_sum,
     one_minus_sigmoid,
     log_of_exp,
     log_of_one_plus,
@@ -161,9 +277,11 @@ def _upright(node: Node, names: Names) -> Node:
         return node
     factors = []
     for factor, labels, power in node.factors:
-        even = power % 2 == 0
+        even = isinstance(power, int) and power % 2 == 0
         if even and isinstance(factor, Map) and factor.atom.name == "absolute":
             factors.append((factor.argument(0), labels, power))  # |x|² = x²
+        elif even and isinstance(factor, Map) and factor.atom.name == "root":
+            factors.append((factor.argument(0), labels, power // 2))  # ‖x‖² = xᵀ x
         else:
             factors.append((_turned(factor, names) if even else factor, labels, power))
     return product(factors, node.shape)
@@ -180,16 +298,18 @@ def _turned(node: Node, names: Names) -> Node:
 
 
 def _leading(node: Add) -> Number:
-    """The coefficient of the term that is to be positive: a contraction, else what was made first."""
+    """The coefficient of the term that is to be positive: a contraction, else what was computed, else what was made
+    first."""
     whole = {n for _, n, _ in node.terms if isinstance(n, Product) and n.summed and n.rank == node.rank}
-    return min(node.terms, key=lambda t: (t[1] not in whole, t[1].serial))[0]
+    made = {n for _, n, _ in node.terms if n.operands and n.rank == node.rank}
+    return min(node.terms, key=lambda t: (t[1] not in whole, t[1] not in made, t[1].serial))[0]
 
 
-def _apply(node: Node) -> Node:
-    for law in LAWS:
+def _apply(node: Node, laws: Sequence[Law] = LAWS) -> Node:
+    for law in laws:
         found = law(node)
         if found is not None:
-            return _apply(found)
+            return _apply(found, laws)
     return node
 
 
@@ -243,13 +363,20 @@ def tidy(roots: Sequence[Node], names: Names) -> list[Node]:
     """The roots with the laws that only derivatives need."""
     if not any(map(_concerns, order(roots))):
         return list(roots)
-    return rewrite(roots, lambda n: _spread(_softmax_sums(_absorbed(n))) if isinstance(n, Product) else n, names)
+    return rewrite(roots, lambda n: _tidied(n) if isinstance(n, Product) else n, names)
+
+
+def _tidied(node: Product) -> Node:
+    found = _apply(_absorbed(node), DERIVED_LAWS)
+    return _spread(_softmax_sums(found))
 
 
 def _concerns(node: Node) -> bool:
     """Whether a law of `tidy` may apply somewhere above the node."""
     softmax = isinstance(node, Reduce) and node.kind == "logsumexp"
-    return isinstance(node, Delta) or softmax or (isinstance(node, Symbol) and bool(node.facts))
+    known = isinstance(node, Symbol) and bool(node.facts)
+    divided = isinstance(node, Product) and any(isinstance(n, Product) and p == -1 for n, _, p in node.factors)
+    return isinstance(node, Delta | Matrices) or softmax or known or divided
 
 
 def _absorbed(node: Product) -> Node:

@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradgen import places
 from gradgen.dims import Dim, Size
 from gradgen.errors import Place, SpecError
 from gradgen.places import Finder
@@ -45,6 +44,9 @@ class Trace:
 
     def place(self) -> Place | None:
         return self.finder.here(sys._getframe(1))
+
+    def source(self) -> str:
+        return self.finder.source(sys._getframe(1))
 
 
 class Run:
@@ -91,8 +93,8 @@ def wrong(message: str, hint: str = "", kind: type[SpecError] = SpecError) -> Sp
     """An error that starts with the source text it is about, where that is known."""
     scope = tracing()
     place = scope.place() if scope else None
-    text = places.text(place)
-    subject = f"{text}: " if len(text) <= 60 and _is_expression(text) else ""
+    text = scope.source() if scope else ""
+    subject = f"{text}: " if len(text) <= 60 and "\n" not in text and _is_expression(text) else ""
     return kind(subject + message, hint, place)
 
 
@@ -106,7 +108,7 @@ def _is_expression(text: str) -> bool:
 def source() -> str:
     """The source text that is being run, for hints."""
     scope = tracing()
-    return places.text(scope.place()) if scope else ""
+    return scope.source() if scope else ""
 
 
 def holds(left: Size, right: Size) -> bool:

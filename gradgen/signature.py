@@ -20,7 +20,7 @@ def _parameters(function: FunctionType, where: Definition) -> list[str]:
     parameters = inspect.signature(function, follow_wrapped=True).parameters.values()
     for p in parameters:
         if p.kind not in PLAIN:
-            raise SpecError(f"{p} is no plain argument", "a loss takes positional arguments", where.argument(p.name))
+            raise SpecError(f"{p} is no plain argument", "all arguments are positional", where.argument(p.name))
         if p.default is not p.empty:
             raise SpecError(
                 f"{p.name} has a default value", "leave it out: callers give every argument", where.argument(p.name)
@@ -80,12 +80,17 @@ def variables(wrt: Any, arguments: tuple[Argument, ...], place: Place) -> tuple[
     names = (wrt,) if isinstance(wrt, str) else tuple(wrt) if isinstance(wrt, (tuple, list)) else ()
     known = {a.name: a for a in arguments}
     if not names or len(set(names)) < len(names):
-        raise SpecError("wrt names the arguments to differentiate by, each once", 'write @loss(wrt="w")', place)
+        raise SpecError(
+            "wrt names the arguments to differentiate by, each once", 'write wrt="w", or wrt=("v", "w")', place
+        )
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else f"the arguments are {', '.join(known) or 'none'}"
             raise SpecError(f"wrt names {name!r}, which is no argument", hint, place)
+        if known[name].callable:
+            hint = "differentiate by the arrays: f' and f'' are asked for where they are needed"
+            raise SpecError(f"{name} is in wrt, but it is a function", hint, known[name].place)
         unfit = sorted(known[name].facts & NOT_WRT)
         if unfit:
             hint = "leave the fact out: it would change the gradient"

@@ -1,4 +1,5 @@
-"""Losses: what ``@loss`` makes of a function, how a spec file is loaded, and how a loss runs on other arrays."""
+"""Losses and functions: what ``@loss`` and ``@function`` make of a Python function, how a spec file is loaded, and how
+what it declares runs on other arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, FunctionType
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -19,31 +20,34 @@ from gradgen import eager, overlay, tracing
 from gradgen.arrays import Array
 from gradgen.declared import dims
 from gradgen.definition import Definition
-from gradgen.dims import Size
+from gradgen.dims import Size, is_one
 from gradgen.errors import Place, SpecError
 from gradgen.loading import Folder, read
 from gradgen.places import folder_of
 from gradgen.scope import CURRENT, Run, Trace, entered
-from gradgen.shapes import spell
+from gradgen.shapes import Shape, spell
 from gradgen.signature import arguments_of, variables
-from gradgen.tape import Tape
+from gradgen.tape import Argument, Tape
+from gradgen.unknown import Unknown
 
-__all__ = ["Loss", "dims", "load_spec", "loss", "run_with"]
+__all__ = ["Declaration", "Function", "Loss", "dims", "function", "load_spec", "loss", "run_with"]
 
 
 class _Session:
-    """One load: the folder that it runs in, and the losses that it declares, with the file that declares each."""
+    """One load: the folder that it runs in, and what it declares, with the file that declares each."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
-        self.losses: list[tuple[str, Loss]] = []
+        self.declared: list[tuple[str, Declaration]] = []
 
 
 _SESSION: ContextVar[_Session | None] = ContextVar("gradgen_session", default=None)
 
 
-class Loss:
-    """A loss of a spec. Called with real arrays it runs its function; `tape` is its trace."""
+class Declaration:
+    """A loss or function of a spec. Called with real arrays it runs its Python function; `tape` is its trace."""
+
+    word: ClassVar[str]
 
     def __init__(
         self,
@@ -67,13 +71,14 @@ class Loss:
         self._folder = folder
 
     def __repr__(self) -> str:
-        return f"<loss {self.name}({', '.join(a.name for a in self.arguments)})>"
+        return f"<{self.word} {self.name}({', '.join(a.name for a in self.arguments)})>"
 
     @cached_property
     def tape(self) -> Tape:
         """What the function does, call by call; traced once."""
         with self._folder.importable() if self._folder else nullcontext():
             traced = tracing.trace(self.name, self.function, self.arguments, self.dims, self.path, self.place)
+        self._check(traced.result.shape, traced.returned)
         return Tape(
             name=self.name,
             doc=self.doc,
@@ -85,7 +90,11 @@ class Loss:
             constraints=traced.constraints,
             options=self.options,
             place=self.place,
+            function=isinstance(self, Function),
         )
+
+    def _check(self, shape: Shape, place: Place) -> None:
+        """Refuse a result of a wrong shape."""
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         bound = inspect.signature(self.function).bind(*args, **kwargs)
@@ -94,7 +103,7 @@ class Loss:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values = self._bound(args, kwargs)
         current = CURRENT.get()
-        if isinstance(current, Trace) and any(isinstance(v, Array) for v in values):
+        if isinstance(current, Trace) and any(isinstance(v, (Array, Unknown)) for v in values):
             self._check_inline(current, values)
             return current.inline(self.function)(*values)
         if isinstance(current, Run) and current.inline:
@@ -102,22 +111,27 @@ class Loss:
         return self._run(values)
 
     def _check_inline(self, trace: Trace, values: list[Any]) -> None:
-        """A loss within another one takes arrays of exactly the shapes that it declares."""
+        """Within another one it takes arrays of exactly the shapes that it declares, and functions where it says so."""
         spelled = {local: dim for dim, local in self.dims.items()}
         for argument, value in zip(self.arguments, values, strict=True):
+            if argument.callable:
+                if not callable(value):
+                    text = f"{self.name} declares {argument.name} as a function, but gets {value!r}"
+                    raise SpecError(text, "give it a function of an array, such as np.tanh")
+                continue
             wanted = tuple(trace.resolve(s.substitute(spelled)) for s in argument.shape)
             given = value.call.shape if isinstance(value, Array) else tuple(map(Size.of, np.shape(value)))
             if wanted != given:
                 text = f"{self.name} declares {argument.name} of shape {spell(wanted)}, but gets {spell(given)}"
                 raise SpecError(text, "move its body to a helper function, which takes any shape")
 
-    def _run(self, values: list[Any]) -> float:
+    def _run(self, values: list[Any]) -> Any:
         arrays, sizes = eager.enter(self.arguments, values)
         eager.hold(self.tape.constraints, sizes)
         with entered(Run({local: sizes[local.name] for local in self.dims.values()})):
-            return float(self._value(arrays))
+            return self._value(self._result(arrays))
 
-    def _value(self, arrays: eager.Arrays) -> Any:
+    def _result(self, arrays: eager.Arrays) -> Any:
         try:
             return self.function(*arrays.values())
         except ImportError:
@@ -125,6 +139,37 @@ class Loss:
                 raise
         with self._folder.importable():  # the function imports a neighbour itself
             return self.function(*arrays.values())
+
+    def _value(self, result: Any) -> Any:
+        """What the Python function returned, as callers get it."""
+        raise NotImplementedError
+
+
+class Loss(Declaration):
+    """A loss of a spec: a number."""
+
+    word = "loss"
+
+    def _check(self, shape: Shape, place: Place) -> None:
+        if not shape:
+            return
+        hint = "sum over the entries, such as np.sum(r**2) or r @ r"
+        if all(map(is_one, shape)):
+            hint = f"take its one entry, [{', '.join('0' * len(shape))}], or use vectors of one axis"
+        raise SpecError(f"a loss is a scalar, but {self.name} returns shape {spell(shape)}", hint, place)
+
+    def _value(self, result: Any) -> float:
+        return float(result)
+
+
+class Function(Declaration):
+    """A vector- or matrix-valued function of a spec; a number is allowed too."""
+
+    word = "function"
+
+    def _value(self, result: Any) -> Any:
+        array = np.array(result, order="C")
+        return (array if array.dtype.kind == "f" else array.astype(float))[()]
 
 
 def loss(
@@ -137,15 +182,22 @@ def loss(
     return declaring(Loss, function, wrt, gram, symmetric, sys._getframe(1))
 
 
-Made = TypeVar("Made", bound=Loss)
+def function(
+    function: Any = None, /, *, wrt: Any = None, symmetric: str | None = None
+) -> Callable[[Callable[..., Any]], Function]:
+    """Declares a function with values of any shape: ``@function(wrt="x")``."""
+    return declaring(Function, function, wrt, False, symmetric, sys._getframe(1))
+
+
+Made = TypeVar("Made", bound=Declaration)
 
 
 def declaring(
     kind: type[Made], function: Any, wrt: Any, gram: bool, symmetric: str | None, frame: FrameType
 ) -> Callable[[Callable[..., Any]], Made]:
-    """The decorator that makes a loss of the given kind, for a spec that runs in the given frame."""
+    """The decorator that makes a loss or function of the given kind, for a spec that runs in the given frame."""
     if function is not None:
-        raise SpecError("@loss wants wrt", 'write @loss(wrt="w")', _place_of(function))
+        raise SpecError(f"@{kind.word} wants wrt", f'write @{kind.word}(wrt="w")', _place_of(function))
     if symmetric not in (None, "entries"):
         raise SpecError(f"symmetric is {symmetric!r}", 'the one other choice is symmetric="entries"')
     options = {"gram": bool(gram), "symmetric": symmetric}
@@ -158,21 +210,22 @@ def _place_of(function: Any) -> Place | None:
 
 def _declare(kind: type[Made], function: Any, wrt: Any, options: Mapping[str, Any], frame: FrameType) -> Made:
     if not isinstance(function, FunctionType):
-        raise SpecError(f"@loss stands over a function, not over a {type(function).__name__}")
+        raise SpecError(f"@{kind.word} stands over a function, not over a {type(function).__name__}")
     if function.__name__ == "<lambda>":
-        raise SpecError("a loss is a function with a name", "write def", _place_of(function))
+        raise SpecError(f"a {kind.word} is a Python function with a name", "write def", _place_of(function))
     session = _SESSION.get()
     made = kind(function, wrt, options, frame, session.folder if session else None)
     if session:
-        session.losses.append((frame.f_code.co_filename, made))
+        session.declared.append((frame.f_code.co_filename, made))
     return made
 
 
 # ---- spec files
 
 
-def load_spec(path: Path | str) -> dict[str, Loss]:
-    """Execute a spec file and return its losses by name, in order. Whatever is wrong with it is a SpecError."""
+def load_spec(path: Path | str) -> dict[str, Declaration]:
+    """Execute a spec file and return its losses and functions by name, in order. Whatever is wrong with it is a
+    SpecError."""
     file, source = read(Path(path))
     session = _Session(Folder(str(file.parent)))
     token = _SESSION.set(session)
@@ -180,14 +233,15 @@ def load_spec(path: Path | str) -> dict[str, Loss]:
         session.folder.run(file, source)
     finally:
         _SESSION.reset(token)
-    return _by_name([made for where, made in session.losses if where == str(file)])
+    return _by_name([made for where, made in session.declared if where == str(file)])
 
 
-def _by_name(losses: list[Loss]) -> dict[str, Loss]:
-    found: dict[str, Loss] = {}
-    for made in losses:
+def _by_name(declared: list[Declaration]) -> dict[str, Declaration]:
+    found: dict[str, Declaration] = {}
+    for made in declared:
         if made.name in found:
-            raise SpecError(f"there are two losses called {made.name!r}", f"call this one {made.name}_2", made.place)
+            both = "losses" if {made.word, found[made.name].word} == {"loss"} else "functions"
+            raise SpecError(f"there are two {both} called {made.name!r}", f"call this one {made.name}_2", made.place)
         found[made.name] = made
     return found
 
@@ -196,9 +250,12 @@ def _by_name(losses: list[Loss]) -> dict[str, Loss]:
 
 
 def run_with(
-    loss: Loss, args: Mapping[str, Any], modules: Mapping[Any, Any], replacements: Mapping[Any, Any] | None = None
+    loss: Declaration,
+    args: Mapping[str, Any],
+    modules: Mapping[Any, Any],
+    replacements: Mapping[Any, Any] | None = None,
 ) -> Any:
-    """Run a loss's function on the arrays of another library, through an overlay of its globals.
+    """Run a loss or function on the arrays of another library, through an overlay of its globals.
 
     ``modules`` maps modules to their twins, function by function. ``replacements`` maps single objects, such as
     gradgen's words, and goes before; words that it leaves out run their NumPy code on the twin. Dimensions become
@@ -206,11 +263,16 @@ def run_with(
 
         run_with(ridge, {"X": X, "y": y, "w": w, "lam": lam}, {np: jax.numpy}, {gradgen.relu: jax.nn.relu})
     """
-    lengths = {n: tuple(np.shape(v)) for n, v in args.items()}
+    lengths = {a.name: tuple(np.shape(args[a.name])) for a in loss.arguments if not a.callable}
     sizes = eager.measure([(a.name, a.shape) for a in loss.arguments], lengths)
     run = Run({local: sizes[local.name] for local in loss.dims.values()})
     everything = {**overlay.twins(modules), **(replacements or {})}
     with entered(run):
         copies = overlay.Overlay(lambda: everything, loss.path, ("gradgen.words",))
         run.inline = copies.function
-        return copies.function(loss.function)(*(args[a.name] for a in loss.arguments))
+        return copies.function(loss.function)(*(_given(a, args[a.name]) for a in loss.arguments))
+
+
+def _given(argument: Argument, value: Any) -> Any:
+    """An argument as it is given; a function gets numbers where the spec gives it a mask."""
+    return (lambda array: value(array * 1.0)) if argument.callable else value

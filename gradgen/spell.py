@@ -8,13 +8,15 @@ node is stored with its axes in some order (`layouts`); operands are aligned to 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from gradgen import text
-from gradgen.atoms import is_mask
+from gradgen.atoms import Unknown, is_mask
+from gradgen.cost import entries
 from gradgen.dims import Size
 from gradgen.labels import Labels
 from gradgen.layout import layouts
@@ -37,11 +39,14 @@ from gradgen.nodes import (
     operand,
 )
 from gradgen.ops.operation import Operation
-from gradgen.ops.select import Embed, index
+from gradgen.ops.select import Embed, Select, Tiles, index, tiles
+from gradgen.reuse import reused
 from gradgen.text import Expr
 from gradgen.walk import Names, core, order, preferred
 
 LONG = 55
+LARGE = 2**15  # entries: 256 KiB
+LINE = 75  # of the results of a function
 MOST_TERMS = 32
 DEEP = 8
 LEAVES = (Symbol, Constant, Count, Delta)
@@ -52,6 +57,8 @@ MAP_HINTS = {
     "sign": "sign",
     "absolute": "size",
     "log": "logarithm",
+    "root": "norm",
+    "nonzero": "norm",
     "power_of": "power",
 }
 INFIX = {
@@ -78,12 +85,17 @@ class Root:
 @dataclass(frozen=True)
 class Body:
     """A function's statements, its results, the sizes that they use, and the arguments that they use beside the
-    symbols."""
+    symbols.
+
+    ``functions`` are the derivatives of `Elementwise` arguments that they call, ``helpers`` the templates.
+    """
 
     lines: tuple[str, ...]
     results: tuple[Expr, ...]
     sizes: tuple[Size, ...]
     needs: tuple[str, ...]
+    functions: tuple[tuple[str, int], ...] = ()
+    helpers: tuple[str, ...] = ()
 
 
 class Speller:
@@ -97,16 +109,22 @@ class Speller:
         size_name: Callable[[Size], Expr],
         dtype: str,
         stored: Mapping[Node, Labels] | None = None,
+        called: Callable[[str, int], str] | None = None,
     ) -> None:
-        """``dtype`` names an array of the working dtype; ``stored`` is the order of the axes of given values."""
+        """``dtype`` names an array of the working dtype; ``stored`` is the order of the axes of given values;
+        ``called`` names the derivatives of an `Elementwise` argument."""
         self.stored = stored or {}
+        self.called = called
         self.given = given
         self.names = names
         self.fresh = fresh
         self.size_name = size_name
         self._dtype = dtype
         self.needs: dict[str, None] = {}
+        self.functions: dict[tuple[str, int], None] = {}
+        self.helpers: dict[str, None] = {}
         self.owned: dict[str, bool] = {}
+        self.lined: dict[str, Node] = {}
         self.lines: list[str] = []
         self.done: dict[Node, Expr] = {node: text.name(name) for node, name in given.items()}
         self.sizes: dict[Size, None] = {}
@@ -122,8 +140,41 @@ class Speller:
         for node in nodes:
             if not isinstance(node, View) and node is not one():
                 self._node(node)
-        results = tuple(self._own(self._root(root)) if root.node.rank else self._root(root) for root in roots)
-        return Body(tuple(self.lines), results, tuple(self.sizes), tuple(self.needs))
+        results = [self._own(self._root(root)) if root.node.rank else self._root(root) for root in roots]
+        self._shorten(results, roots)
+        self.lines = reused(self.lines, [result.text for result in results], self._large())
+        return Body(
+            tuple(self.lines),
+            tuple(results),
+            tuple(self.sizes),
+            tuple(self.needs),
+            tuple(self.functions),
+            tuple(self.helpers),
+        )
+
+    def _large(self) -> dict[str, Shape]:
+        """The shapes of large temporaries of which nothing else holds a part."""
+        large = [n for n, node in self.lined.items() if entries(node.shape) >= LARGE and not is_mask(node)]
+        held = {word for line in self.lines for word in self._held(line)} if large else set()
+        return {name: self._shape_of(self.lined[name]) for name in large if name in self.owned and name not in held}
+
+    def _held(self, line: str) -> list[str]:
+        """The variables of which a line keeps a part, or may keep one."""
+        name, assigned, value = line.partition(" = ")
+        return [] if assigned and name in self.owned else re.findall(r"\w+", value or line)
+
+    def _shape_of(self, node: Node) -> Shape:
+        return tuple(node.shape[axis] for axis in self.layouts[node])
+
+    def _shorten(self, results: list[Expr], roots: Sequence[Root]) -> None:
+        """Give the longest of several results a line while they do not fit on one."""
+        while len(results) > 1 and sum(len(r.text) + 2 for r in results) > LINE:
+            longest = max(range(len(results)), key=lambda k: len(results[k].text))
+            if results[longest].text.isidentifier():
+                return
+            chosen = self.fresh(roots[longest].name)
+            self.lines.append(f"{chosen} = {results[longest].text}")
+            results[longest] = text.name(chosen)
 
     @property
     def dtype(self) -> str:
@@ -133,6 +184,10 @@ class Speller:
     def _like(self, root: Root) -> str:
         self.needs[root.like] = None
         return root.like
+
+    def help(self, template: str) -> None:
+        """Note that a function of a template is called."""
+        self.helpers[template] = None
 
     def size(self, size: Size) -> Expr:
         self.sizes[size] = None
@@ -160,12 +215,17 @@ class Speller:
                 counts.update(core(child) for child in node.operands)
             if isinstance(node, Product) and len(node.factors) == 1 and _squares(node):
                 counts[node.factors[0][0]] += 1
+            if isinstance(node, Map) and node.rank and node.atom.name == "nonzero":
+                counts[node.arguments[0][1]] += 1
         for root in roots:
             counts[core(root.node)] += 1
         return counts
 
     def _node(self, node: Node) -> None:
-        if isinstance(node, Add) and any(self._scatters(term, node) for term in node.terms):
+        found = tiles(node) if isinstance(node, Add) else None
+        if found is not None:
+            self.done[node] = self._line(node, self._tiled(node, found))
+        elif isinstance(node, Add) and any(self._scatters(term, node) for term in node.terms):
             base = [term for term in node.terms if not self._scatters(term, node)]
             self.done[node] = self._scatter(node, base, [term for term in node.terms if term not in base])
         elif isinstance(node, Embed):
@@ -173,6 +233,31 @@ class Speller:
                 self.done[node] = self._scatter(node, [], [(1, node, tuple(range(node.rank)))])
         else:
             self.done[node] = self._line(node, self._text(node))
+
+    def _tiled(self, node: Node, found: Tiles) -> Expr:
+        """Arrays put together: side by side, or as blocks of a matrix."""
+        target = self.layouts[node]
+        rows = [[self._number(self._tile(tile, target)) for tile in row] for row in found.rows]
+        if len(found.axes) == 2 and target == (0, 1):
+            blocks = ", ".join(f"[{', '.join(part.text for part in row)}]" for row in rows)
+            return Expr(f"np.block([{blocks}])", depth=text.deeper(*(part for row in rows for part in row)))
+        joined = [self._joined(row, target.index(found.axes[-1])) for row in rows]
+        return joined[0] if len(joined) == 1 else self._joined(joined, target.index(found.axes[0]))
+
+    def _joined(self, parts: Sequence[Expr], axis: int) -> Expr:
+        listed = ", ".join(part.text for part in parts)
+        after = f", axis={axis}" if axis else ""
+        return Expr(f"np.concatenate(({listed}){after})", depth=text.deeper(*parts))
+
+    def _tile(self, tile: Operand, target: Labels) -> Expr:
+        """One of the arrays that are put together, with all axes of the whole."""
+        labels = tile[2]
+        expr = self.operand(tile, target)
+        if not labels:
+            shape = "1" if len(target) == 1 else f"({', '.join('1' for _ in target)})"
+            return Expr(f"np.full({shape}, {expr.text}, dtype={self.dtype})", depth=text.deeper(expr))
+        leading = target.index(next(k for k in target if k in labels)) if labels else len(target)
+        return text.method(expr, f"[{', '.join(['None'] * leading + ['...'])}]") if leading else expr
 
     def _scatters(self, term: Operand, node: Add) -> bool:
         """Whether a term is put into its place in the sum, rather than computed and added."""
@@ -192,6 +277,7 @@ class Speller:
             return expr
         chosen = self.fresh(name.text if name else self.roots.get(node) or self._hint(node))
         self.lines.append(f"{chosen} = {expr.text}")
+        self.lined[chosen] = node
         if expr.fresh:
             self.owned[chosen] = False
         return Expr(chosen, mask=expr.mask, fresh=False)
@@ -285,9 +371,10 @@ class Speller:
         if isinstance(node, Product):
             return self._product(node, target)
         assert isinstance(node, Operation)
-        inner = node.operands[0]
-        expr, axes = self._stored(inner, tuple(range(inner.rank)))
-        made, found = node.numpy(self._number(expr) if not node.linear else expr, axes, self)
+        parts = [self._stored(n, labels) for _, n, labels in node.arguments]
+        if not isinstance(node, Select):
+            parts = [(self._number(expr), axes) for expr, axes in parts]
+        made, found = node.numpy(parts, self)
         return _turned(made, found, target)[0]
 
     def _constant(self, node: Constant) -> Expr:
@@ -332,6 +419,8 @@ class Speller:
         if name in INFIX:
             compared = self._infix(INFIX[name], parts)
             return text.call("float", compared) if node in self.weak else compared
+        if name == "logical_not" and node in self.weak:
+            return Expr(f"float(not {parts[0].at(text.COMPARE)})", depth=text.deeper(*parts))
         if name == "logical_not":
             return Expr(f"~{parts[0].at(text.SIGN)}", text.SIGN, mask=True, depth=text.deeper(*parts))
         if name == "where":
@@ -348,8 +437,14 @@ class Speller:
             if node in self.weak and node.atom.exponent < 0:
                 return _inverse(parts[0], -node.atom.exponent)
             return text.power(parts[0], node.atom.exponent)
+        if isinstance(node.atom, Unknown):
+            return self._unknown(node.atom, parts)
         if name == "relu":
             return text.call("np.maximum", *parts, after="0")
+        if name == "root":
+            return text.call("np.sqrt", *parts)
+        if name == "nonzero":
+            return self._nonzero(node, parts[0])
         if name == "heaviside":
             return text.call("np.heaviside", *parts, after="0.5")
         if name == "absolute":
@@ -357,6 +452,19 @@ class Speller:
         if name == "power":
             return Expr(f"{parts[0].at(text.ATOM)}**{parts[1].at(text.POWER)}", text.POWER, depth=text.deeper(*parts))
         return text.call(f"np.{name}", *parts)
+
+    def _unknown(self, atom: Unknown, parts: Sequence[Expr]) -> Expr:
+        """A call of a function that is given at run time."""
+        self.functions[atom.function, atom.degree] = None
+        said = self.called(atom.function, atom.degree) if self.called else atom.function + "'" * atom.degree
+        return text.call(said, *parts)
+
+    def _nonzero(self, node: Map, part: Expr) -> Expr:
+        """The number, or infinity in place of 0."""
+        if not node.rank:
+            return Expr(f"({part.text} or np.inf)", depth=text.deeper(part))
+        above = Expr(f"{part.at(text.SUM)} > 0", text.COMPARE)
+        return text.call("np.where", above, part, after="np.inf")
 
     def _infix(self, sign: str, parts: Sequence[Expr]) -> Expr:
         level = {"&": text.AND, "|": text.OR}.get(sign, text.COMPARE)
@@ -425,6 +533,10 @@ class Speller:
         (left, la), (right, lb) = self._stored(a, i), self._stored(b, j)
         inner = [k for k in la if k >= node.rank]
         left, right = self._number(left), self._number(right)
+        if len(inner) == 1 and target and target[0] in lb:
+            la, lb = _either(a, la, inner[0], 0), _either(b, lb, inner[0], 1)
+        elif len(inner) == 1:
+            la, lb = _either(a, la, inner[0], 1), _either(b, lb, inner[0], 0)
         if set(la) == set(lb) and (a.symmetric or b.symmetric):
             la, lb = (la, la) if b.symmetric else (lb, lb)
         if not target and len(set(la)) == len(la):
@@ -465,6 +577,8 @@ class Speller:
         value = as_number(root.node)
         if value is not None:
             return self._filled(value, root)
+        if self._pending_embed(node) and labels == target == self.layouts[node]:
+            return self._scatter(node, [], [(c, node, tuple(range(node.rank)))])
         expr, axes = self._stored(node, labels, target)
         turned, axes = _turned(expr, axes, target)
         if len(axes) == len(target):
@@ -560,15 +674,19 @@ def _squares(node: Product) -> bool:
     return power == 2 and bool(node.summed) and len(set(labels)) == len(labels)
 
 
+def _either(node: Node, axes: Labels, inner: int, position: int) -> Labels:
+    """The axes of a matrix in a product, the summed one at its place where the matrix is symmetric."""
+    return axes[::-1] if node.symmetric and len(axes) == 2 and axes[1 - position] == inner else axes
+
+
 def _turned(expr: Expr, axes: Labels, target: Labels) -> tuple[Expr, Labels]:
     """The array with its axes in the order of the target."""
     wanted = tuple(k for k in target if k in axes)
     if wanted == axes or set(wanted) != set(axes):
         return expr, axes
-    if wanted == axes[::-1]:
-        return text.method(expr, ".T", fresh=False), wanted
     permutation = ", ".join(str(axes.index(k)) for k in wanted)
-    return text.method(expr, f".transpose({permutation})", fresh=False), wanted
+    tail = ".T" if wanted == axes[::-1] else f".transpose({permutation})"
+    return replace(text.method(expr, tail, fresh=False), fresh=expr.fresh), wanted
 
 
 def _spread(expr: Expr, axes: Labels, target: Labels) -> Expr:

@@ -23,6 +23,15 @@ getitem                         ``index``: a tuple with an entry for each operan
 broadcast_to                    none; the target is ``shape``
 ones zeros                      none; the target is ``shape``
 eye                             none; ``shape`` is (n, n)
+inv det                         none; the last two axes are square matrices, batched over the others
+logdet detsign                  none, likewise: log|det| and the sign of the determinant
+solve                           none; ``A x = b`` as in NumPy 2: b is one vector if it has rank 1, else matrices
+norm                            ``axis``, ``keepdims`` likewise: the square root of the sum of squares
+diag                            none; a vector becomes a diagonal matrix
+diagonal                        none; that of the last two axes, which are square
+concatenate                     ``axis`` (>= 0)
+unknown                         ``function``: the name of an `Elementwise` argument, applied entry by entry
+formula                         ``formula``: a `ScalarFormula` of as many operands, broadcast as in NumPy
 ==============================  ==================================================================================
 """
 
@@ -45,7 +54,8 @@ BINARY = (
 ).split()
 OTHER = (
     "argument constant size where matmul dot inner outer trace transpose sum mean max min logsumexp softmax "
-    "log_softmax getitem broadcast_to ones zeros eye"
+    "log_softmax getitem broadcast_to ones zeros eye inv det logdet detsign solve norm diag diagonal concatenate "
+    "unknown formula"
 ).split()
 OPS = frozenset((*UNARY, *BINARY, *OTHER))
 
@@ -76,13 +86,21 @@ class Call:
 
 @dataclass(frozen=True)
 class Argument:
-    """A declared argument: its type's name, NumPy shape and facts. ``kind`` is Scalar, Vector or Matrix for now."""
+    """A declared argument: its type's name, NumPy shape and facts.
+
+    ``kind`` is Scalar, Vector, Matrix, Symmetric (of shape (n, n)) or Elementwise (of shape ()) for now.
+    """
 
     name: str
     kind: str
     shape: tuple[Size, ...]
     facts: frozenset[str] = frozenset()
     place: Place | None = None
+
+    @property
+    def callable(self) -> bool:
+        """Whether the argument is a function of numbers, applied entry by entry."""
+        return self.kind == "Elementwise"
 
 
 @dataclass(frozen=True)
@@ -96,7 +114,10 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Tape:
-    """A traced loss. ``names`` are the spec's assignments, the first wins; ``several``: ``wrt`` was a tuple."""
+    """A traced loss. ``names`` are the spec's assignments, the first wins; ``several``: ``wrt`` was a tuple.
+
+    ``function`` says that it is no loss but a map, whose result may have any shape.
+    """
 
     name: str
     doc: str
@@ -108,6 +129,7 @@ class Tape:
     constraints: tuple[Constraint, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     place: Place | None = None
+    function: bool = False
 
     def argument(self, name: str) -> Argument:
         return next(a for a in self.arguments if a.name == name)

@@ -1,4 +1,4 @@
-"""Runs a loss's function once on symbolic arrays."""
+"""Runs the function of a loss once on symbolic arrays."""
 
 from __future__ import annotations
 
@@ -14,15 +14,17 @@ from gradgen.dims import ONE, Dim
 from gradgen.errors import Place, SpecError
 from gradgen.loading import failed
 from gradgen.scope import Trace, entered
-from gradgen.shapes import spell
 from gradgen.tape import Argument, Call, Constraint
+from gradgen.unknown import Unknown
 
 
 @dataclass(frozen=True)
 class Traced:
-    """What a trace found: the call that is the loss, the names of locals, and what slices and indices presuppose."""
+    """What a trace found: the call that is the result and where it was returned, the names of locals, and what slices
+    and indices presuppose."""
 
     result: Call
+    returned: Place
     names: Mapping[Call, str]
     constraints: tuple[Constraint, ...]
 
@@ -39,36 +41,41 @@ def trace(
     copies = overlay.Overlay(overlay.tracing, folder)
     scope = Trace(places.Finder(folder), dims, copies.function)
     code = inspect.unwrap(function).__code__
-    arrays = {a.name: _symbol(a) for a in arguments}
-    names = overlay.Names(code, {n: a.call for n, a in arrays.items()})
+    symbols = {a.name: _symbol(a) for a in arguments}
+    names = overlay.Names(code, {n: a.call for n, a in symbols.items() if isinstance(a, Array)})
     try:
         with entered(scope):
             copy = copies.function(function)
             with names.watching():
-                result = copy(*arrays.values())
+                result = copy(*symbols.values())
     except SpecError as error:
         raise error.at(places.raised(error.__traceback__, folder)).at(place) from error.__cause__
     except Exception as error:
         raise failed(error, folder).at(place) from error
     end = places.at(code, names.returned) if names.returned >= 0 else place
-    return Traced(_value(name, result, end), names.names, tuple(scope.constraints.values()))
+    return Traced(_value(name, result, end), end, names.names, tuple(scope.constraints.values()))
 
 
-def _symbol(argument: Argument) -> Array:
+def _symbol(argument: Argument) -> Array | Unknown:
+    if argument.callable:
+        return Unknown(argument.name)
     call = Call("argument", (), argument.shape, {"name": argument.name}, place=argument.place)
     return Array(call, ONE in argument.shape)
 
 
 def _value(name: str, result: Any, place: Place) -> Call:
-    """The call that a function returned, if it is a number."""
+    """The call that a function returned, if it is an array of numbers."""
     if result is None:
-        raise SpecError(f"{name} returns None", "end it with return and the value of the loss", place)
+        raise SpecError(f"{name} returns None", "end it with return and its value", place)
+    if isinstance(result, Unknown):
+        raise SpecError(f"{name} returns {result!r} itself", f"apply it: {result.name}(Z)", place)
+    if isinstance(result, (tuple, list)):
+        kind = type(result).__name__
+        hint = "return one array; np.concatenate and np.block join several"
+        raise SpecError(f"{name} returns a {kind} of {len(result)}", hint, place)
     if not isinstance(result, Array):
         text = f"{name} returns {result!r}, in which no argument takes part"
-        raise SpecError(text, "a loss is a formula of its arguments", place)
-    if result.ndim:
-        hint = "sum over the entries, such as np.sum(r**2) or r @ r"
-        raise SpecError(f"a loss is a scalar, but {name} returns shape {spell(result.call.shape)}", hint, place)
+        raise SpecError(text, "return a formula of its arguments", place)
     if result.call.boolean:
-        raise SpecError(f"{name} returns a comparison", "a loss is a number", place)
+        raise SpecError(f"{name} returns a comparison", "return numbers: 1.0 * mask", place)
     return result.call

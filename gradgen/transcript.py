@@ -19,7 +19,11 @@ WORDS = {
     "expit": "1 / (1 + np.exp(-{}))",
     "softplus": "np.logaddexp(0, {})",
     "relu": "np.maximum({}, 0)",
+    "logdet": "np.linalg.slogdet({})[1]",
+    "detsign": "np.linalg.slogdet({})[0]",
+    "diagonal": "np.diagonal({}, axis1=-2, axis2=-1)",
 }
+TAKEN = ("np", "nearest", "invertible", "sizes", "values")
 Names = Mapping[str, str]
 
 
@@ -32,11 +36,21 @@ def free_name(wanted: str, taken: Iterable[str]) -> str:
 
 
 class Transcript:
-    """Statements that compute some calls, in the names of the arguments, of the dimensions and of the spec's values."""
+    """Statements that compute some calls, in the names of the arguments, of the dimensions and of the spec's values.
 
-    def __init__(self, wanted: Sequence[Call], arguments: Names, dimensions: Names, named: Mapping[Call, str]) -> None:
+    Behind a call for which there is a ``guard``, a statement in its text, that statement stands.
+    """
+
+    def __init__(
+        self,
+        wanted: Sequence[Call],
+        arguments: Names,
+        dimensions: Names,
+        named: Mapping[Call, str],
+        guards: Mapping[Call, str] | None = None,
+    ) -> None:
         self.arguments, self.dimensions = arguments, dimensions
-        self.taken = {"np", "nearest", "sizes", "values", *arguments.values(), *dimensions.values()}
+        self.taken = {*TAKEN, *arguments.values(), *dimensions.values()}
         self.statements: list[str] = []
         self.used_arguments: list[str] = []
         self.used_dimensions = False
@@ -49,6 +63,8 @@ class Transcript:
             if not plain and (call in named or uses[call] > 1 or len(text) > LONGEST):
                 text, level = self.assign(named.get(call, "t1"), text), ATOM
             self.texts[call] = text, level
+            if guards and call in guards:
+                self.statements.append(guards[call].format(text))
 
     def assign(self, wanted: str, text: str) -> str:
         """A statement that gives the value a name."""
@@ -62,6 +78,20 @@ class Transcript:
         """The text of a call as an operand."""
         text, own = self.texts[call]
         return text if own >= level else f"({text})"
+
+    def name(self, call: Call) -> str:
+        """The name of a value, which gets one where it has none."""
+        text = self.at(call)
+        if not text.isidentifier():
+            text = self.assign("t1", text)
+            self.texts[call] = text, ATOM
+        return text
+
+    def argument(self, name: str) -> str:
+        """An argument of the spec, in the name that it has here."""
+        if name not in self.used_arguments:
+            self.used_arguments.append(name)
+        return self.arguments[name]
 
     def size(self, size: Size) -> str:
         self.used_dimensions = self.used_dimensions or bool(size.symbols)
@@ -83,8 +113,11 @@ class Transcript:
             return f"{self.at(call.args[0], ATOM)} @ {self.at(call.args[1], ATOM)}", MULTIPLY
         if call.op == "negative":
             return f"-{self.at(call.args[0], ATOM)}", ADD
+        if call.op == "formula":
+            return _formula(self, call), 0
         if call.op in WORDS:
-            return WORDS[call.op].format(self.at(call.args[0], ATOM)), MULTIPLY if call.op == "expit" else ATOM
+            inside, outside = (ATOM, MULTIPLY) if call.op == "expit" else (0, ATOM)
+            return WORDS[call.op].format(self.at(call.args[0], inside)), outside
         special = SPECIAL.get(call.op)
         return (special(self, call) if special else self.function(call)), ATOM
 
@@ -98,11 +131,11 @@ class Transcript:
         return (f"axis={axis[0] if len(axis) == 1 else axis}", *keep)
 
 
-def _argument(to: Transcript, call: Call) -> str:
-    name: str = call.params["name"]
-    if name not in to.used_arguments:
-        to.used_arguments.append(name)
-    return to.arguments[name]
+def _formula(to: Transcript, call: Call) -> str:
+    from gradgen.scalar_values import spelled  # SymPy takes long to import
+
+    text: str = spelled(call.params["formula"], [to.name(operand) for operand in call.args])
+    return text
 
 
 def _constant(to: Transcript, call: Call) -> str:
@@ -144,8 +177,16 @@ def _entry(to: Transcript, entry: Size | Span | None) -> str:
     return f"{cut}:{entry.step}" if entry.step > 1 else cut
 
 
+def _norm(to: Transcript, call: Call) -> str:
+    return f"np.sqrt(np.sum(np.square({to.at(call.args[0])}), {', '.join(to.axes(call))}))"
+
+
+def _concatenate(to: Transcript, call: Call) -> str:
+    return f"np.concatenate(({', '.join(map(to.at, call.args))}), axis={call.params['axis']})"
+
+
 SPECIAL: Mapping[str, Callable[[Transcript, Call], str]] = {
-    "argument": _argument,
+    "argument": lambda to, call: to.argument(call.params["name"]),
     "constant": _constant,
     "size": lambda to, call: f"({to.size(call.params['size'])})",
     "transpose": lambda to, call: to.function(call, str(call.params["axes"])),
@@ -160,5 +201,11 @@ SPECIAL: Mapping[str, Callable[[Transcript, Call], str]] = {
     "broadcast_to": lambda to, call: to.function(call, to.shape(call)),
     "ones": lambda to, call: f"np.ones({to.shape(call)})",
     "zeros": lambda to, call: f"np.zeros({to.shape(call)})",
+    "inv": lambda to, call: to.function(call, name="linalg.inv"),
+    "solve": lambda to, call: to.function(call, name="linalg.solve"),
+    "det": lambda to, call: to.function(call, name="linalg.det"),
+    "norm": _norm,
+    "concatenate": _concatenate,
+    "unknown": lambda to, call: f"{to.argument(call.params['function'])}({to.at(call.args[0])})",
     "eye": lambda to, call: f"np.eye({to.size(call.shape[0])})",
 }

@@ -1,8 +1,10 @@
 """The vocabulary that traced arrays know: importing it fills the tables."""
 
 from gradgen.entrywise import entrywise
+from gradgen.joining import stack
+from gradgen.linear import logdet
 from gradgen.products import dot
 from gradgen.reductions import logsumexp, normalised
 from gradgen.views import broadcast_to, filled
 
-__all__ = ["broadcast_to", "dot", "entrywise", "filled", "logsumexp", "normalised"]
+__all__ = ["broadcast_to", "dot", "entrywise", "filled", "logdet", "logsumexp", "normalised", "stack"]

@@ -121,5 +121,5 @@ def arange(*bounds: Any) -> Any:
 
 
 def logdet(a: Any) -> Any:
-    """``log|det(a)|`` (not supported yet)."""
-    raise wrong("logdet is not supported yet", kind=NotSupportedError)
+    """``log|det(a)|``."""
+    return vocabulary.logdet(a) if _traced(a) else np.linalg.slogdet(a)[1]

@@ -15,6 +15,10 @@ from gradgen.cli import main
 ROOT = Path(__file__).resolve().parents[1]
 HEAD = "import numpy as np\nfrom gradgen import Matrix, Scalar, Vector, dims, loss\n\nn, d = dims('n d')\n\n"
 GOOD = HEAD + "@loss(wrt='w')\ndef good(w: Vector[d], lam: Scalar):\n    return lam * (w @ w)\n"
+MAP = (
+    HEAD
+    + "from gradgen import function\n@function(wrt='x')\ndef linear(A: Matrix[n, d], x: Vector[d]):\n    return A @ x\n"
+)
 OTHER = HEAD + "@loss(wrt='w')\ndef other(w: Vector[d]):\n    return np.sum(np.exp(w))\n"
 
 BAD = {
@@ -34,7 +38,17 @@ BAD = {
     "import error": ("import no_such_module\n", 6, "no_such_module"),
     "exception": ("@loss(wrt='w')\ndef bad(w: Vector[d]):\n    return {}['key']\n", 8, "KeyError"),
     "nothing returned": ("@loss(wrt='w')\ndef bad(w: Vector[d]):\n    w @ w\n", None, "None"),
-    "no loss": ("x = 1\n", None, "no loss"),
+    "no loss": ("x = 1\n", None, "no loss or function"),
+    "a function of nothing": (
+        "from gradgen import function\n@function(wrt='x')\ndef bad(x: Vector[d]):\n    x * 2\n",
+        None,
+        "None",
+    ),
+    "a derivative by a function": (
+        "from gradgen import Elementwise\n@loss(wrt='f')\ndef bad(s: Scalar, f: Elementwise):\n    return f(s)\n",
+        None,
+        "f",
+    ),
 }
 
 
@@ -67,6 +81,21 @@ def test_build_writes_modules_and_prints_formulas(capsys: pytest.CaptureFixture[
     printed = capsys.readouterr().out
     assert "good" in printed
     assert "grad" in printed
+
+
+def test_functions_are_built_beside_losses(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", spec(GOOD + MAP.removeprefix(HEAD))]) == 0
+    assert [Path(name).name for name in written()] == [
+        "__init__.py",
+        "good.py",
+        "linear.py",
+        "test_good.py",
+        "test_linear.py",
+    ]
+    printed = capsys.readouterr().out.splitlines()
+    assert "linear -> generated/linear.py" in printed
+    assert [line.split(" = ")[0].strip() for line in printed[-5:-1]] == ["value", "jvp", "vjp", "jacobian"]
+    assert main(["build", "a.py", "--check"]) == 0
 
 
 def test_a_loss_without_a_domain_is_warned_of(capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,12 +171,21 @@ def test_one_name_twice(texts: tuple[str, str], capsys: pytest.CaptureFixture[st
     assert written() == []
 
 
+def test_a_loss_and_a_function_of_one_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", spec(MAP), spec(GOOD.replace("def good", "def linear"), "b.py")]) == 2
+    assert "there is a function called 'linear' already, at a.py:" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "name", ["test_x", "conftest", "__x__", "cython", "numpy", "scipy", "pytest", "random", "json"]
 )
 def test_reserved_names(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", spec(GOOD.replace("def good", f"def {name}"))]) == 2
     assert "hint: call it " in capsys.readouterr().err
+    assert main(["build", spec(MAP.replace("def linear", f"def {name}"))]) == 2
+    error = capsys.readouterr().err
+    assert f"a function may not be called '{name}'" in error
+    assert "_function\n" in error
     assert written() == []
 
 
@@ -228,6 +266,15 @@ def test_show_more(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert "hvp" in printed
     assert "np.exp(w)" in printed
+
+
+def test_show_functions(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", f"{spec(MAP)}:linear", "--hvp", "--plan"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("linear\n    value")
+    assert "def _vjp(A, cotangent):" in printed
+    assert main(["show", "a.py:another"]) == 2
+    assert "there is no loss or function 'another'" in capsys.readouterr().err
 
 
 def test_init(capsys: pytest.CaptureFixture[str]) -> None:

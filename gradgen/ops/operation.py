@@ -2,36 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
 from gradgen.dims import Size
 from gradgen.labels import Labels
-from gradgen.nodes import Node, Operand, Shape, product
+from gradgen.nodes import Factor, Node, Number, Operand, Shape, delta, product, view
+from gradgen.notation import Math
 from gradgen.text import Expr
+
+Part = tuple[Expr, Labels]
 
 
 class Operation(Node):
-    """An operation on one operand. ``linear``: the differential is the operation itself, and `transpose` is its
-    adjoint."""
+    """An operation on one operand or several, which stand under labels of its own.
+
+    ``linear`` are the positions of the operands in which it is linear, and `transpose` its adjoint.
+    """
 
     __slots__ = ()
-    linear: ClassVar[bool] = False
+    linear: ClassVar[tuple[int, ...]] = ()
 
     @property
-    def argument(self) -> Operand:
+    def arguments(self) -> tuple[Operand, ...]:
+        """The operands; axis k of one runs over its k-th label."""
         raise NotImplementedError
 
-    def differential(self, tangent: Node, extra: Shape) -> Node:
-        """The differential where the operand's is ``tangent``, which has the axes ``extra`` after the operand's own."""
+    def differential(self, tangents: Sequence[Node | None], extra: Shape) -> Node:
+        """The differential where those of the operands are ``tangents``, None for 0, which have the axes ``extra``
+        after the operand's own."""
         raise NotImplementedError
 
-    def transpose(self, cotangent: Node) -> Node:
-        """The adjoint, for a linear operation: what <cotangent, self> is the inner product of the operand with."""
+    def transpose(self, cotangent: Node, position: int) -> Node:
+        """The adjoint by an operand in which the operation is linear: what <cotangent, self> is the inner product of
+        that operand with."""
         raise NotImplementedError
 
-    def numpy(self, operand: Expr, axes: Labels, spelling: Spelling) -> tuple[Expr, Labels]:
-        """The operation in NumPy and the order of its axes, from the operand's text and the order of the operand's
-        axes."""
+    def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
+        """The operation in NumPy with the order of its axes, from the text of each operand and the labels of its axes
+        in the order in which they stand."""
+        raise NotImplementedError
+
+    def stands(self, orders: Sequence[Labels]) -> Labels:
+        """The order in which the axes of the result stand, from the labels of the operands' axes as they stand."""
+        raise NotImplementedError
+
+    def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
+        """The operation in matrix notation, its axes as it `stands`, from its operands likewise."""
         raise NotImplementedError
 
 
@@ -42,10 +59,35 @@ def contract(weights: Node, tangent: Node, labels: tuple[int, ...], shape: Shape
     return product([(weights, moved, 1), (tangent, (*moved, *range(rank, rank + more)), 1)], (*shape, *extra))
 
 
+def read(factors: Sequence[Factor], labels: Labels, shape: Shape, coefficient: Number = 1) -> Node:
+    """The product of the factors with the given labels as its axes: labels are exchanged, a repeated one is a
+    diagonal."""
+    place: dict[int, int] = {}
+    diagonal: list[Factor] = []
+    for axis, label in enumerate(labels):
+        if place.setdefault(label, axis) != axis:
+            diagonal.append((delta(shape[axis]), (place[label], axis), 1))
+    moved: list[Factor] = []
+    fresh = len(shape)
+    for node, old, power in factors:
+        for label in old:
+            if label not in place:
+                place[label] = fresh
+                fresh += 1
+        moved.append((node, tuple(place[k] for k in old), power))
+    if len(moved) == 1 and not diagonal and fresh == len(shape) and moved[0][2] == 1:
+        return view(coefficient, moved[0][0], moved[0][1], shape)
+    return product([*moved, *diagonal], shape, coefficient)
+
+
 class Spelling(Protocol):
     """What an operation needs to know of the code around it to spell itself."""
 
     def size(self, size: Size) -> Expr: ...
+
+    def help(self, template: str) -> None:
+        """Note that the code calls a function of a template."""
+        ...
 
     @property
     def dtype(self) -> str: ...

@@ -5,13 +5,14 @@ Softmax is ``exp(x - logsumexp(x))`` and needs no node. The ties of a maximum sh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gradgen.atoms import call
 from gradgen.labels import Labels, number
 from gradgen.nodes import Node, Number, Operand, Shape, count, intern, operand, product, tag, view
-from gradgen.ops.operation import Operation, Spelling, contract
-from gradgen.text import Expr, method, scaled
+from gradgen.notation import Math
+from gradgen.ops.operation import Operation, Part, Spelling, contract
+from gradgen.text import method, scaled
 
 
 class Reduce(Operation):
@@ -27,8 +28,8 @@ class Reduce(Operation):
         return (self.node,)
 
     @property
-    def argument(self) -> Operand:
-        return self.coefficient, self.node, self.labels
+    def arguments(self) -> tuple[Operand, ...]:
+        return ((self.coefficient, self.node, self.labels),)
 
     def rebuild(self, new: Callable[[Node], Node]) -> Node:
         return reduce(self.kind, view(self.coefficient, new(self.node)), self.labels, self.shape)
@@ -45,15 +46,29 @@ class Reduce(Operation):
         shares = product([(ties, self.labels, 1)], self.shape)
         return view(c, ties) / view(1, shares, back, node.shape)
 
-    def differential(self, tangent: Node, extra: Shape) -> Node:
+    def differential(self, tangents: Sequence[Node | None], extra: Shape) -> Node:
+        [tangent] = tangents
+        assert tangent is not None
         return contract(self.weights(), tangent, self.labels, self.shape, extra)
 
-    def numpy(self, operand: Expr, axes: Labels, spelling: Spelling) -> tuple[Expr, Labels]:
-        order = tuple(self.labels[a] for a in axes)
-        kept = tuple(k for k in order if k < self.rank)
+    def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
+        [(operand, order)] = parts
+        if self.node.symmetric:
+            order = tuple(sorted(order, key=lambda k: k >= self.rank))  # along rows
+        return method(scaled(self.coefficient, operand), f".{self.kind}({self._axis(order)})"), self.stands([order])
+
+    def _axis(self, order: Labels) -> str:
         gone = [str(position) for position, k in enumerate(order) if k >= self.rank]
-        axis = "" if not kept else f"axis={gone[0]}" if len(gone) == 1 else f"axis=({', '.join(gone)})"
-        return method(scaled(self.coefficient, operand), f".{self.kind}({axis})"), kept
+        return "" if not self.rank else f"axis={gone[0]}" if len(gone) == 1 else f"axis=({', '.join(gone)})"
+
+    def stands(self, orders: Sequence[Labels]) -> Labels:
+        return tuple(k for k in orders[0] if k < self.rank)
+
+    def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
+        [(operand, order)] = parts
+        gone = [str(position) for position, k in enumerate(order) if k >= self.rank]
+        tail = f", axis={','.join(gone)}" if self.rank else ""
+        return Math(f"{self.kind}({operand.text}{tail})")
 
 
 def reduce(kind: str, node: Node, labels: Labels, shape: Shape) -> Node:

@@ -23,7 +23,8 @@ import gradgen
 FOLDER = Path(__file__).parent / "cases"
 ARGUMENTS = (
     "X: Matrix[n, d], Y: Matrix[n, d], R: Matrix[n, d, positive], A: Matrix[n, n], B: Matrix[n, n], W: Matrix[d, k], "
-    "v: Vector[n], u: Vector[n], r: Vector[n, positive], w: Vector[d], c: Vector[3], s: Scalar, t: Scalar"
+    "v: Vector[n], u: Vector[n], r: Vector[n, positive], w: Vector[d], c: Vector[3], s: Scalar, t: Scalar, "
+    "S: Symmetric[n], D: Matrix[d, d], f: Elementwise"
 )
 
 

@@ -12,10 +12,16 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from gradgen.atoms import Unknown
 from gradgen.dims import Dim, Size
 from gradgen.nodes import Add, Constant, Count, Delta, Map, Node, Product, Shape, Symbol, View, symbol
+from gradgen.ops.adjugate import Adjugate, AdjugateAlong
+from gradgen.ops.determinant import Det, DetSign, LogDet
+from gradgen.ops.inverse import Inverse
+from gradgen.ops.matrix import Matrices
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Pick, Select
+from gradgen.ops.solve import Solve
 
 SIZES = {"n": 5, "d": 3, "k": 2, "m": 4}
 DIMS = {name: Size.of(Dim(rank, name)) for rank, name in enumerate(SIZES)}
@@ -34,7 +40,15 @@ ATOM_VALUES: dict[str, Callable[..., Any]] = {
     "bell": lambda x: special.expit(x) * special.expit(-x),
     "softplus": lambda x: np.logaddexp(0, x),
     "log_cosh": lambda x: np.logaddexp(x, -x) - np.log(2),
+    "root": np.sqrt,
+    "nonzero": lambda x: np.where(x == 0, np.inf, x),
 }
+# What stands for a function that is given at run time, with its derivatives.
+UNKNOWN: tuple[Callable[..., Any], ...] = (
+    lambda x: x**3 + np.sin(x),
+    lambda x: 3 * x**2 + np.cos(x),
+    lambda x: 6 * x - np.sin(x),
+)
 
 
 # ---- symbols and their values
@@ -46,9 +60,13 @@ def shape(letters: str) -> Shape:
 
 
 def symbols(declared: str) -> list[Symbol]:
-    """``"X:nd w:d c: Y:nk:one_hot"`` are a matrix, a vector, a scalar and a matrix with a fact."""
+    """``"X:nd w:d c: Y:nk:one_hot"`` are a matrix, a vector, a scalar and a matrix with a fact; ``symmetric`` is one
+    too."""
     entries = [entry.split(":") for entry in declared.split()]
-    return [symbol(e[0], index, shape(e[1]), frozenset(e[2:])) for index, e in enumerate(entries)]
+    return [
+        symbol(e[0], index, shape(e[1]), frozenset(e[2:]) - {"symmetric"}, symmetric="symmetric" in e)
+        for index, e in enumerate(entries)
+    ]
 
 
 def value_of(one: Symbol, seed: int = 0) -> np.ndarray:
@@ -57,6 +75,8 @@ def value_of(one: Symbol, seed: int = 0) -> np.ndarray:
     drawn = rng.standard_normal([size.value(SIZES) for size in one.shape])
     for fact in one.facts:
         drawn = _FACTS[fact](drawn)
+    if one.rank == 2 and one.symmetric:
+        drawn = drawn + drawn.T
     return np.asarray(drawn)
 
 
@@ -123,7 +143,9 @@ def _array(node: Node, done: Mapping[Node, np.ndarray], values: Values) -> Any:
     if isinstance(node, Reduce):
         return _reduced(node, done[node.node])
     if isinstance(node, Select):
-        return done[node.node][indices(node.picks)]
+        return _laid(done[node.node], node.labels, len(node.picks))[indices(node.picks)]
+    if isinstance(node, Matrices):
+        return _of_matrices(node, done)
     assert isinstance(node, Embed)
     placed = np.zeros([size.value(SIZES) for size in node.shape])
     placed[indices(node.picks)] = done[node.node]
@@ -152,6 +174,8 @@ def _product(node: Product, done: Mapping[Node, np.ndarray]) -> np.ndarray:
 def _mapped(node: Map, arrays: list[np.ndarray]) -> np.ndarray:
     if node.atom.name == "power_of":
         return np.asarray(arrays[0] ** float(node.atom.exponent))
+    if isinstance(node.atom, Unknown):
+        return np.asarray(UNKNOWN[node.atom.degree](*arrays))
     with np.errstate(all="ignore"):
         return np.asarray(ATOM_VALUES[node.atom.name](*arrays), dtype=float)
 
@@ -161,6 +185,51 @@ def _reduced(node: Reduce, array: np.ndarray) -> np.ndarray:
     kept = [label for label in node.labels if label < node.rank]
     how = {"max": np.max, "min": np.min, "logsumexp": special.logsumexp}[node.kind]
     return np.transpose(how(float(node.coefficient) * array, axis=gone), np.argsort(kept))
+
+
+def _of_matrices(node: Matrices, done: Mapping[Node, np.ndarray]) -> np.ndarray:
+    frame = [size.value(SIZES) for size in node.frame]
+    matrices = np.broadcast_to(float(node.coefficient) * _laid(done[node.node], node.labels, len(frame)), frame)
+    if isinstance(node, Inverse):
+        return np.linalg.inv(matrices)
+    if isinstance(node, Adjugate):
+        return adjugate(matrices)
+    if isinstance(node, AdjugateAlong):
+        return _along(matrices, np.broadcast_to(*_on(node.direction, node.along, node, done)))
+    if isinstance(node, Solve):
+        right = np.broadcast_to(*_on(node.right, node.side, node, done))
+        columns = right[..., None] if right.ndim < matrices.ndim else right
+        found = np.linalg.solve(np.swapaxes(matrices, -1, -2) if node.turned else matrices, columns)
+        return found.reshape(right.shape)
+    kinds = {Det: np.linalg.det, LogDet: lambda a: np.linalg.slogdet(a)[1], DetSign: lambda a: np.linalg.slogdet(a)[0]}
+    return np.asarray(kinds[type(node)](matrices))
+
+
+def _on(
+    inner: Node, labels: Sequence[int], node: Node, done: Mapping[Node, np.ndarray]
+) -> tuple[np.ndarray, list[int]]:
+    """An operand on the labels of a result, and the shape of that."""
+    return _laid(done[inner], labels, node.rank), [size.value(SIZES) for size in node.shape]
+
+
+def adjugate(matrices: np.ndarray) -> np.ndarray:
+    """The transposed cofactors of each matrix, by their definition."""
+    size = matrices.shape[-1]
+    found = np.empty(matrices.shape, dtype=matrices.dtype)
+    for i, j in np.ndindex(size, size):
+        minor = np.delete(np.delete(matrices, j, axis=-2), i, axis=-1)
+        found[..., i, j] = (-1) ** (i + j) * np.linalg.det(minor)
+    return found
+
+
+def _along(matrices: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """The derivative of the adjugate, by a complex step; the axes of the directions behind the matrices stay there."""
+    rank = matrices.ndim
+    more = directions.ndim - rank
+    first = np.moveaxis(directions, range(rank, rank + more), range(more))
+    step = 1e-30
+    found = adjugate(matrices + 1j * step * first).imag / step
+    return np.moveaxis(found, range(more), range(rank, rank + more))
 
 
 def indices(picks: Sequence[Pick]) -> tuple[Any, ...]:
@@ -174,6 +243,8 @@ def _index(pick: Pick) -> Any:
     if isinstance(pick, Size):
         return pick.value(SIZES)
     taken = list(range(pick.start.value(SIZES), pick.stop.value(SIZES)))[:: pick.step]
+    if not taken:
+        return slice(0, 0)
     return slice(taken[0], taken[-1] + pick.step if taken[-1] + pick.step >= 0 else None, pick.step)
 
 

@@ -20,7 +20,7 @@ from gradgen.nodes import Symbol, arena
 from gradgen.plan import Kernel, plan
 from gradgen.walk import order
 
-HEAD = "import numpy as np\nfrom gradgen import *\n\nn, d, k, m, p, q = dims('n d k m p q')\n\n"
+HEAD = "import numpy as np\nimport sympy\nfrom gradgen import *\n\nn, d, k, m, p, q = dims('n d k m p q')\n\n"
 SIZES = {"n": 5, "d": 3, "k": 2, "m": 4, "p": 3, "q": 2}
 
 
@@ -35,11 +35,15 @@ def losses(text: str) -> dict[str, gradgen.Loss]:
     return found
 
 
-def loss(signature: str, body: str, wrt: str | tuple[str, ...]) -> gradgen.Loss:
-    """The loss with this signature; the last line of the body is what it returns."""
+def loss(
+    signature: str, body: str, wrt: str | tuple[str, ...], above: str = "", kind: str = "loss", **options: str
+) -> Any:
+    """The loss, or function, with this signature; the last line of the body is what it returns, and ``above`` stands
+    before it."""
     *lines, result = body.strip().splitlines()
     inside = "".join(f"    {line.strip()}\n" for line in (*lines, f"return {result.strip()}"))
-    return losses(f"@loss(wrt={wrt!r})\ndef f({signature}):\n{inside}")["f"]
+    said = "".join(f", {name}={value!r}" for name, value in options.items())
+    return losses(f"{above}@{kind}(wrt={wrt!r}{said})\ndef f({signature}):\n{inside}")["f"]
 
 
 def statements(signature: str, body: str, wrt: str | tuple[str, ...]) -> str:
@@ -78,7 +82,11 @@ def draw(made: gradgen.Loss, seed: int = 0, dtype: Any = np.float64) -> list[Any
 
 
 def _drawn(argument: Any, rng: np.random.Generator, dtype: Any) -> Any:
+    if argument.callable:
+        return np.arctan
     drawn = rng.standard_normal([size.value(SIZES) for size in argument.shape])
+    if argument.kind == "Symmetric":
+        drawn = drawn + drawn.T
     if argument.facts & {"positive", "nonnegative"}:
         drawn = np.abs(drawn) + 0.5
     if "sign" in argument.facts:

@@ -10,11 +10,13 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from evaluate import agree, evaluate, symbols
+from evaluate import UNKNOWN, agree, evaluate, symbols, value_of
 
-from gradgen.atoms import ATOMS, MASKS, call, power_of
+from gradgen.adjoint import adjoint
+from gradgen.atoms import ATOMS, DEGREES, MASKS, Unknown, call, power_of
 from gradgen.differential import differential
-from gradgen.nodes import Node, apply, as_node, as_number, is_zero, symbol
+from gradgen.nodes import Map, Node, apply, as_node, as_number, is_zero, symbol
+from gradgen.walk import order
 
 LINE = (-2.3, -0.7, 0.4, 1.9)
 INSIDE = (-0.8, -0.1, 0.35, 0.9)
@@ -57,6 +59,8 @@ EXACT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "hypot": (mpmath.hypot, LINE),
     "arctan2": (mpmath.atan2, LINE),
     "where": (lambda mask, a, b: a if mask else b, LINE),
+    "root": (mpmath.sqrt, POSITIVE),
+    "nonzero": (lambda x: x, POSITIVE),
 }
 ARITY = {**dict.fromkeys("maximum minimum logaddexp power hypot arctan2".split(), 2), "where": 3}
 SMOOTH = sorted(set(EXACT) - {"where"})
@@ -139,6 +143,82 @@ def test_a_fixed_power_as_an_atom(exponent: Fraction) -> None:
     [found] = differential([atom], {x: dx})
     [wanted] = differential([x**exponent], {x: dx})
     assert agree(evaluate(found), evaluate(wanted))
+
+
+# ---- norms
+
+
+@pytest.mark.parametrize("name", ["root", "nonzero"])
+def test_norms_have_no_slope_at_zero(name: str) -> None:
+    """‖x‖ = root(xᵀ x) has gradient x / nonzero(‖x‖), which is 0 at 0; so is what is differentiated again."""
+    [x] = symbols("x:n")
+    dx = symbol("dx", 0, x.shape, direction=True)
+    norm = call("root", x @ x)
+    value = norm if name == "root" else x @ x / call("nonzero", norm)
+    [form] = differential([value], {x: dx})
+    [gradient] = adjoint(form, [dx])
+    [product] = differential([gradient], {x: dx})
+    at = {"x": np.zeros(5)}
+    with np.errstate(all="raise"):
+        assert not evaluate(form, at).any() and not evaluate(gradient, at).any() and not evaluate(product, at).any()
+
+
+def test_a_norm_away_from_zero() -> None:
+    [x] = symbols("x:n")
+    dx = symbol("dx", 0, x.shape, direction=True)
+    norm = call("root", x @ x)
+    [gradient] = adjoint(differential([norm], {x: dx})[0], [dx])
+    [product] = differential([gradient], {x: dx})
+    point, d = np.array([1.0, -2.0, 2.0, 4.0, 0.0]), np.array([1.0, 0.0, -3.0, 2.0, 1.0])
+    found = evaluate(product, {"x": point, "dx": d})
+    assert agree(evaluate(gradient, {"x": point}), point / 5)
+    assert agree(found, d / 5 - point * (point @ d) / 125)
+
+
+def test_nonzero_is_infinite_at_zero_alone() -> None:
+    [x] = symbols("x:n")
+    points = np.array([0.0, 1e-300, 2.0, 0.0, 3.0])
+    assert np.array_equal(evaluate(call("nonzero", x), {"x": points}), [np.inf, 1e-300, 2.0, np.inf, 3.0])
+
+
+# ---- functions that are given at run time
+
+
+def test_the_derivatives_of_an_unknown_function_are_its_own() -> None:
+    """f, f' and f'' are asked for one after the other, and are told apart by their degree."""
+    [x] = symbols("x:nd")
+    dx = symbol("dx", 0, x.shape, direction=True)
+    value = apply(Unknown("f", 3), [(1, x, (0, 1))], x.shape)
+    for degree in range(DEGREES + 1):
+        asked = {
+            node.atom.degree for node in order([value]) if isinstance(node, Map) and isinstance(node.atom, Unknown)
+        }
+        assert max(asked) == degree
+        assert agree(evaluate(value), UNKNOWN[degree](value_of(x)) * value_of(dx) ** degree)
+        if degree < DEGREES:
+            [value] = differential([value], {x: dx})
+
+
+def test_a_third_derivative_of_an_unknown_function_is_never_asked_for() -> None:
+    [x] = symbols("x:n")
+    dx = symbol("dx", 0, x.shape, direction=True)
+    with pytest.raises(AssertionError, match="third"):
+        differential([apply(Unknown("f", 0, DEGREES), [(1, x, (0,))], x.shape)], {x: dx})
+
+
+def test_unknown_functions_are_told_apart() -> None:
+    """By the place of the argument, never by its name, so that names decide nothing."""
+    [x] = symbols("x:n")
+    one, other = Unknown("f", 0), Unknown("g", 1)
+    first, second = (apply(atom, [(1, x, (0,))], x.shape) for atom in (one, other))
+    assert first is not second and first.digest != second.digest
+    assert apply(one, [(1, x, (0,))], x.shape) is first
+    assert apply(Unknown("h", 0), [(1, x, (0,))], x.shape).digest == first.digest
+    assert apply(one, [(-1, x, (0,))], x.shape) is not first
+
+
+def test_an_unknown_function_of_a_constant_does_not_fold() -> None:
+    assert as_number(apply(Unknown("f", 0), [(1, as_node(2), ())], ())) is None
 
 
 # ---- kinks

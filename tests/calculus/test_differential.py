@@ -9,14 +9,19 @@ import pytest
 from evaluate import DIMS, SIZES, agree, evaluate, shape, symbols, value_of
 
 from gradgen.adjoint import adjoint
-from gradgen.atoms import call
+from gradgen.atoms import Unknown, call
 from gradgen.differential import differential
 from gradgen.dims import Size
-from gradgen.nodes import Node, Symbol, add, delta, is_zero, one, product, symbol, view
+from gradgen.nodes import Node, Symbol, add, apply, delta, is_zero, one, product, symbol, view
+from gradgen.ops.adjugate import adjugate, adjugate_along
+from gradgen.ops.determinant import det, detsign, logdet
+from gradgen.ops.inverse import inverse
 from gradgen.ops.operation import Operation
 from gradgen.ops.reduce import Reduce, reduce
 from gradgen.ops.select import Embed, Select, embed, select
+from gradgen.ops.solve import Solve
 from gradgen.tape import Span
+from gradgen.walk import order
 
 N, D = DIMS["n"], DIMS["d"]
 THREE = Size.of(3)
@@ -178,6 +183,68 @@ def a_turned_block_among_zeros() -> tuple[Node, Symbol]:
     return embed(x.T, (span(0, 3), None), shape("nd")), x
 
 
+@linear
+def a_slice_of_a_diagonal_backwards() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nn")
+    return select(view(1, x, (0, 0), shape("n")), (span(0, N, -1),)), x
+
+
+@linear
+def an_entry_of_a_diagonal() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nn")
+    return select(view(3, x, (0, 0), shape("n")), (Size.of(1),)), x
+
+
+@linear
+def two_blocks_side_by_side() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    wide = (N, D + D)
+    parts = [embed(x, (None, span(0, D)), wide), embed(-2 * x, (None, span(D, D + D)), wide)]
+    return parts[0] + parts[1], x
+
+
+@linear
+def the_adjugate_along_a_direction() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nn x:nn")
+    return adjugate_along(A, x), x
+
+
+@linear
+def the_adjugate_along_a_transposed_direction() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nn x:nn")
+    return adjugate_along(-2 * A.T, 3 * x.T), x
+
+
+@linear
+def the_adjugates_of_a_stack_along_one_direction() -> tuple[Node, Symbol]:
+    A, x = symbols("A:mnn x:nn")
+    return adjugate_along(A, view(1, x, (1, 2), A.shape)), x
+
+
+@linear
+def the_adjugates_of_a_stack_along_a_stack() -> tuple[Node, Symbol]:
+    A, x = symbols("A:mnn x:nmn")
+    return adjugate_along(A, view(1, x, (1, 0, 2), A.shape)), x
+
+
+@linear
+def the_adjugate_along_a_stack_of_directions() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nn x:nnk")
+    return adjugate_along(A, x), x
+
+
+@linear
+def the_adjugate_along_a_diagonal() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nn x:n")
+    return adjugate_along(A, product([(x, (0,), 1), (delta(N), (0, 1), 1)], A.shape)), x
+
+
+@linear
+def the_adjugate_of_a_symmetric_matrix_along_a_direction() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nn:symmetric x:nn")
+    return adjugate_along(A, x), x
+
+
 @pytest.mark.parametrize("said", LINEAR)
 def test_the_adjoint_of_a_linear_operation(said: str) -> None:
     image, x = LINEAR[said]()
@@ -219,12 +286,13 @@ def _below(node: Node) -> list[Node]:
 
 
 def _operations() -> set[type[Operation]]:
+    """All operations but those that only the plan makes, which nothing differentiates."""
     found, todo = set(), [Operation]
     while todo:
         kinds = todo.pop().__subclasses__()
-        found.update(kinds)
+        found.update(kind for kind in kinds if not kind.__subclasses__())
         todo += kinds
-    return found
+    return found - {Solve}
 
 
 # ---- nonlinear expressions against differences
@@ -250,7 +318,87 @@ NONLINEAR: dict[str, tuple[str, Scalar]] = {
     "a quartic form": ("x:nd", lambda x: _total((x.T @ x) ** 2)),
     "a diagonal": ("x:nn", lambda x: _total(view(1, x @ x, (0, 0), x.shape[:1]) ** 2)),
     "a power that broadcasts": ("x:d A:nd", lambda x, A: _total(A * x**3)),
+    "an inverse": ("x:nn A:nn", lambda x, A: _total(A * inverse(_far(x)))),
+    "an inverse, transposed": ("x:nn A:nn", lambda x, A: _total(A * inverse(-2 * _far(x).T))),
+    "an inverse of a product": ("x:nd A:nn", lambda x, A: _total(A * inverse(_far(x @ x.T)))),
+    "inverses of a stack": ("x:mn A:nn B:nmn", lambda x, A, B: _over(inverse(_stack(x, A)), B)),
+    "inverses of scaled matrices": ("x:m A:nn B:nmn", lambda x, A, B: _over(inverse(_scaled(x, A)), B)),
+    "a determinant": ("x:nn", lambda x: det(x)),
+    "a determinant of a transposed multiple": ("x:nn", lambda x: det(-2 * x.T) ** 2),
+    "a determinant of a slice": ("x:nn", lambda x: det(select(x, (span(1, 4), span(0, 3)))) ** 2),
+    "determinants of a stack": ("x:mn A:nn b:m", lambda x, A, b: det(_stack(x, A)) @ b),
+    "determinants of scaled matrices": ("x:m A:nn b:m", lambda x, A, b: det(_scaled(x, A)) ** 2 @ b),
+    "determinants of a stack in another order": (
+        "x:nmn b:m",
+        lambda x, b: det(view(1, x, (1, 0, 2), (x.shape[1], N, N))) @ b,
+    ),
+    "a log-determinant": ("x:nn", lambda x: logdet(x)),
+    "a log-determinant of a product": ("x:nd", lambda x: logdet(3 * _far(x @ x.T))),
+    "log-determinants of a stack": ("x:mn A:nn b:m", lambda x, A, b: logdet(_stack(x, A)) @ b),
+    "log-determinants of scaled matrices": ("x:m:positive A:nn b:m", lambda x, A, b: logdet(_scaled(x, A)) @ b),
+    "a sign of a determinant": ("x:nn", lambda x: detsign(x) * _total(x**2)),
+    "signs of determinants of a stack": ("x:mn A:nn b:m", lambda x, A, b: detsign(_stack(x, A)) @ b * _total(x**2)),
+    "a norm": ("x:nd", lambda x: call("root", _total(x**2))),
+    "norms of rows": ("x:nd y:n", lambda x, y: call("root", product([(x, (0, 1), 2)], x.shape[:1])) @ y),
+    "an unknown function": ("x:nd A:kn", lambda x, A: _total((A @ _unknown(x)) ** 2)),
+    "an unknown function of itself": ("x:d", lambda x: _total(_unknown(_unknown(0.3 * x)))),
 }
+
+
+# By a symmetric variable, along symmetric directions.
+SYMMETRIC: dict[str, tuple[str, Scalar]] = {
+    "the inverse of a symmetric matrix": ("x:nn:symmetric A:nn", lambda x, A: _total(A * inverse(_far(x)))),
+    "the determinant of a symmetric matrix": ("x:nn:symmetric", lambda x: det(x)),
+    "the log-determinant of a symmetric matrix": ("x:nn:symmetric", lambda x: logdet(_far(x))),
+    "products of a symmetric matrix": ("x:nn:symmetric A:nn", lambda x, A: _total((x @ A @ x) ** 2)),
+    "a slice of a symmetric matrix": ("x:nn:symmetric", lambda x: _total(_cut(x, 1, N) ** 3 * _cut(x, 0, N - 1))),
+    "a diagonal of a symmetric matrix": ("x:nn:symmetric", lambda x: _total(view(1, x @ x, (0, 0), x.shape[:1]) ** 2)),
+}
+
+
+@pytest.mark.parametrize("said", SYMMETRIC)
+def test_derivatives_along_symmetric_directions(said: str) -> None:
+    declared, make = SYMMETRIC[said]
+    x, *others = symbols(declared)
+    value = make(x, *others)
+    dx = symbol("dx", 0, x.shape, direction=True, symmetric=True)
+    gradient = _gradient(value, dx, x)
+    [hvp] = differential([gradient], {x: dx})
+    step, d = 1e-5, value_of(dx)
+    sides = [{"x": value_of(x) + sign * step * d} for sign in (1, -1)]
+    slope = np.subtract(*(evaluate(value, side) for side in sides)) / (2 * step)
+    assert agree(np.vdot(evaluate(gradient), d), slope, 1e-6)
+    ahead, behind = (_even(evaluate(gradient, side)) for side in sides)
+    assert agree(_even(evaluate(hvp)), (ahead - behind) / (2 * step), 1e-6)
+
+
+def _even(matrix: np.ndarray) -> np.ndarray:
+    return (matrix + matrix.T) / 2
+
+
+def _far(x: Node) -> Node:
+    """A matrix that is far from singular ones."""
+    return x + 7 * delta(N)
+
+
+def _stack(x: Node, A: Node) -> Node:
+    """A + x xᵀ for each row x."""
+    full = (x.shape[0], *A.shape)
+    return product([(x, (0, 1), 1), (x, (0, 2), 1)], full) + view(1, _far(A), (1, 2), full)
+
+
+def _scaled(x: Node, A: Node) -> Node:
+    """x A for each entry of x."""
+    return product([(x, (0,), 1), (A, (1, 2), 1)], (*x.shape, *A.shape))
+
+
+def _over(stack: Node, B: Node) -> Node:
+    """The sum of the entries of a stack, weighted by an array whose axes stand in another order."""
+    return product([(stack, (0, 1, 2), 1), (B, (1, 0, 2), 1)], ())
+
+
+def _unknown(x: Node) -> Node:
+    return apply(Unknown("f", 0), [(1, x, tuple(range(x.rank)))], x.shape)
 
 
 def _total(node: Node) -> Node:
@@ -336,9 +484,23 @@ def test_every_reduction_has_a_case() -> None:
 
 def test_every_operation_has_a_case() -> None:
     """A new operation needs a case here, linear or not."""
-    cased = {type(node) for said in NONLINEAR for node in _below(_made(said)[0])}
+    cased: set[type[Node]] = set()
+    for said in NONLINEAR:
+        value, x, dx = _made(said)
+        gradient = _gradient(value, dx, x)
+        cased.update(map(type, order([value, gradient, *differential([gradient], {x: dx})])))
     assert _operations() == cased & _operations()
     assert {Reduce, Select, Embed} <= cased
+
+
+@pytest.mark.parametrize("sign", [1, -2])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_differential_of_the_adjugate(sign: int, turned: bool) -> None:
+    x, y = symbols("x:nn y:nn")
+    [found] = differential([adjugate(sign * (x.T if turned else x))], {x: y})
+    assert agree(
+        evaluate(found), np.tensordot(_differences(adjugate(sign * (x.T if turned else x)), x), value_of(y)), 1e-7
+    )
 
 
 # ---- what comes out by itself

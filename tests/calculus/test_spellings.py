@@ -227,6 +227,37 @@ FORMULAS: dict[str, tuple[str, str, str | tuple[str, ...], str]] = {
         "grad  = Xᵀ (σ(X w) - y)",
     ),
     "Poisson regression": (REGRESSION, "z = X @ w\nnp.sum(np.exp(z) - y * z)", "w", "grad  = Xᵀ (exp(X w) - y)"),
+    "a bilinear form": ("a: Vector[n], X: Matrix[n, d], b: Vector[d]", "a @ X @ b", "X", "grad  = a bᵀ"),
+    "one class": (
+        "x: Vector[n], y: Vector[k, one_hot], T: Matrix[k, n]",
+        "-y @ log_softmax(T @ x)",
+        "T",
+        "grad  = (softmax(T x) - y) xᵀ",
+    ),
+    "weights of classes": (
+        "x: Vector[n], y: Vector[k], T: Matrix[k, n]",
+        "-y @ log_softmax(T @ x)",
+        "T",
+        "grad  = (sum(y) softmax(T x) - y) xᵀ",
+    ),
+    "classes of samples in rows": (
+        "X: Matrix[n, d], T: Matrix[k, d], Y: Matrix[n, k, one_hot]",
+        "-np.sum(Y * log_softmax(X @ T.T, axis=1))",
+        "T",
+        "grad  = (softmax(X Tᵀ) - Y)ᵀ X",
+    ),
+    "a partitioned quadratic form": (
+        "A: Matrix[n, n], B: Matrix[n, m], C: Matrix[m, n], D: Matrix[m, m], X: Matrix[n, k], Y: Matrix[m, k]",
+        "Z = np.vstack([X, Y])\nnp.trace(np.block([[A, B], [C, D]]) @ Z @ Z.T)",
+        "Y",
+        "grad  = (D + Dᵀ) Y + (Bᵀ + C) X",
+    ),
+    "a factorization": (
+        "X: Matrix[n, d], D: Matrix[n, k], R: Matrix[k, d]",
+        "np.sum((X - D @ R)**2)",
+        "D",
+        "grad  = 2 (D R - X) Rᵀ",
+    ),
     "log sum exp of a Gram matrix": (
         "V: Matrix[n, d]",
         "np.log(np.sum(np.exp(V @ V.T)))",
@@ -271,7 +302,7 @@ def nodes(signature: str, start: str, step: str, times: int, result: str, wrt: s
     made = looped(signature, start, step, times, result, wrt)
     with arena():
         derived = derive(lower(made.tape), made.tape.wrt)
-        return len(order([derived.value, *derived.gradients]))
+        return len(order([*derived.results["value"], *derived.results["gradient"]]))
 
 
 LOOPS = {

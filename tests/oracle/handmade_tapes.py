@@ -119,18 +119,51 @@ def reduced(op, x, axis=None, keepdims=False):
     return term(op, (x,), shape, axis=axes, keepdims=keepdims)
 
 
-def tape(name, arguments, wrt, function, constraints=()):
+def inverse(A):
+    return term("inv", (A,), A.call.shape)
+
+
+def determinant(A, op="det"):
+    return term(op, (A,), A.call.shape[:-2])
+
+
+def solved(A, b):
+    return term("solve", (A, b), b.call.shape)
+
+
+def applied(formula, *operands):
+    """A SymPy formula of some operands."""
+    operands = [lifted(x) for x in operands]
+    return term("formula", operands, joined(*(x.call.shape for x in operands)), formula=formula)
+
+
+ELEMENTWISE = "a function of numbers"
+KINDS = ("Scalar", "Vector", "Matrix", "Tensor")
+
+
+def declared(name, shape, facts=()):
+    """The argument: of a symmetric matrix where that is a fact, a function where that stands for the shape."""
+    if shape is ELEMENTWISE:
+        return Argument(name, "Elementwise", ())
+    kind = "Symmetric" if "symmetric" in facts else KINDS[len(shape)]
+    return Argument(name, kind, tuple(map(Size.of, shape)), frozenset(facts) - {"symmetric"})
+
+
+def term_of(argument):
+    """What a loss is given for an argument."""
+    if argument.callable:
+        return lambda x: term("unknown", (x,), x.call.shape, function=argument.name)
+    return Term(Call("argument", (), argument.shape, {"name": argument.name}))
+
+
+def tape(name, arguments, wrt, function, constraints=(), a_map=False, **options):
     """``arguments``: a tuple (name, shape) or (name, shape, facts) for each; ``wrt`` a name or a tuple."""
-    declared = []
-    for argument, shape, *facts in arguments:
-        kind = ("Scalar", "Vector", "Matrix")[len(shape)]
-        declared.append(Argument(argument, kind, tuple(map(Size.of, shape)), frozenset(*facts)))
-    calls = [Term(Call("argument", (), a.shape, {"name": a.name})) for a in declared]
-    result = function(*calls).call
+    everything = tuple(declared(*argument) for argument in arguments)
+    result = function(*map(term_of, everything)).call
     several = isinstance(wrt, tuple)
     return Tape(
-        name, f"The loss {name}.", tuple(declared), wrt if several else (wrt,), several, result, {},
-        tuple(Constraint(Size.of(a), Size.of(b)) for a, b in constraints),
+        name, f"The loss {name}.", everything, wrt if several else (wrt,), several, result, {},
+        tuple(Constraint(Size.of(a), Size.of(b)) for a, b in constraints), options, function=a_map,
     )  # fmt: skip
 
 
@@ -198,3 +231,65 @@ def network():
 
     arguments = [("X", (n, d)), ("y", (n,)), ("W", (d, h)), ("b", (h,)), ("v", (h,)), ("c", ())]
     return tape("network", arguments, ("W", "b", "v", "c"), loss)
+
+
+def gaussian():
+    n = dims("n")[0]
+
+    def loss(A, b):
+        return determinant(A, "logdet") + b @ solved(A, b)
+
+    return tape("gaussian", [("A", (n, n)), ("b", (n,))], "A", loss)
+
+
+def volume():
+    n = dims("n")[0]
+    return tape("volume", [("X", (n, n))], "X", determinant)
+
+
+def symmetric(**options):
+    n = dims("n")[0]
+
+    def loss(A, S, v):
+        return reduced("sum", A * S) + v @ S @ S @ v
+
+    arguments = [("A", (n, n)), ("S", (n, n), ["symmetric"]), ("v", (n,))]
+    name = "symmetric_by_entries" if options else "symmetric"
+    return tape(name, arguments, ("S", "v"), loss, **options)
+
+
+def symmetric_by_entries():
+    return symmetric(symmetric="entries")
+
+
+def two_functions():
+    n, d, k = dims("n d k")
+
+    def loss(X, f, V, g):
+        return reduced("sum", f(X @ V)) + reduced("sum", g(V) ** 2) / 2
+
+    return tape("two_functions", [("X", (n, d)), ("f", ELEMENTWISE), ("V", (d, k)), ("g", ELEMENTWISE)], "V", loss)
+
+
+def normed():
+    n, d = dims("n d")
+
+    def loss(X, y, w):
+        return reduced("norm", X @ w - y)
+
+    return tape("normed", [("X", (n, d)), ("y", (n,)), ("w", (d,))], "w", loss)
+
+
+# Functions
+
+
+def layer():
+    n, d = dims("n d")
+    arguments = [("A", (n, d)), ("x", (d,)), ("f", ELEMENTWISE)]
+    return tape("layer", arguments, "x", lambda A, x, f: A @ f(x), a_map=True)
+
+
+def resolvent():
+    n, k = dims("n k")
+    arguments = [("S", (n, n), ["symmetric"]), ("B", (n, k))]
+    return tape("resolvent", arguments, ("S", "B"), lambda S, B: inverse(S) @ B, a_map=True)

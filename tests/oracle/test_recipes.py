@@ -10,17 +10,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 from handmade_tapes import (
+    ELEMENTWISE,
+    determinant,
     dims,
     entrywise,
     factorization,
+    gaussian,
     huber,
+    inverse,
+    layer,
     logistic,
     network,
+    normed,
     reduced,
+    resolvent,
     ridge,
     softmax_regression,
+    solved,
+    symmetric,
     tape,
     term,
+    two_functions,
+    volume,
 )
 
 from gradgen import recipes
@@ -28,7 +39,7 @@ from gradgen.kinks import switches
 from gradgen.oracle import survey
 from gradgen.recipes import choose
 
-LOSSES = (ridge, logistic, huber, factorization, softmax_regression, network)
+LOSSES = (ridge, logistic, huber, factorization, softmax_regression, network, symmetric, gaussian, normed, resolvent)
 ROOT = Path(__file__).resolve().parents[2]
 n, d = dims("n d")
 
@@ -48,8 +59,10 @@ def test_cases_are_tiny_finite_and_far_from_kinks(loss):
     assert len(set(found.cases[0].sizes.values())) == len(found.cases[0].sizes)
     for case in found.cases:
         assert sum(case.inputs[name].size for name in recorded.wrt) <= 30
-        assert case.reference.finite
-        assert survey(recorded, case.inputs).distance >= (1e-3 if switches(recorded) else np.inf)
+        assert all(np.isfinite(x).all() for x in case.reference.arrays)
+        seen = survey(recorded, case.inputs)
+        assert seen.distance >= (1e-3 if switches(recorded) else np.inf)
+        assert seen.condition < 100
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -67,7 +80,7 @@ def test_literals_use_both_sides_of_a_switch():
 
 def test_gradients_are_not_zero_where_they_need_not_be():
     for loss in LOSSES:
-        assert all(np.any(g) for g in choose(loss()).cases[0].reference.grad)
+        assert all(np.any(g) for g in choose(loss()).cases[0].reference.slopes)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +121,111 @@ def test_where_no_recipe_works_the_operation_is_named():
     assert found.cases == ()
     assert found.warning.operation == "sqrt"
     assert "sqrt" in str(found.warning)
+
+
+def condition(matrices):
+    """The worst condition of what a loss inverts, at many draws by the recipes that were chosen for it."""
+    recorded = tape("some", *matrices)
+    choice = choose(recorded).choice
+    draws = (recipes.draw(recorded, choice, {"n": 5, "d": 4}, seed)[0] for seed in range(100))
+    return max(survey(recorded, inputs).condition for inputs in draws), {a: r.name for a, r in choice.items()}
+
+
+def test_what_is_inverted_is_well_conditioned():
+    square = [("A", (n, n)), ("b", (n,))]
+    found, names = condition((square, "A", lambda A, b: b @ solved(A, b)))
+    assert found < 10
+    assert names == {"A": "reflected", "b": "normal"}
+    found, names = condition((square, "A", lambda A, b: entrywise("log", determinant(A))))
+    assert names["A"] == "regular"
+    found, names = condition((square, "A", lambda A, b: reduced("sum", inverse(entrywise("log", A)) + inverse(A))))
+    assert names["A"] == "dominant"
+    spd = [("A", (n, n), ["symmetric"]), ("b", (n,))]
+    found, names = condition((spd, "A", lambda A, b: entrywise("log", b @ inverse(A) @ b)))
+    assert found < 10
+    assert names["A"] == "symmetric_regular"
+    found, names = condition((spd, "b", lambda A, b: b @ inverse(A) @ b))
+    assert found < 10
+    assert names["A"] == "symmetric_reflected"
+    facts = [("A", (n, n), ["positive"]), ("b", (n,))]
+    found, names = condition((facts, "A", lambda A, b: b @ inverse(A) @ b))
+    assert found < 10
+    assert names["A"] == "dominant"
+
+
+@pytest.mark.parametrize(
+    ("shapes", "matrix"), [([(n, d), (d,)], lambda X: X.T @ X), ([(d, d), (d,)], lambda X: X + X.T)]
+)
+def test_literal_cases_are_well_conditioned(shapes, matrix):
+    """A Gram matrix has no inverse where there are fewer rows than columns, a sum may have none by chance."""
+    recorded = tape("some", list(zip("Xy", shapes, strict=True)), "X", lambda X, y: y @ solved(matrix(X), y))
+    found = choose(recorded)
+    assert found.warning is None
+    assert all(survey(recorded, case.inputs).condition < 100 for case in found.cases)
+
+
+def test_a_matrix_without_an_inverse_is_named():
+    recorded = tape("outer", [("x", (3,))], "x", lambda x: x @ inverse(term("outer", (x, x), (3, 3))) @ x)
+    found = choose(recorded)
+    assert found.cases == ()
+    assert found.warning.operation == "inv"
+
+
+def test_symmetric_arguments_and_directions_are_symmetric():
+    recorded = symmetric()
+    for case in choose(recorded).cases:
+        for array in (case.inputs["S"], case.directions["S"], case.reference.grad[0]):
+            assert (array == array.T).all()
+    assert not (case.inputs["A"] == case.inputs["A"].T).all() or case.sizes == {"n": 1}
+
+
+def test_symmetric_arguments_are_definite_where_they_must_be():
+    arguments = [("S", (n, n), ["symmetric"]), ("x", (n,))]
+    found = choose(tape("some", arguments, "S", lambda S, x: entrywise("sqrt", x @ S @ x)))
+    assert {name: recipe.name for name, recipe in found.choice.items()} == {"S": "symmetric_regular", "x": "normal"}
+
+
+def test_functions_stand_in_for_each_other():
+    """Each Elementwise argument is tanh once and softplus once, and two are never the same."""
+    found = choose(two_functions())
+    pairs = [(case.inputs["f"], case.inputs["g"]) for case in found.cases]
+    assert pairs == [("tanh", "softplus"), ("softplus", "tanh")] * 2
+    assert list(found.cases[0].inputs) == ["X", "f", "V", "g"]
+    assert [case.inputs["f"] for case in choose(layer()).cases] == ["tanh", "softplus"] * 2
+
+
+def test_a_function_of_the_data_alone():
+    recorded = tape("some", [("y", (d,)), ("f", ELEMENTWISE), ("x", (d,))], "x", lambda y, f, x: x @ f(y) + x @ x)
+    assert len(choose(recorded).cases) == 4
+
+
+def test_determinants_have_a_singular_case():
+    *others, last = choose(volume()).cases
+    assert last.inputs["X"][0].tolist() == last.inputs["X"][-1].tolist()
+    assert last.reference.loss == 0.0
+    assert last.reference.grad[0].any()
+    assert all(case.reference.loss for case in others)
+    recorded = tape("gram", [("X", (n, d))], "X", lambda X: determinant(X.T @ X))
+    *_, last = choose(recorded).cases
+    assert np.linalg.matrix_rank(last.inputs["X"]) == 2
+    assert last.reference.loss == 0.0
+    assert last.reference.hvp[0].any()
+    for loss in (lambda X: entrywise("log", determinant(X)), lambda X: determinant(X) + reduced("sum", inverse(X))):
+        assert len(choose(tape("some", [("X", (n, n))], "X", loss)).cases) == 2
+
+
+def test_determinants_that_are_always_0_are_told_from_others():
+    """Random tests ask for regular matrices where there are any."""
+    assert choose(volume()).regular
+    assert not choose(tape("outer", [("x", (3,))], "x", lambda x: determinant(term("outer", (x, x), (3, 3))))).regular
+    assert not choose(ridge()).regular
+
+
+def test_maps_have_cotangents():
+    for case in choose(resolvent()).cases:
+        assert case.cotangent.shape == case.reference.value.shape == case.reference.jvp.shape
+        assert [x.shape for x in case.reference.vjp] == [case.inputs[name].shape for name in ("S", "B")]
+        assert all(len(repr(x)) <= 5 for x in case.cotangent.ravel().tolist())
 
 
 def test_constraints_hold():
@@ -159,7 +277,7 @@ def test_the_same_choice_under_any_hash_seed():
     code = (
         "import sys; sys.path.insert(0, 'tests/oracle'); import handmade_tapes as t\n"
         "from gradgen.emit_tests import render\n"
-        "print(''.join(render(f()) for f in (t.huber, t.network, t.softmax_regression)))"
+        "print(''.join(render(f()) for f in (t.huber, t.network, t.softmax_regression, t.two_functions, t.resolvent)))"
     )
     texts = {
         subprocess.run(

@@ -5,22 +5,34 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 import pytest
+import sympy
 from handmade_tapes import (
+    applied,
+    determinant,
     dims,
     entrywise,
     factorization,
+    gaussian,
     huber,
+    layer,
     logistic,
     network,
+    normed,
     reduced,
+    resolvent,
     ridge,
     softmax_regression,
+    symmetric,
+    symmetric_by_entries,
     tape,
     term,
+    two_functions,
+    volume,
 )
 
-from gradgen.kinks import switches
-from gradgen.oracle import Differences, evaluate, reference, survey
+from gradgen.kinks import smooth, switches
+from gradgen.oracle import Differences, evaluate, linearised, reference, survey
+from gradgen.scalar import ScalarFormula
 
 n, d = dims("n d")
 X = np.array([[0.5, -1.25, 2.0], [1.5, 0.75, -0.5], [-2.0, 0.25, 1.0], [0.1, 0.2, 0.3]])
@@ -58,7 +70,7 @@ def test_derivatives_are_good_to_twenty_digits(name):
     differences = Differences(recorded, {"x": point}, {"x": direction}, 50)
     with mpmath.workdps(50):
         for k in range(3):
-            first, second = differences.exactly("x", (k,))
+            first, second = differences.exactly("x", ((k,),))
             assert abs(first - mpmath.diff(getattr(mpmath, name), point[k], 1)) < mpmath.mpf("1e-20")
             wanted = direction[k] * mpmath.diff(getattr(mpmath, name), point[k], 2)
             assert abs(second - wanted) < mpmath.mpf("1e-20")
@@ -93,9 +105,137 @@ def test_several_arguments_have_their_mixed_derivatives():
     np.testing.assert_allclose(found.hvp[1], 2 * S.T @ U + 2 * R.T @ dU + dV, rtol=1e-13)
 
 
+A = np.array([[2.0, 0.5, -0.25], [0.75, -1.5, 0.125], [0.5, 0.25, 1.75]])
+D = np.array([[1.0, -0.5, 0.25], [0.5, 2.0, -1.0], [0.75, 0.25, -0.5]])
+
+
+def test_inverses_solutions_and_determinants():
+    b = np.array([1.0, 2.0, -0.5])
+    found = reference(gaussian(), {"A": A, "b": b}, {"A": D})
+    B = np.linalg.inv(A)
+    u, v, dB = B @ b, B.T @ b, -B @ D @ B
+    np.testing.assert_allclose(found.loss, np.linalg.slogdet(A)[1] + b @ u, rtol=1e-14)
+    np.testing.assert_allclose(found.grad[0], B.T - np.outer(v, u), rtol=1e-12)
+    np.testing.assert_allclose(found.hvp[0], dB.T - np.outer(dB.T @ b, u) - np.outer(v, dB @ b), rtol=1e-11)
+
+
+def test_determinants_of_singular_matrices_are_exact():
+    """The cofactors are minors, whatever the rank; what is 0 is 0."""
+    singular = np.array([[1.1, 2.3, -0.7], [0.4, -1.9, 0.6], [1.1, 2.3, -0.7]])
+    found = reference(volume(), {"X": singular}, {"X": D})
+    cofactors = np.array([np.cross(singular[(k + 1) % 3], singular[(k + 2) % 3]) for k in range(3)])
+    assert found.loss == 0.0
+    np.testing.assert_allclose(found.grad[0], cofactors, rtol=1e-14, atol=1e-16)
+    assert not found.grad[0][1].any()
+    mixed = [np.cross(D[i], singular[j]) + np.cross(singular[i], D[j]) for i, j in ((1, 2), (2, 0), (0, 1))]
+    np.testing.assert_allclose(found.hvp[0], mixed, rtol=1e-13, atol=1e-15)
+    found = reference(volume(), {"X": np.outer(W, V)}, {"X": D})
+    assert (found.loss, found.grad[0].any()) == (0.0, False)
+    assert found.hvp[0].any()
+
+
+@pytest.mark.parametrize("loss", [symmetric, symmetric_by_entries])
+def test_symmetric_arguments_move_by_independent_entries(loss):
+    S, dS, v, dv = A + A.T, D + D.T, W, V
+    found = reference(loss(), {"A": A, "S": S, "v": v}, {"S": dS, "v": dv})
+    G = A + 2 * np.outer(v, S @ v)
+    H = 2 * np.outer(dv, S @ v) + 2 * np.outer(v, dS @ v + S @ dv)
+    for value, wanted in ((found.grad[0], G), (found.hvp[0], H)):
+        whole = wanted + wanted.T
+        whole = whole / 2 if loss is symmetric else whole - np.diag(np.diag(wanted))
+        np.testing.assert_allclose(value, whole, rtol=1e-13)
+    np.testing.assert_allclose(found.grad[1], 2 * S @ S @ v, rtol=1e-13)
+
+
+def test_unknown_functions_are_stood_in_for():
+    rng = np.random.default_rng(2)
+    inputs = {"X": X, "f": "tanh", "V": rng.standard_normal((3, 2)), "g": "softplus"}
+    found = reference(two_functions(), inputs, {"V": np.ones((3, 2))})
+    Z, expit = inputs["V"], 1 / (1 + np.exp(-inputs["V"]))
+    np.testing.assert_allclose(found.grad[0], X.T @ (1 - np.tanh(X @ Z) ** 2) + np.log1p(np.exp(Z)) * expit, rtol=1e-12)
+
+
+def test_a_map_is_linearised_both_ways():
+    cotangent = np.array([1.0, -2.0, 0.5, 0.25])
+    found = linearised(layer(), {"A": X, "x": W, "f": "tanh"}, {"x": V}, cotangent)
+    slopes = 1 - np.tanh(W) ** 2
+    np.testing.assert_allclose(found.value, X @ np.tanh(W), rtol=1e-14)
+    np.testing.assert_allclose(found.jvp, X @ (slopes * V), rtol=1e-13)
+    np.testing.assert_allclose(found.vjp[0], slopes * (X.T @ cotangent), rtol=1e-13)
+
+
+def test_a_map_of_a_symmetric_matrix():
+    S, dS, B = A + A.T, D + D.T, X.T
+    cotangent = np.cos(np.arange(12.0)).reshape(3, 4)
+    found = linearised(resolvent(), {"S": S, "B": B}, {"S": dS, "B": 2 * B}, cotangent)
+    inverse = np.linalg.inv(S)
+    G = -inverse @ cotangent @ (inverse @ B).T
+    np.testing.assert_allclose(found.value, inverse @ B, rtol=1e-12)
+    np.testing.assert_allclose(found.jvp, inverse @ (2 * B - dS @ inverse @ B), rtol=1e-11)
+    np.testing.assert_allclose(found.vjp[0], (G + G.T) / 2, rtol=1e-11)
+    np.testing.assert_allclose(found.vjp[1], inverse @ cotangent, rtol=1e-12)
+
+
+def test_a_map_to_a_number():
+    recorded = tape("size", [("x", (d,))], "x", lambda x: reduced("norm", x), a_map=True)
+    found = linearised(recorded, {"x": np.array([3.0, 4.0])}, {"x": np.array([1.0, 0.0])}, np.array(2.0))
+    assert (found.value.shape, found.jvp.shape) == ((), ())
+    np.testing.assert_allclose([found.value, found.jvp, *found.vjp[0]], [5, 0.6, 1.2, 1.6], rtol=1e-15)
+
+
 def test_smooth_losses_have_no_kinks():
-    for smooth in (ridge, logistic, factorization, softmax_regression, network):
-        assert switches(smooth()) == ()
+    for loss in (ridge, logistic, factorization, softmax_regression, network, gaussian, volume, two_functions):
+        assert switches(loss()) == ()
+
+
+def test_a_norm_is_smooth_but_where_it_is_0():
+    assert smooth(normed())
+    assert not smooth(huber())
+    inputs = {"X": X, "y": X @ W, "w": W + np.array([1e-3, 0, 0])}
+    np.testing.assert_allclose(survey(normed(), inputs).distance, 1e-3 * np.linalg.norm(X[:, 0]), rtol=1e-9)
+
+
+def test_matrices_that_must_be_regular():
+    assert survey(gaussian(), {"A": np.diag([1.0, 50.0]), "b": W[:2]}).condition == 50
+    assert survey(gaussian(), {"A": np.ones((2, 2)), "b": W[:2]}).condition > 1e12
+    assert survey(gaussian(), {"A": np.full((2, 2), np.nan), "b": W[:2]}).condition == np.inf
+    seen = survey(volume(), {"X": np.ones((2, 2))})
+    assert seen.condition == 1.0
+    assert seen.flatness > 1e12
+    np.testing.assert_allclose(survey(volume(), {"X": A}).flatness, np.linalg.cond(A))
+
+
+def test_the_sign_of_a_determinant_switches_where_it_is_0():
+    recorded = tape("some", [("A", (d, d))], "A", lambda A: determinant(A, "detsign") * reduced("sum", A))
+    assert smooth(recorded)
+    np.testing.assert_allclose(survey(recorded, {"A": A}).distance, abs(np.linalg.det(A)))
+
+
+s, t = sympy.symbols("s t", real=True)
+
+
+@pytest.mark.parametrize(
+    ("formula", "wanted"),
+    [
+        (sympy.Abs(t - s) * 2, 0.5),
+        (sympy.Max(s, t, 3), 0.5),
+        (sympy.Piecewise((t**2, t < s**2), (s, True)), 0.6875),
+        (sympy.sign(t + s) + sympy.exp(t), 2.0),
+        (s * sympy.Abs(t), 1.25),
+        (t * sympy.Abs(s), np.inf),
+        (s * t, np.inf),
+    ],
+)
+def test_distances_to_kinks_of_a_formula(formula, wanted):
+    """``t`` moves, ``s`` does not."""
+    recorded = tape(
+        "some",
+        [("s", (d,)), ("t", (d,))],
+        "t",
+        lambda a, b: reduced("sum", applied(ScalarFormula("some", (s, t), formula), a, b)),
+    )
+    assert survey(recorded, {"s": np.array([0.75, 2.75]), "t": np.array([1.25, 3.5])}).distance == wanted
+    assert smooth(recorded) == (wanted == np.inf)
 
 
 def test_kinks_of_huber_are_at_zero_and_at_delta():

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from handmade_tapes import dims, entrywise, lifted, reduced, tape, term
+import sympy
+from handmade_tapes import applied, determinant, dims, entrywise, inverse, lifted, reduced, solved, tape, term
 
 from gradgen.dims import Size
 from gradgen.fields import FLOAT, exact
 from gradgen.replay import INTERPRETATIONS, Replay, Setting, interpret
+from gradgen.scalar import ScalarFormula
 from gradgen.tape import BINARY, OPS, UNARY, Span
 
 n, d = dims("n d")
 SHAPES = {"x": (n, d), "y": (n, d), "v": (d,), "A": (d, d)}
+s, t = sympy.symbols("lambda t", real=True)
+SWISH = ScalarFormula("swish", (t,), t / (1 + sympy.exp(-t)))
+BENT = ScalarFormula(
+    "bent",
+    (s, t),
+    sympy.Piecewise((s**2 / 3, s < t), (sympy.Abs(t) + sympy.Rational(1, 3), True)) + sympy.Max(s, t, 0.1) * sympy.pi,
+)
 DOMAINS = {
     "positive": lambda rng, shape: rng.uniform(0.2, 3, shape),
     "unit": lambda rng, shape: rng.uniform(-0.9, 0.9, shape),
@@ -69,6 +78,7 @@ REDUCTIONS = {
     "max": np.max,
     "min": np.min,
     "logsumexp": lambda x, axis, keepdims: np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims)),
+    "norm": lambda x, axis, keepdims: np.sqrt(np.sum(x**2, axis=axis, keepdims=keepdims)),
 }
 
 
@@ -148,16 +158,116 @@ OTHER = {
 }
 
 
-@pytest.mark.parametrize("name", OTHER)
+MATRICES = {
+    "inv": (lambda x, y, v, A: inverse(A), lambda x, y, v, A: np.linalg.inv(A)),
+    "solve": (lambda x, y, v, A: solved(A, v), lambda x, y, v, A: np.linalg.solve(A, v)),
+    "solve with columns": (lambda x, y, v, A: solved(A, x.T), lambda x, y, v, A: np.linalg.solve(A, x.T)),
+    "det": (lambda x, y, v, A: determinant(A), lambda x, y, v, A: np.linalg.det(A)),
+    "logdet": (lambda x, y, v, A: determinant(A, "logdet"), lambda x, y, v, A: np.linalg.slogdet(A)[1]),
+    "detsign": (lambda x, y, v, A: determinant(A, "detsign"), lambda x, y, v, A: np.linalg.slogdet(A)[0]),
+    "diag": (lambda x, y, v, A: term("diag", (v,), (d, d)), lambda x, y, v, A: np.diag(v)),
+    "diag of a mask": (lambda x, y, v, A: term("diag", (v > 0,), (d, d), True), lambda x, y, v, A: np.diag(v > 0)),
+    "diagonal": (lambda x, y, v, A: term("diagonal", (A,), (d,)), lambda x, y, v, A: np.diag(A)),
+    "concatenate": (
+        lambda x, y, v, A: term("concatenate", (x, A, x > y), (2 * n + d, d), axis=0),
+        lambda x, y, v, A: np.vstack([x, A, x > y]),
+    ),
+    "concatenated masks": (
+        lambda x, y, v, A: term("concatenate", (x > y, x > 0), (n, 2 * d), True, axis=1),
+        lambda x, y, v, A: np.hstack([x > y, x > 0]),
+    ),
+    "formula": (lambda x, y, v, A: applied(SWISH, x), lambda x, y, v, A: x / (1 + np.exp(-x))),
+    "formula of two": (
+        lambda x, y, v, A: applied(BENT, x, v),
+        lambda x, y, v, A: np.where(x < v, x**2 / 3, np.abs(v) + 1 / 3) + np.maximum(np.maximum(x, v), 0.1) * np.pi,
+    ),
+    "formula of a number": (lambda x, y, v, A: applied(SWISH, 2), lambda x, y, v, A: 2 / (1 + np.exp(-2))),
+}
+
+
+@pytest.mark.parametrize("name", OTHER | MATRICES)
 def test_other_calls(name):
-    agrees(*OTHER[name])
+    agrees(*(OTHER | MATRICES)[name])
+
+
+STACKS = [(3, 3), (2, 4, 4), (2, 3, 2, 2), (1, 1), (0, 0), (2, 0, 0), (0, 3, 3)]
+
+
+@pytest.mark.parametrize("field", [FLOAT, exact()], ids=["float", "exact"])
+@pytest.mark.parametrize("shape", STACKS)
+def test_stacks_of_matrices(field, shape):
+    rng = np.random.default_rng(0)
+    A, b = rng.standard_normal(shape), rng.standard_normal(shape[-1:])
+    B = rng.standard_normal((*shape[-1:], 2))
+    for op, wanted in {
+        "det": np.linalg.det(A),
+        "logdet": np.linalg.slogdet(A)[1],
+        "detsign": np.linalg.slogdet(A)[0],
+        "inv": np.linalg.inv(A),
+    }.items():
+        close(run(op, field, A), wanted)
+    close(run("solve", field, A, b), np.linalg.solve(A, b))
+    close(run("solve", field, A, B), np.linalg.solve(A, B))
+
+
+def run(op, field, *arrays):
+    """The value of a call that has no parameters."""
+    call = term(op, [lifted(0)] * len(arrays), ()).call
+    with np.errstate(all="ignore"):
+        return interpret(Setting(field, {}, {}), call, [np.asarray(field.lift(x)) for x in arrays]).astype(float)
+
+
+def close(found, wanted):
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("field", [FLOAT, exact()], ids=["float", "exact"])
+@pytest.mark.parametrize("A", [np.zeros((3, 3)), np.outer([1.0, 2, 4], [1.0, -1, 2]), np.full((2, 2), np.nan)])
+def test_singular_matrices_are_no_exception(field, A):
+    """A determinant of 0 is exact; what does not exist is not finite."""
+    if np.isfinite(A).all():
+        assert run("det", field, A) == 0 == run("detsign", field, A)
+        assert run("logdet", field, A) == -np.inf
+    assert not np.isfinite(run("inv", field, A)).all()
+    assert not np.isfinite(run("solve", field, A, np.ones(len(A)))).all()
+
+
+def test_a_matrix_is_only_read():
+    A = np.array([[1.0, 2.0], [3.0, 4.0]])
+    for op in ("inv", "det", "solve"):
+        interpret(Setting(FLOAT, {}, {}), term(op, [lifted(0)] * 2, ()).call, [A, A][: 1 + (op == "solve")])
+    assert A.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+@pytest.mark.parametrize("function", ["tanh", np.tanh])
+def test_a_function_is_given_or_named(function):
+    recorded = tape("some", [("x", (d,))], "x", lambda x: term("unknown", (x,), (d,), function="f"))
+    x = np.array([0.5, -1.0])
+    np.testing.assert_allclose(Replay(recorded, {"x": x, "f": function}, FLOAT).result({}), np.tanh(x))
+
+
+def test_a_named_function_has_fifty_digits():
+    recorded = tape("some", [("x", ())], "x", lambda x: term("unknown", (x,), (), function="f"))
+    found = Replay(recorded, {"x": np.array(1.0), "f": "tanh"}, exact()).result({})
+    assert abs(found - exact().context.tanh(1)) < 1e-48
+
+
+def test_a_formula_has_fifty_digits_and_no_complex_values():
+    third = ScalarFormula("third", (t,), t * sympy.Rational(1, 3) + sympy.sqrt(t))
+    recorded = tape("some", [("x", ())], "x", lambda x: applied(third, x))
+    real = exact().context
+    found = Replay(recorded, {"x": np.array(2.0)}, exact()).result({})
+    assert abs(found - (real.mpf(2) / 3 + real.sqrt(2))) < 1e-48
+    for field in (FLOAT, exact()):
+        assert np.isnan(float(Replay(recorded, {"x": np.array(-2.0)}, field).result({})))
 
 
 def test_every_operation_has_an_interpretation_and_is_tested():
     for field in (FLOAT, exact()):
         assert set(field.functions) | set(INTERPRETATIONS) >= OPS
     softmax = {"softmax", "log_softmax"}
-    assert {*UNARY, *BINARY, *REDUCTIONS, *OTHER, *softmax} >= OPS
+    assert {*UNARY, *BINARY, *REDUCTIONS, *OTHER, *MATRICES, *softmax, "unknown"} >= OPS
 
 
 def test_what_is_not_real_is_nan_and_division_by_zero_is_not_finite():

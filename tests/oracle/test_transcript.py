@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from handmade_tapes import dims, entrywise, reduced, tape, term
-from test_replay import DOMAIN, DOMAINS, OTHER, REDUCTIONS, SHAPES
+from handmade_tapes import applied, determinant, dims, entrywise, inverse, reduced, tape, term
+from test_replay import BENT, DOMAIN, DOMAINS, MATRICES, OTHER, REDUCTIONS, SHAPES
 
 from gradgen.fields import FLOAT
 from gradgen.replay import Replay
@@ -21,7 +21,8 @@ EXPRESSIONS = {
     **{
         op: (lambda x, y, v, A, op=op: term(op, (x,), (n, d), axis=(1,)), "normal") for op in ("softmax", "log_softmax")
     },
-    **{name: (ours, "normal") for name, (ours, _) in OTHER.items()},
+    **{name: (ours, "normal") for name, (ours, _) in (OTHER | MATRICES).items()},
+    "formula of expressions": (lambda x, y, v, A: -applied(BENT, x @ A - y, 2 * v) * x, "normal"),
     "left of minus": (lambda x, y, v, A: (x - y) - v, "normal"),
     "right of minus": (lambda x, y, v, A: x - (y - v), "normal"),
     "quotients": (lambda x, y, v, A: x / (y / v) / (x * y), "positive"),
@@ -56,7 +57,23 @@ def test_transcript_and_replay_agree(name):
 
 
 def test_every_operation_is_written():
-    assert set(EXPRESSIONS) >= OPS
+    assert {*EXPRESSIONS, "unknown"} >= OPS
+
+
+def test_a_function_is_called_by_its_name():
+    recorded = tape("some", [("x", (n,))], "x", lambda x: term("unknown", (x - 1,), (n,), function="f") * 2)
+    text = Transcript((recorded.result,), {"x": "x", "f": "np_"}, {}, {})
+    assert text.at(recorded.result) == "np_(x - 1.0) * 2.0"
+    assert text.used_arguments == ["x", "f"]
+
+
+def test_a_guard_stands_before_what_it_guards():
+    """Nothing is inverted before it was looked at."""
+    recorded = tape("some", [("A", (n, n))], "A", lambda A: determinant(inverse(A @ A) - A, "logdet"))
+    matrices = (call.args[0] for call in recorded.calls() if call.op in ("inv", "logdet"))
+    text = Transcript((recorded.result,), {"A": "A"}, {}, {}, dict.fromkeys(matrices, "look({})"))
+    assert text.statements == ["look(A @ A)", "look(np.linalg.inv(A @ A) - A)"]
+    assert text.at(recorded.result) == "np.linalg.slogdet(np.linalg.inv(A @ A) - A)[1]"
 
 
 def test_shared_and_long_values_get_a_statement():

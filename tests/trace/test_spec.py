@@ -11,25 +11,26 @@ import numpy as np
 import pytest
 
 from gradgen import (
+    SPD,
     Elementwise,
     Matrix,
     NotSupportedError,
     Scalar,
     SpecError,
+    Symmetric,
     Tensor,
     Vector,
     boolean,
     dims,
-    elementwise,
-    function,
     integer,
     loss,
+    nonnegative,
     one_hot,
     positive,
     sign,
     simplex,
 )
-from gradgen.spec import Loss, load_spec
+from gradgen.spec import Function, Loss, load_spec
 
 n, d, k = dims("n d k")
 HEAD = "import numpy as np\nfrom gradgen import *\nn, d = dims('n d')\n"
@@ -91,6 +92,19 @@ def test_a_loss_may_leave_its_variables_out() -> None:
     assert f.tape.result.op == "multiply"
 
 
+def test_a_symmetric_argument_is_square() -> None:
+    @loss(wrt="S", symmetric="entries")
+    def f(S: Symmetric[2 * n, nonnegative], x: Vector[n], g: Elementwise):
+        return np.sum(g(S)) + x @ x
+
+    assert [(a.name, a.kind, [str(s) for s in a.shape], set(a.facts), a.callable) for a in f.tape.arguments] == [
+        ("S", "Symmetric", ["2 * n", "2 * n"], {"nonnegative"}, False),
+        ("x", "Vector", ["n"], set(), False),
+        ("g", "Elementwise", [], set(), True),
+    ]
+    assert (f.tape.options["symmetric"], f.tape.function) == ("entries", False)
+
+
 def test_a_loss_within_a_loss() -> None:
     @loss(wrt="x")
     def inner(x: Vector[n], s: Scalar):
@@ -150,6 +164,43 @@ WRONG = [
     ("@loss(wrt='w')\ndef f(w: Vector):\n    return w\n", 5, "Vector has 1 dimension, not 0", "Vector[n]"),
     ("@loss(wrt='w')\ndef f(w: Matrix[n]):\n    return w\n", 5, "Matrix has 2 dimensions, not 1", "Matrix[n, d]"),
     ("@loss(wrt='w')\ndef f(w: Scalar[n]):\n    return w\n", 5, "Scalar has no dimension, not 1", "write Scalar"),
+    ("@loss(wrt='w')\ndef f(w: Symmetric):\n    return w\n", 5, "Symmetric has 1 dimension, not 0", "Symmetric[n]"),
+    ("@loss(wrt='w')\ndef f(w: Symmetric[n, d]):\n    return w\n", 5, "has 1 dimension, not 2", "Symmetric[n]"),
+    (
+        "@loss(wrt='w')\ndef f(w: Symmetric[n, integer]):\n    return w[0, 0]\n",
+        5,
+        "cannot be declared integer",
+        "gradient",
+    ),
+    (
+        "@loss(wrt='w')\ndef f(w: Vector[n], f: Elementwise[n]):\n    return w\n",
+        5,
+        "no dimension, not 1",
+        "Elementwise",
+    ),
+    (
+        "@loss(wrt='w')\ndef f(w: Vector[n], f: Elementwise[positive]):\n    return w\n",
+        5,
+        "cannot be positive",
+        "arrays",
+    ),
+    ("@loss(wrt=('w', 'g'))\ndef f(w: Vector[n], g: Elementwise):\n    return w @ w\n", 5, "g is in wrt", "arrays"),
+    ("@function\ndef f(w: Vector[n]):\n    return w\n", 5, "@function wants wrt", '@function(wrt="w")'),
+    ("@function()\ndef f(w: Vector[n]):\n    return w\n", 5, "wrt names", 'wrt="w"'),
+    ("@function(wrt='w', gram=True)\ndef f(w: Vector[n]):\n    return w\n", 4, "gram", ""),
+    ("@function(wrt='w')\ndef f(w: Vector[n]):\n    return w > 0\n", 6, "f returns a comparison", "1.0 * mask"),
+    ("@function(wrt='w')\ndef f(w: Vector[n]):\n    return w, w\n", 6, "f returns a tuple of 2", "np.concatenate"),
+    ("@function(wrt='w')\ndef f(w: Vector[n]):\n    w + 1\n", 6, "f returns None", "return"),
+    ("@function(wrt='w')\ndef f(w: Vector[n]):\n    return np.ones(2)\n", 6, "no argument takes part", "arguments"),
+    ("@function(wrt='w')\ndef f(w: Vector[n], g: Elementwise):\n    return g\n", 6, "returns <the function g>", "g(Z)"),
+    ("function(wrt='w')(lambda w: w)\n", 4, "a function is a Python function with a name", "def"),
+    ("function(wrt='w')(np.exp)\n", 4, "@function stands over a function", ""),
+    (
+        GOOD.format(name="f") + "@function(wrt='x')\ndef f(x: Vector[n]):\n    return x\n",
+        8,
+        "two functions called 'f'",
+        "f_2",
+    ),
     ("@loss(wrt='w')\ndef f(w: Vector[positive, n]):\n    return w\n", 5, "before a dimension", "after the dimensions"),
     ("@loss(wrt='w')\ndef f(w: Vector['n']):\n    return w\n", 5, "'n' is no dimension", "Vector[n]"),
     ("@loss(wrt='w')\ndef f(w: Vector[0]):\n    return w\n", 5, "0 cannot stand in a type", "positive integer"),
@@ -202,13 +253,12 @@ def test_facts_that_would_change_a_gradient(fact: Any) -> None:
 
 
 def test_types_that_come_later() -> None:
-    for use in (lambda: Tensor[n, n, n], lambda: elementwise("f", None), lambda: function(wrt="x")):
-        with pytest.raises(NotSupportedError, match="not supported yet"):
-            use()
-    with pytest.raises(NotSupportedError, match="Elementwise is not supported yet") as caught:
+    with pytest.raises(NotSupportedError, match="Tensor is not supported yet"):
+        _ = Tensor[n, n, n]
+    with pytest.raises(NotSupportedError, match="SPD is not supported yet") as caught:
 
         @loss(wrt="x")
-        def f(x: Vector[n], g: Elementwise):
+        def f(x: Vector[n], S: SPD):
             return x @ x
 
     assert caught.value.place is not None
@@ -227,6 +277,15 @@ def test_losses_come_by_name_in_order(tmp_path: Path) -> None:
     assert list(losses) == ["b", "a"]
     assert all(isinstance(made, Loss) for made in losses.values())
     assert losses["a"].place.line == 8
+
+
+def test_functions_stand_among_losses(tmp_path: Path) -> None:
+    text = HEAD + "@function(wrt='x')\ndef b(x: Vector[n]):\n    return 2 * x\n" + GOOD.format(name="a")
+    found = load_spec(write(tmp_path, text))
+
+    assert isinstance(found["b"], Function) and isinstance(found["a"], Loss)
+    assert found["b"].tape.function and not found["a"].tape.function
+    assert repr(found["b"]) == "<function b(x)>"
 
 
 def test_a_spec_without_a_loss_is_empty(tmp_path: Path) -> None:

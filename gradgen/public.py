@@ -1,0 +1,98 @@
+"""The public functions of a module: each passes the door, calls a kernel and owns the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradgen.dims import Size
+from gradgen.door import checks, dropped, size_lines, squeezed
+from gradgen.functions import (
+    DIRECTED,
+    DOCS,
+    MAPPED,
+    ORDERS,
+    Function,
+    checked_lines,
+    described,
+    direction_line,
+    shape_text,
+)
+from gradgen.identifiers import Identifiers, free, listed, packed, renamed, words
+from gradgen.tape import Tape
+
+
+def public_function(ids: Identifiers, tape: Tape, name: str, first: Sequence[str], kernel: Function) -> Function:
+    """The function of that name; ``first`` are the statements that compute what the kernel takes beside arguments."""
+    order, arrays = ORDERS[name], [a.name for a in ids.arguments]
+    lines = [f"{', '.join(ids.of(ids.arguments))} = {ids.door}({', '.join(arrays)})", *checked_lines(ids, order)]
+    names, said = ids.signature(ids.given, order), described(ids, ids.given, order)
+    if name in DIRECTED:
+        lines += [direction_line(ids, w) for w in ids.wrt]
+        names += ids.directions.values()
+        said += [f"{ids.directions[w.name]} : {shape_text(w.shape, w.kind)}" for w in ids.wrt]
+    if name == "vjp":
+        lines += cotangent_lines(ids, tape.result.shape)
+        names.append(ids.cotangent)
+        said.append(f"{ids.cotangent} : {shape_text(tape.result.shape)}, shaped like the value")
+    result = f"{ids.owned}({kernel.call})"
+    return Function(
+        name, ", ".join(names), _doc(tape, name), (*lines, *first), result, tuple(said), _returns(ids, tape, name)
+    )
+
+
+def cotangent_lines(ids: Identifiers, shape: Sequence[Size]) -> list[str]:
+    """The statements that check a cotangent against the shape of the value."""
+    said = f"({listed([size.spell(ids.size) for size in shape])})" if shape else "()"
+    sizes, _ = size_lines(ids, shape, [said], set(ids.of(ids.arguments)), ids.arguments)
+    [typed] = ids.of([next((a for a in ids.arguments if a.shape), ids.arguments[0])])
+    found = f'{ids.shaped}("{ids.cotangent}", {ids.cotangent}, {said}, {typed}.dtype)'
+    return [*sizes, f"{ids.cotangent} = {found}{dropped(shape)}"]
+
+
+def value_shape(tape: Tape, name: str) -> tuple[Size, ...]:
+    """The shape of the value of a map, of its derivative in a direction, or of its Jacobian."""
+    value = tape.result.shape
+    return (*value, *tape.argument(tape.wrt[0]).shape) if name == "jacobian" else value
+
+
+def _doc(tape: Tape, name: str) -> str:
+    """What a function is; the value of a map is what the spec says first."""
+    if name == "value":
+        return quoted(tape.doc.splitlines()[0]) if tape.doc else f"The value of {tape.name}."
+    return DOCS[name].format(wrt=words(tape.wrt))
+
+
+def _returns(ids: Identifiers, tape: Tape, name: str) -> tuple[str, ...]:
+    if name == "loss":
+        return ("float",)
+    if name == "hessian":
+        size = ids.wrt[0].shape[:1]
+        return (shape_text((*size, *size)),)
+    if name in MAPPED:
+        return (shape_text(value_shape(tape, name)),)
+    arrays = [shape_text(w.shape, w.kind) for w in ids.wrt]
+    if tape.several:
+        part = name if name in ("hvp", "vjp") else "grad"
+        arrays = [f"{part}_{w.name} : {said}" for w, said in zip(ids.wrt, arrays, strict=True)]
+    if name == "value_and_grad":
+        tail = f"tuple of {', '.join(arrays)}" if tape.several else arrays[0]
+        return ("loss : float", f"gradient : {tail}")
+    return tuple(arrays)
+
+
+def door_function(ids: Identifiers, tape: Tape) -> Function:
+    """What every function passes first."""
+    names = ids.of(ids.arguments)
+    dtype = free("dtype", ids.taken)
+    lines = [f'{n} = _array("{a.name}", {n}, {len(a.shape)})' for a, n in zip(ids.arguments, names, strict=True)]
+    lines += checks(ids.arguments, tape.constraints, ids.size, ids.local)
+    lines.append(f"{dtype} = _dtype({', '.join(names)})")
+    found = [renamed(a, ids.local) for a in ids.arguments]
+    results = [f"{squeezed(a)}.astype({dtype}, copy=False)" + ("" if a.shape else "[()]") for a in found]
+    doc = "The arguments as arrays of the working dtype, their shapes checked."
+    return Function(ids.door, ", ".join(names), doc, tuple(lines), packed(results, len(results) > 1))
+
+
+def quoted(said: str) -> str:
+    """A text as it stands in a docstring."""
+    return said.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')

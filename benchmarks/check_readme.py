@@ -1,8 +1,8 @@
 """Run the Python blocks of README.md in an empty folder, and those of docs/documents.md; what they show must be shown.
 
-In the README, the text blocks are what ``show`` prints. In docs/documents.md a block that begins with the name of a spec
-holds functions of it, and the text block after it is what ``show`` prints of them; the text block after any other block
-is what that prints.
+In the README, the text blocks are what ``show`` prints. In docs/documents.md a block that begins with the name of a
+spec holds functions of it, and the text block after it is what ``show`` prints of them; the text block after any other
+block is what that prints.
 """
 
 from __future__ import annotations

@@ -40,10 +40,8 @@ def _value_and_grad(A, B, tau):
     total = weights.sum(axis=0)
     softmax = weights / total
     t1 = tau * n
-    return -np.trace(shifted.T - np.log(total)[:, None]) / n, (
-        (softmax.T @ B - B) / t1,
-        (softmax @ A - A) / t1,
-    )
+    value = -np.trace(shifted.T - np.log(total)[:, None]) / n
+    return value, ((softmax.T @ B - B) / t1, (softmax @ A - A) / t1)
 
 
 def _hvp(A, B, tau, dA, dB):

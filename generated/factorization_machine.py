@@ -4,7 +4,7 @@
 loss   = ‖residual‖² / n
 grad_b = 2 sum(residual) / n
 grad_w = 2 Xᵀ residual / n
-grad_V = 2 ((diag(residual / n) X)ᵀ X V - diag((X^∘2)ᵀ (residual / n)) V)
+grad_V = 2 ((diag(residual) X)ᵀ X V / n - diag((X^∘2)ᵀ residual) V / n)
 where  residual = X w + 0.5 ((X V)^∘2 - X^∘2 V^∘2) 1 + b - y
 """
 
@@ -45,11 +45,8 @@ def _value_and_grad(X, y, b, w, V, fixed):
     residual = X @ w + 0.5 * pairs + b - y
     ratio = residual / n
     grad_V = 2 * ((X * ratio[:, None]).T @ t1 - V * (fixed.T @ ratio)[:, None])
-    return (residual @ residual) / n, (
-        2 * residual.sum() / n,
-        2 * (X.T @ residual) / n,
-        grad_V,
-    )
+    value = (residual @ residual) / n
+    return value, (2 * residual.sum() / n, 2 * (X.T @ residual) / n, grad_V)
 
 
 def _hvp(X, y, b, w, V, db, dw, dV, fixed):

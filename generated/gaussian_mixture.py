@@ -58,7 +58,8 @@ def _grad(X, logits, mu, log_sigma):
     grad_log_sigma = (
         softmax_sum[:, None] - np.einsum("ijk,ijk->jk", t1, difference) / sigma
     )
-    return (n * weights / total - softmax_sum, -t1.sum(axis=0) / sigma, grad_log_sigma)
+    grad_logits = n * weights / total - softmax_sum
+    return (grad_logits, -t1.sum(axis=0) / sigma, grad_log_sigma)
 
 
 def _value_and_grad(X, logits, mu, log_sigma):
@@ -86,11 +87,9 @@ def _value_and_grad(X, logits, mu, log_sigma):
     grad_log_sigma = (
         softmax_sum[:, None] - np.einsum("ijk,ijk->jk", t1, difference) / sigma
     )
-    return -np.sum(peak + np.log(total2)), (
-        n * weights / total - softmax_sum,
-        -t1.sum(axis=0) / sigma,
-        grad_log_sigma,
-    )
+    grad_logits = n * weights / total - softmax_sum
+    value = -np.sum(peak + np.log(total2))
+    return value, (grad_logits, -t1.sum(axis=0) / sigma, grad_log_sigma)
 
 
 def _hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
@@ -132,11 +131,8 @@ def _hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
         + np.einsum("ijk,ijk->jk", t5, difference) * ratio
         - np.einsum("ijk,ijk->jk", difference, t4) / sigma
     )
-    return (
-        n * softmax2 * (dlogits - total2) - t3,
-        t1 * t6 / sigma_squared - t4.sum(axis=0) / sigma,
-        hvp_log_sigma,
-    )
+    hvp_mu = t1 * t6 / sigma_squared - t4.sum(axis=0) / sigma
+    return (n * softmax2 * (dlogits - total2) - t3, hvp_mu, hvp_log_sigma)
 
 
 def loss(X, logits, mu, log_sigma):

@@ -31,10 +31,8 @@ def _value_and_grad(X, y, w, lam, eps):
     """The loss and its gradient by w, in one pass."""
     residual = X @ w - y
     power = np.sqrt(eps**2 + w**2)
-    return (
-        0.5 * (residual @ residual) + lam * power.sum(),
-        X.T @ residual + lam * w / power,
-    )
+    value = 0.5 * (residual @ residual) + lam * power.sum()
+    return value, X.T @ residual + lam * w / power
 
 
 def _hvp(X, w, lam, eps, dw):

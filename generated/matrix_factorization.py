@@ -34,10 +34,8 @@ def _hvp(R, mask, U, V, lam, dU, dV):
     """The Hessian times a direction."""
     dresidual = mask * (dU @ V.T + U @ dV.T)
     residual = mask * (U @ V.T - R)
-    return (
-        2 * (dresidual @ V + residual @ dV + lam * dU),
-        2 * (residual.T @ dU + dresidual.T @ U + lam * dV),
-    )
+    hvp_V = 2 * (residual.T @ dU + dresidual.T @ U + lam * dV)
+    return (2 * (dresidual @ V + residual @ dV + lam * dU), hvp_V)
 
 
 def loss(R, mask, U, V, lam):

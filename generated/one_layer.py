@@ -2,7 +2,7 @@
 """Regression by a network with one hidden layer: the mean squared error of tanh(XW) v.
 
 loss   = ‖tanh(X W) v - y‖² / n
-grad_W = 2 (diag((tanh(X W) v - y) / n) X)ᵀ (1 - tanh(X W)^∘2) diag(v)
+grad_W = 2 (diag(tanh(X W) v - y) X)ᵀ (1 - tanh(X W)^∘2) diag(v) / n
 grad_v = 2 tanh(X W)ᵀ (tanh(X W) v - y) / n
 """
 
@@ -24,10 +24,8 @@ def _grad(X, y, W, v):
     n = X.shape[0]
     hidden = np.tanh(X @ W)
     residual = hidden @ v - y
-    return (
-        2 * v * ((X * (residual / n)[:, None]).T @ (1 - hidden**2)),
-        2 * (hidden.T @ residual) / n,
-    )
+    grad_W = 2 * v * ((X * (residual / n)[:, None]).T @ (1 - hidden**2))
+    return (grad_W, 2 * (hidden.T @ residual) / n)
 
 
 def _value_and_grad(X, y, W, v):
@@ -35,10 +33,8 @@ def _value_and_grad(X, y, W, v):
     n = X.shape[0]
     hidden = np.tanh(X @ W)
     residual = hidden @ v - y
-    return (residual @ residual) / n, (
-        2 * v * ((X * (residual / n)[:, None]).T @ (1 - hidden**2)),
-        2 * (hidden.T @ residual) / n,
-    )
+    grad_W = 2 * v * ((X * (residual / n)[:, None]).T @ (1 - hidden**2))
+    return (residual @ residual) / n, (grad_W, 2 * (hidden.T @ residual) / n)
 
 
 def _hvp(X, y, W, v, dW, dv):

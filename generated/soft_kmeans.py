@@ -51,12 +51,13 @@ def _hvp(X, C, beta, dC):
     distance = np.einsum("ijk,ijk->ij", difference, difference)
     scores = beta * distance
     weights = np.exp(-scores - (-scores).max(axis=1)[:, None])
-    softmax = weights / weights.sum(axis=1)[:, None]
     dscores = beta * np.einsum("ijk,jk->ij", difference, dC)
-    difference2 = 2 * (dscores - np.einsum("ij,ij->i", softmax, dscores)[:, None])
-    return -2 * np.einsum(
-        "ij,ijk->jk", softmax, difference * difference2[:, :, None] - dC
+    total = weights.sum(axis=1)
+    difference2 = 2 * (
+        dscores - (np.einsum("ij,ij->i", weights, dscores) / total)[:, None]
     )
+    t1 = np.einsum("ijk,ij->jk", difference, weights * difference2 / total[:, None])
+    return 2 * (dC * (weights.T @ (1 / total))[:, None] - t1)
 
 
 def loss(X, C, beta):

@@ -181,7 +181,7 @@ def slope(function, scale, floor):
 def differences_agree(values, directions):
     """Whether differences settle; where they do, every coordinate equals them."""
     floor = rounding(values)
-    scale = {name: largest(values[name]) or 1.0 for name in WRT}
+    scale = {name: max(largest(values[name]), 0.1) for name in WRT}
     for k, name in enumerate(WRT):
         x, gradient = values[name], parts(grad(values))[k]
         units = [{name: unit.reshape(np.shape(x))} for unit in np.eye(np.size(x))]

@@ -49,22 +49,22 @@ def _hvp(x, lam, eps, dx):
     t2 = (dx[1:] - dx[:-1]) * (1 / np.sqrt(t1) - jump_squared / t1**1.5)
     dgrad_jump = lam * t2
     hvp_x = dx.copy()
-    hvp_x[:-1] -= dgrad_jump
     hvp_x[1:] += dgrad_jump
+    hvp_x[:-1] -= dgrad_jump
     return hvp_x
 
 
 def _hessian(x, lam, eps):
     """The Hessian by x."""
     n = x.shape[0]
+    difference = np.eye(n, dtype=x.dtype)[1:] - np.eye(n, dtype=x.dtype)[:-1]
     jump = x[1:] - x[:-1]
     jump_squared = jump**2
     t1 = eps**2 + jump_squared
-    difference = np.eye(n, dtype=x.dtype)[1:].T - np.eye(n, dtype=x.dtype)[:-1].T
-    t2 = difference * lam * (1 / np.sqrt(t1) - jump_squared / t1**1.5)
+    t2 = difference * (lam * (1 / np.sqrt(t1) - jump_squared / t1**1.5))[:, None]
     hessian = np.eye(n, dtype=x.dtype)
-    hessian[:-1] -= t2.T
-    hessian[1:] += t2.T
+    hessian[:-1] -= t2
+    hessian[1:] += t2
     return hessian
 
 

@@ -34,12 +34,8 @@ def _grad(X, Y, W1, b1, W2, b2):
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     difference = weights / weights.sum(axis=1)[:, None] - Y
     ratio = (difference @ W2.T) * (preactivation > 0) / n
-    return (
-        X.T @ ratio,
-        ratio.sum(axis=0),
-        (hidden.T @ difference) / n,
-        difference.sum(axis=0) / n,
-    )
+    grad_W2 = (hidden.T @ difference) / n
+    return (X.T @ ratio, ratio.sum(axis=0), grad_W2, difference.sum(axis=0) / n)
 
 
 def _value_and_grad(X, Y, W1, b1, W2, b2):
@@ -53,12 +49,10 @@ def _value_and_grad(X, Y, W1, b1, W2, b2):
     total = weights.sum(axis=1)
     difference = weights / total[:, None] - Y
     ratio = (difference @ W2.T) * (preactivation > 0) / n
-    return -np.vdot(shifted - np.log(total)[:, None], Y) / n, (
-        X.T @ ratio,
-        ratio.sum(axis=0),
-        (hidden.T @ difference) / n,
-        difference.sum(axis=0) / n,
-    )
+    value = -np.vdot(shifted - np.log(total)[:, None], Y) / n
+    grad_W2 = (hidden.T @ difference) / n
+    grad_b2 = difference.sum(axis=0) / n
+    return value, (X.T @ ratio, ratio.sum(axis=0), grad_W2, grad_b2)
 
 
 def _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
@@ -76,12 +70,8 @@ def _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     difference2 = dscores - np.einsum("ij,ij->i", dscores, softmax)[:, None]
     t1 = softmax * difference2
     ratio = (t1 @ W2.T + difference @ dW2.T) * mask / n
-    return (
-        X.T @ ratio,
-        ratio.sum(axis=0),
-        (hidden.T @ t1 + dhidden.T @ difference) / n,
-        t1.sum(axis=0) / n,
-    )
+    hvp_W2 = (hidden.T @ t1 + dhidden.T @ difference) / n
+    return (X.T @ ratio, ratio.sum(axis=0), hvp_W2, t1.sum(axis=0) / n)
 
 
 def loss(X, Y, W1, b1, W2, b2):

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from gradgen.dims import Size
 from gradgen.labels import Labels
 from gradgen.nodes import Add, Delta, Factor, Map, Node, Number, Product, add, apply, product, view
+from gradgen.ops.inverse import Inverse
 from gradgen.ops.select import Embed, Picks, Select, disjoint, embed, kept, picked, put_together, select
 from gradgen.walk import Names, core, order, rename, rewrite
 
@@ -158,10 +159,10 @@ class _Push:
             self.requests.setdefault(node, {})[picks] = None
 
     def _goes_through(self, node: Node, requests: list[Picks]) -> bool:
-        if not isinstance(node, Add | Map | Product) or not node.operands:
+        if not isinstance(node, Add | Map | Product) or not node.operands or put_together(node):
             return False
         if isinstance(node, Product):
-            held = {k for n, labels, _ in node.factors if isinstance(n, Delta) for k in labels}
+            held = {k for n, labels, _ in node.factors if isinstance(n, Delta | Inverse) for k in labels}
             if any(picks[k] is not None for picks in requests for k in held if k < node.rank):
                 return False
         if len(requests) == 1:

@@ -56,9 +56,10 @@ def _is_named(node: Node, names: Names) -> bool:
 
 
 def _pays(user: Node, factor: Add, private: set[Node]) -> bool:
-    """Whether a product is cheaper without the sum, which is larger than its result."""
-    if not isinstance(user, Product) or not user.rank or entries(user.shape) >= entries(factor.shape):
+    """Whether a product is cheaper without the sum; much cheaper, where its result is no smaller than the sum."""
+    if not isinstance(user, Product) or not user.rank:
         return False
+    margin = 1 if entries(user.shape) < entries(factor.shape) else 2
     places = [(k, labels) for k, (n, labels, power) in enumerate(user.factors) if n is factor and power == 1]
     if len(places) != 1 or len(user.factors) < 2 or sum(n is factor for n, _, _ in user.factors) > 1:
         return False
@@ -67,7 +68,7 @@ def _pays(user: Node, factor: Add, private: set[Node]) -> bool:
     parts = [_term(n, tuple(labels[k] for k in axes), private, others) for _, n, axes in factor.terms]
     if max(map(len, parts)) > MOST_FACTORS or _lost(user, parts):
         return False
-    return _after(user, parts) < _before(user, factor, private)
+    return margin * _after(user, parts) < _before(user, factor, private)
 
 
 def _multiplied(node: Product, factor: Add, private: set[Node], new: Mapping[Node, Node]) -> Node:

@@ -129,7 +129,8 @@ def size_lines(
             pending += [dim, *first]
         else:
             lines[dim] = _found(place, step, ids)
-    ranked = sorted(lines, key=list(ids.sizes).index)
+    plain = [dim for dim in ids.sizes if dim in lines and lines[dim].endswith("]")]
+    ranked = [*plain, *(dim for dim in lines if dim not in plain)]
     ranks = {ids.local[a.name]: sum(not is_one(size) for size in a.shape) for a in ids.arguments}
     return unpacked([f"{ids.sizes[dim]} = {lines[dim]}" for dim in ranked], ranks), sources
 

@@ -36,7 +36,7 @@ from gradgen.nodes import (
 )
 from gradgen.notation import ATOM, ENTRY, POSTFIX, POWER, PRODUCT, SUM, Math
 from gradgen.ops.operation import Operation
-from gradgen.ops.select import Embed, tiles
+from gradgen.ops.select import Embed, Tile, tiles
 from gradgen.rules import log_softmax
 from gradgen.spell import plain
 from gradgen.text import Expr
@@ -192,9 +192,11 @@ class _Writer:
             rows = [list(column) for column in zip(*rows, strict=True)]
         return Math(f"[{'; '.join(', '.join(row) for row in rows)}]")
 
-    def _tile(self, tile: Operand, target: Labels) -> str:
+    def _tile(self, tile: Tile, target: Labels) -> str:
         """One of the arrays that are put together; a vector as a column, or as a row where those are stacked."""
-        c, node, labels = tile
+        c, node, labels = tile.array
+        if set(labels) < tile.varying:
+            return self._term(tile.array, tuple(k for k in target if k in tile.varying), whole=True).text
         if node is one():
             return _number(c).text
         math, axes = _turned(*self._stored(node, labels, target), target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from keyword import iskeyword
 
 from gradgen.dims import Dim, Let, is_one, solve
 from gradgen.tape import Argument, Tape
@@ -108,7 +109,7 @@ class Fresh:
 def free(name: str, taken: Iterable[str]) -> str:
     """The name, with as many trailing underscores as it needs."""
     taken = set(taken)
-    while name in taken:
+    while name in taken or iskeyword(name):
         name += "_"
     return name
 

@@ -246,7 +246,24 @@ def _divides(factor: Factor, cofactors: Adjugate, labels: Labels) -> bool:
     return (node.coefficient, node.node, node.labels) == (cofactors.coefficient, cofactors.node, cofactors.labels)
 
 
-DERIVED_LAWS: tuple[Law, ...] = (inverse_cancels, adjugate_over_determinant, quotient_cancels)
+def norm_over_itself(node: Node) -> Node | None:
+    """‖x‖² / ‖x‖ = ‖x‖, where the divisor is infinite at 0"""
+    if not isinstance(node, Product):
+        return None
+    for norm, labels, power in node.factors:
+        if not (isinstance(norm, Map) and norm.atom.name == "root" and power > 0):
+            continue
+        for divisor, axes, negative in node.factors:
+            same = isinstance(divisor, Map) and divisor.atom.name == "nonzero" and divisor.arguments[0][:2] == (1, norm)
+            if same and axes == labels and negative < 0 and power != -negative:
+                rest = [f for f in node.factors if f not in ((norm, labels, power), (divisor, axes, negative))]
+                return product(
+                    [*rest, (norm if power + negative > 0 else divisor, labels, power + negative)], node.shape
+                )
+    return None
+
+
+DERIVED_LAWS: tuple[Law, ...] = (inverse_cancels, adjugate_over_determinant, quotient_cancels, norm_over_itself)
 LAWS: tuple[Law, ...] = (
     *DERIVED_LAWS,
     absolute_of_nonnegative,
@@ -376,7 +393,8 @@ def _concerns(node: Node) -> bool:
     softmax = isinstance(node, Reduce) and node.kind == "logsumexp"
     known = isinstance(node, Symbol) and bool(node.facts)
     divided = isinstance(node, Product) and any(isinstance(n, Product) and p == -1 for n, _, p in node.factors)
-    return isinstance(node, Delta | Matrices) or softmax or known or divided
+    norm = isinstance(node, Map) and node.atom.name == "nonzero"
+    return isinstance(node, Delta | Matrices) or softmax or known or divided or norm
 
 
 def _absorbed(node: Product) -> Node:
@@ -400,7 +418,8 @@ def _spread(node: Node) -> Node:
     for position, (factor, labels, power) in enumerate(node.factors):
         if power == 1 and isinstance(factor, Add) and _has_identity(factor):
             others = [f for k, f in enumerate(node.factors) if k != position]
-            if not node.summed and not others:
+            solved = factor.rank == 2 and any(isinstance(n, Inverse) for n, _, _ in others)
+            if (not node.summed and not others) or solved:
                 continue
             parts = []
             for c, n, axes in factor.terms:

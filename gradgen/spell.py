@@ -39,7 +39,7 @@ from gradgen.nodes import (
     operand,
 )
 from gradgen.ops.operation import Operation
-from gradgen.ops.select import Embed, Select, Tiles, index, tiles
+from gradgen.ops.select import Embed, Select, Tile, Tiles, apart, index, tiles
 from gradgen.reuse import reused
 from gradgen.text import Expr
 from gradgen.walk import Names, core, order, preferred
@@ -238,7 +238,9 @@ class Speller:
         """Arrays put together: side by side, or as blocks of a matrix."""
         target = self.layouts[node]
         rows = [[self._number(self._tile(tile, target)) for tile in row] for row in found.rows]
-        if len(found.axes) == 2 and target == (0, 1):
+        if len(found.axes) == 2 and target[0] == found.axes[1]:
+            rows = [list(column) for column in zip(*rows, strict=True)]
+        if len(found.axes) == 2 and len(target) == 2:
             blocks = ", ".join(f"[{', '.join(part.text for part in row)}]" for row in rows)
             return Expr(f"np.block([{blocks}])", depth=text.deeper(*(part for row in rows for part in row)))
         joined = [self._joined(row, target.index(found.axes[-1])) for row in rows]
@@ -249,15 +251,21 @@ class Speller:
         after = f", axis={axis}" if axis else ""
         return Expr(f"np.concatenate(({listed}){after})", depth=text.deeper(*parts))
 
-    def _tile(self, tile: Operand, target: Labels) -> Expr:
+    def _tile(self, tile: Tile, target: Labels) -> Expr:
         """One of the arrays that are put together, with all axes of the whole."""
-        labels = tile[2]
-        expr = self.operand(tile, target)
-        if not labels:
-            shape = "1" if len(target) == 1 else f"({', '.join('1' for _ in target)})"
+        labels = tile.array[2]
+        expr = self.operand(tile.array, target)
+        if set(labels) < tile.varying or not (labels or isinstance(tile.array[1], Symbol)):
+            sizes = [self.size(tile.shape[k]).text for k in target]
+            shape = sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
+            if labels:
+                return Expr(f"np.broadcast_to({expr.text}, {shape})", depth=text.deeper(expr))
+            number = as_number(tile.array[1])
+            if number == 1 and tile.array[0] in (0, 1):
+                return Expr(f"np.{'ones' if tile.array[0] else 'zeros'}({shape}, dtype={self.dtype})")
             return Expr(f"np.full({shape}, {expr.text}, dtype={self.dtype})", depth=text.deeper(expr))
         leading = target.index(next(k for k in target if k in labels)) if labels else len(target)
-        return text.method(expr, f"[{', '.join(['None'] * leading + ['...'])}]") if leading else expr
+        return text.method(expr, f"[{', '.join(['None'] * leading)}]") if leading else expr
 
     def _scatters(self, term: Operand, node: Add) -> bool:
         """Whether a term is put into its place in the sum, rather than computed and added."""
@@ -616,7 +624,7 @@ class Speller:
         shape = tuple(node.shape[a] for a in target)
         name = self.names.get(node)
         chosen = self.fresh(name.text if name else self.roots.get(node, "total"))
-        if any(len(labels) == len(target) for _, _, labels in base):
+        if any(len(set(labels)) == len(target) for _, _, labels in base):
             start = self._number(self._sum(base, target) if len(base) > 1 else self.operand(base[0], target))
             self.lines.append(f"{chosen} = {start.text}" if start.fresh else f"{chosen} = {start.at(text.ATOM)}.copy()")
         else:
@@ -635,8 +643,9 @@ class Speller:
             wanted = tuple(k for k in target if k in inner)
             expr = self._number(self.operand((text.magnitude(c * body[0]), body[1], body[2]), wanted))
             added = (c > 0) == (body[0] > 0)
-            if position == 0 and not base and added:
-                self.lines.append(f"{chosen}{where} = {expr.text}")
+            alone = not base and all(_apart(term, (c, piece, labels)) for term in terms[:position])
+            if alone:
+                self.lines.append(f"{chosen}{where} = {(expr if added else text.minus(expr)).text}")
             else:
                 self._accumulate(chosen, where, added, expr)
         self.owned[chosen] = False
@@ -644,6 +653,14 @@ class Speller:
 
     def _accumulate(self, name: str, where: str, added: bool, expr: Expr) -> None:
         self.lines.append(f"{name}{where} {'+' if added else '-'}= {expr.text}")
+
+
+def _apart(one: Operand, other: Operand) -> bool:
+    """Whether two arrays are put into places that have nothing in common."""
+    (_, a, i), (_, b, j) = one, other
+    assert isinstance(a, Embed) and isinstance(b, Embed)
+    first, second = dict(zip(i, a.picks, strict=True)), dict(zip(j, b.picks, strict=True))
+    return any(apart(first[k], second[k]) for k in first)
 
 
 def _weak(nodes: Sequence[Node]) -> set[Node]:

@@ -30,13 +30,13 @@ def _value_and_grad(A, B, X):
 
 def _hvp(A, B, X, dX):
     """The Hessian times a direction."""
-    t1 = np.linalg.solve(X.T, A.T)
-    t2 = B + t1.T
-    t3 = _adjugate(t2)
-    t4 = np.linalg.solve(X, np.linalg.solve(X.T, dX.T).T)
-    t5 = A @ t4
-    t6 = np.linalg.solve(X, -_adjugate_along(t2, t5) @ t1.T - t3 @ t5)
-    return np.linalg.solve(X.T, A.T @ (t3.T @ t4.T)) - t6.T
+    t1 = np.linalg.solve(X, np.linalg.solve(X.T, dX.T).T)
+    t2 = np.linalg.solve(X.T, A.T)
+    t3 = B + t2.T
+    t4 = _adjugate(t3)
+    t5 = A @ t1
+    t6 = np.linalg.solve(X, -_adjugate_along(t3, t5) @ t2.T - t4 @ t5)
+    return np.linalg.solve(X.T, A.T @ (t4.T @ t1.T)) - t6.T
 
 
 def loss(A, B, X):
@@ -265,9 +265,11 @@ def _size(A):
 
 
 def _singular(A):
-    """U, s and Vᵀ with A = U diag(s) Vᵀ, and det(U) det(V)."""
-    U, s, Vt = np.linalg.svd(A)
-    return U, s, Vt, np.linalg.det(U) * np.linalg.det(Vt)
+    """U, s and Vᵀ with A = U diag(s) Vᵀ, and det(U) det(V), NaN where A is not finite."""
+    finite = np.isfinite(A).all(axis=(-2, -1))
+    U, s, Vt = np.linalg.svd(np.where(finite[..., None, None], A, 0))
+    sign = np.linalg.det(U) * np.linalg.det(Vt)
+    return U, s, Vt, np.where(finite, sign, np.nan).astype(A.dtype)
 
 
 def _without(s):

@@ -223,9 +223,11 @@ def _size(A):
 
 
 def _singular(A):
-    """U, s and Vᵀ with A = U diag(s) Vᵀ, and det(U) det(V)."""
-    U, s, Vt = np.linalg.svd(A)
-    return U, s, Vt, np.linalg.det(U) * np.linalg.det(Vt)
+    """U, s and Vᵀ with A = U diag(s) Vᵀ, and det(U) det(V), NaN where A is not finite."""
+    finite = np.isfinite(A).all(axis=(-2, -1))
+    U, s, Vt = np.linalg.svd(np.where(finite[..., None, None], A, 0))
+    sign = np.linalg.det(U) * np.linalg.det(Vt)
+    return U, s, Vt, np.where(finite, sign, np.nan).astype(A.dtype)
 
 
 def _without(s):

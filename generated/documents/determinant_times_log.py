@@ -19,11 +19,11 @@ def _loss(B, a, X):
 def _grad(B, a, X):
     """The gradient by X."""
     n = B.shape[0]
-    t1 = np.linalg.solve(X, a)
-    total = t1 @ a
-    t2 = B + X
-    t3 = np.outer(np.linalg.solve(X.T, a), np.linalg.det(t2) / total * t1)
-    return np.log(total) * _adjugate(t2).T - np.eye(n, dtype=B.dtype) - t3
+    t1 = B + X
+    t2 = np.linalg.solve(X, a)
+    total = t2 @ a
+    t3 = np.outer(np.linalg.solve(X.T, a), np.linalg.det(t1) / total * t2)
+    return np.log(total) * _adjugate(t1).T - np.eye(n, dtype=B.dtype) - t3
 
 
 def _value_and_grad(B, a, X):
@@ -44,21 +44,21 @@ def _value_and_grad(B, a, X):
 
 def _hvp(B, a, X, dX):
     """The Hessian times a direction."""
-    t1 = np.linalg.solve(X, a)
-    total = t1 @ a
-    t2 = B + X
-    t3 = _adjugate(t2)
-    t4 = np.linalg.solve(X, dX @ t1)
-    total2 = t4 @ a
-    t5 = np.linalg.solve(X.T, a)
-    t6 = np.linalg.det(t2)
-    ratio = t6 / total
-    t7 = ratio * t4 - np.vdot(dX, t3.T) / total * t1 - t6 * total2 / total**2 * t1
+    t1 = B + X
+    t2 = _adjugate(t1)
+    t3 = np.linalg.solve(X, a)
+    t4 = np.linalg.solve(X, dX @ t3)
+    total = t4 @ a
+    total2 = t3 @ a
+    t5 = np.linalg.det(t1)
+    ratio = t5 / total2
+    t6 = ratio * t4 - np.vdot(dX, t2.T) / total2 * t3 - t5 * total / total2**2 * t3
+    t7 = np.linalg.solve(X.T, a)
     hvp_X = (
-        np.outer(t5, t7)
-        + np.outer(np.linalg.solve(X.T, dX.T @ t5), ratio * t1)
-        + np.log(total) * _adjugate_along(t2.T, dX.T)
-        - total2 / total * t3.T
+        np.outer(t7, t6)
+        + np.outer(np.linalg.solve(X.T, dX.T @ t7), ratio * t3)
+        + np.log(total2) * _adjugate_along(t1.T, dX.T)
+        - total / total2 * t2.T
     )
     return hvp_X
 
@@ -287,9 +287,11 @@ def _size(A):
 
 
 def _singular(A):
-    """U, s and Vᵀ with A = U diag(s) Vᵀ, and det(U) det(V)."""
-    U, s, Vt = np.linalg.svd(A)
-    return U, s, Vt, np.linalg.det(U) * np.linalg.det(Vt)
+    """U, s and Vᵀ with A = U diag(s) Vᵀ, and det(U) det(V), NaN where A is not finite."""
+    finite = np.isfinite(A).all(axis=(-2, -1))
+    U, s, Vt = np.linalg.svd(np.where(finite[..., None, None], A, 0))
+    sign = np.linalg.det(U) * np.linalg.det(Vt)
+    return U, s, Vt, np.where(finite, sign, np.nan).astype(A.dtype)
 
 
 def _without(s):

@@ -36,8 +36,7 @@ def _value_and_grad(V, fixed):
     """The loss and its gradient by V, in one pass."""
     gram = V @ V.T
     peak = gram.max(axis=1)
-    gram -= peak[:, None]
-    weights = np.exp(gram, out=gram)
+    weights = np.exp(gram - peak[:, None])
     total = weights.sum(axis=1)
     ratio = fixed / total
     grad_V = weights.T @ (V * ratio[:, None]) + ratio[:, None] * (weights @ V)

@@ -23,7 +23,7 @@ def _jvp(x, dx):
     """The Jacobian times a direction."""
     n = x.shape[0]
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
-    t2 = (np.linalg.solve(t1, dx) @ x) * x + (x @ np.linalg.solve(t1, x)) * dx
+    t2 = (x @ np.linalg.solve(t1, dx)) * x + (x @ np.linalg.solve(t1, x)) * dx
     return np.linalg.solve(t1, dx - t2)
 
 
@@ -33,16 +33,16 @@ def _vjp(x, cotangent):
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
     t2 = np.linalg.solve(t1, cotangent)
     t3 = np.linalg.solve(t1, x)
-    return t2 + -(x @ t3) * t2 - (x @ t2) * t3
+    return t2 + -(x @ t3) * t2 - (t2 @ x) * t3
 
 
 def _jacobian(x):
     """The Jacobian by x, a row for each entry of the value."""
     n = x.shape[0]
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
-    t2 = np.linalg.solve(t1, x)
-    t3 = np.linalg.inv(t1)
-    return t3 - np.outer(t2, t2) - (x @ t2) * t3
+    t2 = np.linalg.inv(t1)
+    t3 = np.linalg.solve(t1, x)
+    return t2 - np.outer(t3, t3) - (x @ t3) * t2
 
 
 def value(x):

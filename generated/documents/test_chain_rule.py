@@ -188,9 +188,11 @@ def invertible(matrices):
 
 
 def well_conditioned(sizes, values):
-    """Whether what is inverted is far from singular, by the calls of the spec."""
-    X = values["X"]
-    return invertible(X)
+    """Whether the matrices of the spec that had better be far from singular are."""
+    A, B, X = values["A"], values["B"], values["X"]
+    if not invertible(X):
+        return False
+    return invertible(A @ np.linalg.inv(X) + B)
 
 
 def largest(x):

@@ -193,9 +193,11 @@ def invertible(matrices):
 
 
 def well_conditioned(sizes, values):
-    """Whether what is inverted is far from singular, by the calls of the spec."""
-    X = values["X"]
-    return invertible(X)
+    """Whether the matrices of the spec that had better be far from singular are."""
+    B, X = values["B"], values["X"]
+    if not invertible(X):
+        return False
+    return invertible(X + B)
 
 
 def largest(x):

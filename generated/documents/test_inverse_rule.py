@@ -212,7 +212,7 @@ def invertible(matrices):
 
 
 def well_conditioned(sizes, values):
-    """Whether what is inverted is far from singular, by the calls of the spec."""
+    """Whether the matrices of the spec that had better be far from singular are."""
     X = values["X"]
     return invertible(X)
 

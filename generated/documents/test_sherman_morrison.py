@@ -130,7 +130,7 @@ def invertible(matrices):
 
 
 def well_conditioned(sizes, values):
-    """Whether what is inverted is far from singular, by the calls of the spec."""
+    """Whether the matrices of the spec that had better be far from singular are."""
     (n,) = sizes
     x = values["x"]
     return invertible(np.eye(n) + np.outer(x, x))

@@ -95,8 +95,11 @@ def ready(part: Part, rank: int, shape: Shape, coefficient: Number, spelling: Sp
         order = tuple(sorted(axes))
         turned = expr if order == axes else _permuted(expr, axes, order)
         sizes = ", ".join(spelling.size(size).text for size in shape)
-        spread = Expr(f"{turned.at(ATOM)}[{entries}]") if axes else turned
-        expr = call("np.broadcast_to", spread, after=f"({sizes})")
+        if not axes:
+            return scaled(
+                coefficient, call("np.full", Expr(f"({sizes})"), turned, after=f"dtype={spelling.dtype}")
+            ), False
+        expr = call("np.broadcast_to", Expr(f"{turned.at(ATOM)}[{entries}]"), after=f"({sizes})")
     elif axes != wanted and not swapped:
         expr = _permuted(expr, axes, wanted)
     return scaled(coefficient, expr), swapped

@@ -338,32 +338,43 @@ def disjoint(requests: Iterable[Picks]) -> bool:
     return all(any(map(apart, one, other)) for position, one in enumerate(listed) for other in listed[:position])
 
 
+class Tile(NamedTuple):
+    """One of several arrays put together, on the labels of the whole; ``shape`` has all axes of the whole, of which it
+    should vary along ``varying``."""
+
+    array: Operand
+    shape: Shape
+    varying: frozenset[int]
+
+
 class Tiles(NamedTuple):
-    """Arrays put together without gaps: along one axis, or in rows and columns along two. Each tile stands on the
-    labels of the whole."""
+    """Arrays put together without gaps: along one axis, or in rows and columns along two."""
 
     axes: Labels
-    rows: tuple[tuple[Operand, ...], ...]
+    rows: tuple[tuple[Tile, ...], ...]
 
 
 def tiles(node: Add) -> Tiles | None:
     """The arrays that a sum puts together, where they leave no gap."""
     if not put_together(node) or any(len(labels) < node.rank for _, _, labels in node.terms):
         return None
-    found: dict[tuple[Pick, ...], Operand] = {}
+    found: dict[tuple[Pick, ...], Tile] = {}
     seams = sorted(
         {k for _, n, labels in node.terms for k, pick in zip(labels, _picks(n), strict=True) if pick is not None}
     )
     for c, n, labels in node.terms:
         assert isinstance(n, Embed)
         where = dict(zip(labels, n.picks, strict=True))
-        e, body, axes = operand(n.node, tuple(labels[a] for a in kept(n.picks)))
-        if len(set(axes)) < len(kept(n.picks)):  # broadcast
-            return None
+        inside = tuple(labels[a] for a in kept(n.picks))
+        e, body, axes = operand(n.node, inside)
         key = tuple(where[k] for k in seams)
-        if key in found:
+        if key in found or len(set(axes)) < len(axes):
             return None
-        found[key] = (c * e, body, axes)
+        shape = tuple(
+            size if pick is None else length(pick) if isinstance(pick, Span) else Size.of(1)
+            for size, pick in zip(node.shape, (where[k] for k in range(node.rank)), strict=True)
+        )
+        found[key] = Tile((c * e, body, axes), shape, frozenset(inside))
     chains = [_chain({key[k] for key in found}, node.shape[axis]) for k, axis in enumerate(seams)]
     if len(seams) > 2 or any(chain is None for chain in chains):
         return None

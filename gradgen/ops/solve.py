@@ -15,8 +15,8 @@ from gradgen.text import ATOM, Expr, call
 class Solve(Matrices):
     """A⁻¹ B, or A⁻ᵀ B where ``turned``.
 
-    In the labels of the frame of A, B has those of the batch, that of the rows, and at most one for its columns, which
-    comes last in the result.
+    In the labels of the frame of A, B has those of the batch or none of them, that of the rows, and at most one for its
+    columns, which comes last in the result.
     """
 
     __slots__ = ("batch", "right", "side", "turned")
@@ -49,12 +49,13 @@ class Solve(Matrices):
             expr = transposed(expr, r)
         right, axes = parts[1]
         wanted = tuple(range(self.rank))
-        if len(axes) == 2 and axes == (1, 0):
+        ordered = tuple(sorted(axes))
+        if len(axes) == 2 and axes == ordered[::-1]:
             right = transposed(right, 2)
-        elif axes != wanted:
-            moved = ", ".join(str(axes.index(k)) for k in wanted)
+        elif axes != ordered:
+            moved = ", ".join(str(axes.index(k)) for k in ordered)
             right = Expr(f"{right.at(ATOM)}.transpose({moved})", fresh=False)
-        if self.rank == r - 1 and r > 2:
+        if self.rank == r - 1 and len(axes) > 1:
             found = call("np.linalg.solve", expr, Expr(f"{right.at(ATOM)}[..., None]"))
             return Expr(f"{found.text}[..., 0]", fresh=False, depth=found.depth), wanted
         return call("np.linalg.solve", expr, right), wanted
@@ -74,14 +75,15 @@ def solve(inverse: Inverse, place: Labels, right: Node, side: Labels, out: Label
         return None
     inner = [k for k in (i, j) if k in side and k not in out]
     columns = [k for k in side if k not in (*batch, i, j)]
-    if len(inner) != 1 or len({i, j} & set(side)) != 1 or len(columns) > 1 or not set(batch) <= set(side):
+    some = set(batch) & set(side)
+    if len(inner) != 1 or len({i, j} & set(side)) != 1 or len(columns) > 1 or (some and some != set(batch)):
         return None
     kept = j if inner[0] == i else i
     whole = (*batch, kept, *columns)
     if set(whole) != set(out):
         return None
     names = {label: axis for axis, label in enumerate((*batch, inner[0], *columns))}
-    sizes = dict(zip(side, right.shape, strict=True))
+    sizes = dict(zip((*place, *side), (*inverse.shape, *right.shape), strict=True))
     shape = tuple(sizes[k] for k in (*batch, inner[0], *columns))
     made = _solve(inverse.matrices, kept == j)(right, tuple(names[k] for k in side), shape)
     back = tuple(out.index(k) for k in whole)

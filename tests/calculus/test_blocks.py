@@ -17,7 +17,7 @@ from gradgen.dims import Size
 from gradgen.flatten import flatten
 from gradgen.nodes import Add, Node, add, delta, is_zero, product, symbol, view, zero
 from gradgen.opening import opened
-from gradgen.ops.select import Embed, Pick, Picks, apart, disjoint, embed, put_together, select, tiles
+from gradgen.ops.select import Embed, Pick, Picks, Tile, apart, disjoint, embed, put_together, select, tiles
 from gradgen.tape import Span
 from gradgen.walk import Name, core, order
 
@@ -231,9 +231,9 @@ def test_tiles_cover_the_whole(said: str) -> None:
     assert agree(rows[0] if len(rows) == 1 else np.concatenate(rows, axis=found.axes[0]), evaluate(node))
 
 
-def _tile(tile: tuple[object, Node, tuple[int, ...]], whole: Add, axes: tuple[int, ...]) -> np.ndarray:
+def _tile(tile: Tile, whole: Add, axes: tuple[int, ...]) -> np.ndarray:
     """A tile with all axes of the whole."""
-    c, node, labels = tile
+    c, node, labels = tile.array
     array = np.transpose(evaluate(node), np.argsort(labels))
     for axis in range(whole.rank):
         if axis not in labels:

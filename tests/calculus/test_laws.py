@@ -87,6 +87,10 @@ SCALAR_LAWS: dict[str, Callable[[Node, Node], tuple[Node, Node]]] = {
     "log_of_sum_of_exp": lambda x, y: (call("log", total(call("exp", x))), reduce("logsumexp", x, (0,), ())),
     "reciprocal_of_one_plus_exp": lambda x, y: (y / (1 + call("exp", x)), y * call("sigmoid", -x)),
     "quotient_cancels": lambda x, y: (x**2 / (x * y), x / y),
+    "norm_over_itself": lambda x, y: (
+        call("root", x**2) ** 3 / call("nonzero", call("root", x**2)) * y,
+        x**2 * y,
+    ),
     "absolute_of_nonnegative": lambda x, y: (call("absolute", 3 * call("exp", x)) * y, 3 * call("exp", x) * y),
     "exp_over_its_sum": lambda x, y: (
         product([(y, (0,), 1), (call("exp", x), (0,), 1), (total(call("exp", x)), (), -1)], x.shape),

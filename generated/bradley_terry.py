@@ -56,8 +56,8 @@ def _hessian(wins, s, fixed):
     t1 = wins * ratio
     hessian = (
         fixed
-        + np.diag(np.einsum("ij,ij->i", wins, ratio))
         + np.diag(np.einsum("ij,ij->j", wins, ratio))
+        + np.diag(np.einsum("ij,ij->i", wins, ratio))
         - t1.T
         - t1
     )

@@ -46,7 +46,7 @@ def _hessian(X, y, w, delta):
     """The Hessian by w."""
     r = X @ w - y
     size = np.abs(r)
-    return X.T @ (X * (size <= delta)[:, None])
+    return (X * (size <= delta)[:, None]).T @ X
 
 
 def loss(X, y, w, delta):

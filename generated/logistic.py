@@ -50,7 +50,7 @@ def _hessian(X, y, w, fixed):
     """The Hessian by w."""
     margin = y * (X @ w)
     tail = np.exp(-np.abs(margin))
-    return X.T @ (X * (tail / (1 + tail) ** 2)[:, None]) + fixed
+    return (X * (tail / (1 + tail) ** 2)[:, None]).T @ X + fixed
 
 
 def loss(X, y, w, lam):

@@ -18,7 +18,7 @@ from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, oper
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.solve import solve
 from gradgen.text import magnitude
-from gradgen.walk import Names, order, rewrite
+from gradgen.walk import Names, core, order, rewrite
 
 
 def associate(roots: Sequence[Node], names: Names, reading: bool = False) -> list[Node]:
@@ -27,10 +27,20 @@ def associate(roots: Sequence[Node], names: Names, reading: bool = False) -> lis
     Products with an inverse are solved, and scalars stand where they cost least; for ``reading`` there are inverses,
     and scalars stand first.
     """
-    made = rewrite(roots, lambda node: _binary(node, reading) if isinstance(node, Product) else node, names)
+    made = rewrite(
+        roots, lambda node: _known(node, _binary(node, reading)) if isinstance(node, Product) else node, names
+    )
     if reading or not any(isinstance(node, Inverse) for node in order(made)):
         return made
     return rewrite(made, lambda node: _solved(node) if isinstance(node, Product) else node, names)
+
+
+def _known(node: Product, made: Node) -> Node:
+    """The binary product, with what was proved of the whole: that it equals its transpose."""
+    inner = core(made)
+    if node.symmetric and inner.rank == 2:
+        inner.symmetric = True
+    return made
 
 
 def _solved(node: Product) -> Node:

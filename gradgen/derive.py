@@ -152,7 +152,7 @@ def _split(node: Node) -> tuple[Node, Node]:
     c, inner, labels = operand(flat, (0, 1))
     terms = inner.terms if isinstance(inner, Add) else ((1, inner, tuple(range(inner.rank))),)
     moved = [(c * e, n, tuple(labels[k] for k in axes)) for e, n, axes in terms]
-    even = [t for t in moved if t[1].symmetric or (not t[2] and t[1] is one())]
+    even = [t for t in moved if (t[1].symmetric and len(set(t[2])) == 2) or (not t[2] and t[1] is one())]
     return add(even, node.shape), add([t for t in moved if t not in even], node.shape)
 
 

@@ -65,10 +65,17 @@ def _open(term: Operand, private: set[Node], rank: int) -> _Term:
         return _Term(c, ())
     if not isinstance(node, Product) or node not in private:
         return _Term(c, ((node, labels, 1),))
-    moved = tuple(
-        (n, tuple(labels[k] if k < node.rank else rank + k for k in old), power) for n, old, power in node.factors
-    )
-    return _Term(c, moved)
+    moved = [(n, tuple(labels[k] if k < node.rank else rank + k for k in old), power) for n, old, power in node.factors]
+    return _Term(c, _merged(moved))
+
+
+def _merged(factors: Sequence[Factor]) -> tuple[Factor, ...]:
+    """Powers of one factor on the same labels as one: on a diagonal two may meet."""
+    powers: dict[tuple[Node, Labels], Number] = {}
+    for node, labels, power in factors:
+        _, inner, settled = operand(node, labels)
+        powers[inner, settled] = powers.get((inner, settled), 0) + power
+    return tuple((node, labels, power) for (node, labels), power in powers.items() if power)
 
 
 Bucket = tuple[Node, Number, Labels]
@@ -142,7 +149,7 @@ def _align(term: _Term, key: Bucket, first: _Term, rank: int, position: int) -> 
         moved = tuple(k if k < rank else rename_.get(k, (own + k if position else k)) for k in labels)
         _, core, settled = operand(node, moved)
         factors.append((core, settled, power))
-    return _Term(term.coefficient, tuple(factors))
+    return _Term(term.coefficient, _merged(factors))
 
 
 def _find(term: _Term, key: Bucket, rank: int) -> Labels | None:
@@ -167,9 +174,14 @@ def _saving(before: Sequence[_Term], after: _Term, shape: Shape) -> int:
 
 def _reads_better(before: Sequence[_Term], after: _Term) -> bool:
     """Whether a sum of products of two arrays becomes a product with the sum of these arrays, as in (A + Aᵀ) x."""
-    remainder = after.factors[-1][0]
+    remainder, common = after.factors[-1][0], {n for n, _, _ in after.factors[:-1]}
+    if not isinstance(remainder, Add) or remainder.rank < 2:
+        return False
     arrays = [[n for n, labels, _ in term.factors if labels] for term in before]
-    return isinstance(remainder, Add) and all(len(term) == 2 for term in arrays) and remainder.rank > 1
+    rests = [[n for n in term if n not in common] for term in arrays]
+    return all(len(term) == 2 for term in arrays) and all(
+        len(rest) == 1 and rest[0].rank == remainder.rank for rest in rests
+    )
 
 
 def _term_cost(term: _Term, shape: Shape) -> int:

@@ -36,7 +36,7 @@ from gradgen.nodes import (
 )
 from gradgen.notation import ATOM, ENTRY, POSTFIX, POWER, PRODUCT, SUM, Math
 from gradgen.ops.operation import Operation
-from gradgen.ops.select import Embed, Tile, tiles
+from gradgen.ops.select import Embed, Tile, kept, tiles
 from gradgen.rules import log_softmax
 from gradgen.spell import plain
 from gradgen.text import Expr
@@ -254,9 +254,9 @@ class _Writer:
 
     def _operation(self, node: Operation) -> Math:
         if isinstance(node, Embed):
-            axes = tuple(range(node.node.rank))
-            inside = self._term(operand(node.node, axes), axes, whole=True)
-            return node.math([(inside, axes)], _Plain())
+            target, left = self.layouts[node], tuple(kept(node.picks))
+            inside = self._term(operand(node.node, left), tuple(k for k in target if k in left), whole=True)
+            return node.math([(inside, target)], _Plain())
         parts = [self._part(argument) for argument in node.arguments]
         return _turned(node.math(parts, _Plain()), node.stands([axes for _, axes in parts]), self.layouts[node])[0]
 

@@ -13,6 +13,7 @@ from itertools import permutations
 
 from gradgen.labels import Labels
 from gradgen.nodes import Add, Map, Node, Operand, Product, View, operand
+from gradgen.ops.matrix import Matrices
 from gradgen.ops.operation import Operation
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, kept
@@ -45,6 +46,8 @@ def layouts(
     for node in reversed(nodes):
         if isinstance(node, Reduce):
             wishes[node.node][_rows(node)] += ROWS
+        if isinstance(node, Matrices) and len(node.frame) > 2:
+            _wish(wishes, node.node, node.labels, tuple(range(len(node.frame))), ARGUMENT)
         if isinstance(node, Solve):
             _wish(wishes, node.right, node.side, tuple(range(node.rank)), ARGUMENT)
         if node not in found and not isinstance(node, View) and not _follows(node):

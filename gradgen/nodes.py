@@ -150,6 +150,8 @@ def intern(
         found.digest = hash((number(cls.__name__), *(number(size.key) for size in shape), *signature))
         found.serial = len(nodes)
         nodes[key] = found
+    elif symmetric:
+        found.symmetric = True  # it was not known when the node was made
     return cast(N, found)
 
 
@@ -452,7 +454,7 @@ def _sum_rows(powers: Powers, sizes: dict[int, Size], rank: int) -> None:
 def _core(factors: list[Factor], sizes: dict[int, Size], shape: Shape, coefficient: Number) -> Node:
     present = {label for _, labels, _ in factors for label in labels}
     out = [label for label in range(len(shape)) if label in present]
-    groups = [(hash((node.digest, tag(power))), labels) for node, labels, power in factors]
+    groups = _groups(factors)
     colours = {label: hash((number(sizes[label].key), label < len(shape))) for label in sorted(present)}
     order = canonical(groups, colours, out)
     place = {label: axis for axis, label in enumerate(order)}
@@ -462,16 +464,23 @@ def _core(factors: list[Factor], sizes: dict[int, Size], shape: Shape, coefficie
     symmetric = False
     if _square(core_shape) and len(ordered) <= 8:
         swapped = {order[0]: 1, order[1]: 0}
-        symmetric = _arranged(factors, swapped, inner, sizes) == ordered
+        symmetric = _is_diagonal(ordered) or _arranged(factors, swapped, inner, sizes) == ordered
     signature = tuple(hash((node.digest, tag(power), *labels)) for node, labels, power in ordered)
     return view(coefficient, intern(Product, core_shape, (ordered,), signature, symmetric), order, shape)
+
+
+def _is_diagonal(factors: Sequence[Factor]) -> bool:
+    """Whether a product with the labels 0 and 1 is a diagonal matrix of what stands on one of them."""
+    between = [labels for node, labels, _ in factors if isinstance(node, Delta) and labels == (0, 1)]
+    rest = {k for node, labels, _ in factors if not isinstance(node, Delta) for k in labels}
+    return bool(between) and len(rest & {0, 1}) == 1
 
 
 def _arranged(
     factors: list[Factor], place: dict[int, int], inner: list[int], sizes: dict[int, Size]
 ) -> tuple[Factor, ...]:
     """The factors with the labels of the result at their places and the summed ones in canonical order, sorted."""
-    groups = [(hash((node.digest, tag(power))), labels) for node, labels, power in factors]
+    groups = _groups(factors)
     colours = {label: hash((axis, 0)) for label, axis in place.items()}
     colours |= {label: hash((number(sizes[label].key), -1)) for label in inner}
     place = dict(place)
@@ -482,6 +491,15 @@ def _arranged(
         _, core, new = operand(node, tuple(place[k] for k in labels))
         moved.append((core, new, power))
     return tuple(sorted(moved, key=lambda f: (f[0].digest, f[1], f[2], f[0].serial)))
+
+
+def _groups(factors: list[Factor]) -> list[tuple[int, Labels]]:
+    """What tells the labels of factors apart; the two axes of a symmetric factor are alike."""
+    found: list[tuple[int, Labels]] = []
+    for node, labels, power in factors:
+        key = hash((node.digest, tag(power)))
+        found += [(key, labels), (key, labels[::-1])] if node.symmetric and len(labels) == 2 else [(key, labels)]
+    return found
 
 
 def _orientation(groups: list[tuple[int, Labels]], shape: Shape) -> Labels:

@@ -164,7 +164,9 @@ def _softmax(to: Transcript, call: Call) -> str:
 def _getitem(to: Transcript, call: Call) -> str:
     """Spans that step backwards are cut first, and reversed afterwards."""
     index = call.params["index"]
-    x = f"{to.at(call.args[0], ATOM)}[{', '.join(_entry(to, entry) for entry in index)}]"
+    number = call.args[0].op in ("constant", "size") and not call.args[0].shape
+    base = f"np.asarray({to.at(call.args[0])})" if number else to.at(call.args[0], ATOM)
+    x = f"{base}[{', '.join(_entry(to, entry) for entry in index)}]"
     steps = [entry.step if isinstance(entry, Span) else 1 for entry in index if not isinstance(entry, Size)]
     backwards = [f"::{step}" if step < 0 else ":" for step in steps]
     return f"{x}[{', '.join(backwards)}]" if min(steps, default=1) < 0 else x

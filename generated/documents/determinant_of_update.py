@@ -41,9 +41,9 @@ def _hessian(x):
     """The Hessian by x."""
     n = x.shape[0]
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
-    t2 = x * np.eye(n, dtype=x.dtype)[:, :, None]
-    t3 = _adjugate_along(t1, t2 + t2.transpose(0, 2, 1)).transpose(1, 0, 2) @ x
-    return 2 * (t3 + _adjugate(t1))
+    t2 = x[:, None, None] * np.eye(n, dtype=x.dtype)
+    t3 = _adjugate_along(t1, (t2 + t2.transpose(1, 0, 2)).transpose(2, 0, 1))
+    return 2 * (t3.transpose(1, 0, 2) @ x + _adjugate(t1))
 
 
 def loss(x):

@@ -44,7 +44,7 @@ def _hessian(A, x, fixed):
     """The Hessian by x."""
     t1 = 1 + A @ x @ x
     t2 = fixed @ x
-    return fixed / t1 - np.outer(t2 / t1**2, t2)
+    return fixed / t1 - np.outer(t2, t2 / t1**2)
 
 
 def loss(A, x):

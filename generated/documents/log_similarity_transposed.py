@@ -48,14 +48,16 @@ def _hvp(V, dV, fixed):
     gram = V @ V.T
     gram -= gram.max(axis=1)
     weights = np.exp(gram, out=gram)
-    t1 = dV @ V.T
-    dgram = t1.T + t1
     total = weights.sum(axis=0)
-    t2 = weights * (dgram - np.einsum("ij,ij->j", weights, dgram) / total)
     ratio = fixed / total
-    dgrad_gram = ratio * t2
-    t3 = weights @ (dV * ratio[:, None]) + ratio[:, None] * (weights.T @ dV)
-    return (dgrad_gram + dgrad_gram.T) @ V + t3
+    t1 = weights @ (dV * ratio[:, None]) + ratio[:, None] * (weights.T @ dV)
+    t2 = dV @ V.T
+    dgram = t2.T + t2
+    t3 = np.multiply(
+        weights, dgram - np.einsum("ij,ij->j", weights, dgram) / total, out=weights
+    )
+    dgrad_gram = ratio * t3
+    return (dgrad_gram + dgrad_gram.T) @ V + t1
 
 
 def loss(K, V):

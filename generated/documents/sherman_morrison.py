@@ -33,7 +33,7 @@ def _vjp(x, cotangent):
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
     t2 = np.linalg.solve(t1, cotangent)
     t3 = np.linalg.solve(t1, x)
-    return t2 + -(x @ t3) * t2 - (t2 @ x) * t3
+    return t2 + -(x @ t3) * t2 - (cotangent @ t3) * t3
 
 
 def _jacobian(x):

@@ -162,8 +162,8 @@ class Embed(Operation):
         return index(self.picks, self.shape, tuple(range(self.rank)), spelling)
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
-        [(operand, _)] = parts
-        return Math(f"embed({operand.text}, {self.place(spelling)})")
+        [(operand, order)] = parts
+        return Math(f"embed({operand.text}, {index(self.picks, self.shape, order, spelling)})")
 
 
 # What a selection takes of what was put among zeros

@@ -87,7 +87,7 @@ def _term(node: Node, labels: Labels, private: set[Node], others: Sequence[Facto
     """A term of a sum times the other factors."""
     if not (isinstance(node, Product) and node in private):
         return [(node, labels, 1), *others]
-    fresh = 1 + max(k for _, where, _ in (*others, (node, labels, 1)) for k in where)
+    fresh = 1 + max((k for _, where, _ in (*others, (node, labels, 1)) for k in where), default=0)
     opened = [(n, tuple(labels[k] if k < node.rank else fresh + k for k in old), p) for n, old, p in node.factors]
     return [*opened, *others]
 

@@ -39,7 +39,7 @@ format: $(READY) ## format the sources
 	$(BIN)/ruff check --fix .
 
 test: $(READY) ## the quick suite and the emitted tests
-	$(BIN)/python -m pytest -q --ignore=tests/outside --ignore=tests/install
+	$(BIN)/python -m pytest -q --ignore=tests/outside --ignore=tests/install --ignore=tests/gallery --ignore=generated/gallery
 
 test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too
 	$(BIN)/python -m pytest -q

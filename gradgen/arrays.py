@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -13,14 +14,15 @@ from gradgen.dims import Size, is_one
 from gradgen.errors import SpecError
 from gradgen.hints import escape
 from gradgen.indexing import Entry, normalise, whole
+from gradgen.positions import Positions, selects
 from gradgen.registry import UFUNCS, apply, call, unknown
 from gradgen.scope import wrong
 from gradgen.shapes import Shape
 from gradgen.tape import Call
 
 LARGEST = 1000
-REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min"}
-METHODS = ("sum", "mean", "max", "min", "dot", "trace", "diagonal", "squeeze", "clip")
+REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}
+METHODS = "sum mean max min prod var std cumsum dot trace diagonal squeeze clip ravel flatten take".split()
 
 
 def record(
@@ -54,6 +56,8 @@ def lift(value: Any) -> Array:
     """Anything that may stand in a formula as a traced array."""
     if isinstance(value, Array):
         return value
+    if isinstance(value, Positions):
+        value.refuse()
     if isinstance(value, Dimension):
         size = value.size
         return constant(size.constant) if size.constant is not None else record("size", (), (), size=size)
@@ -115,12 +119,19 @@ class Array:
             raise wrong("a real array cannot take traced values in place", "write a = a + b in place of a += b")
         if method == "reduce" and name in REDUCTIONS:
             return call(REDUCTIONS[name], inputs, {"axis": 0, **kwargs})
+        if method == "outer" and name in UFUNCS and not kwargs:
+            a, b = map(lift, inputs)
+            return apply(name, a[(..., *(None,) * b.ndim)], b)
+        if method == "accumulate" and name == "add":
+            return call("cumsum", inputs, {"axis": 0, **kwargs})
         if method != "__call__":
             raise wrong(f"np.{name}.{method} is not in the vocabulary", "write it with the operators and a sum")
-        if kwargs:
-            raise wrong(f"np.{name} takes no {next(iter(kwargs))} here")
         if name not in UFUNCS:
             unknown(name, "np" if hasattr(np, name) else "scipy.special")
+        if name == "vecdot" and kwargs.keys() == {"axis"}:
+            return UFUNCS[name](*inputs, **kwargs)
+        if kwargs:
+            raise wrong(f"np.{name} takes no {next(iter(kwargs))} here")
         return apply(name, *inputs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -225,6 +236,8 @@ class Array:
         return apply("greater_equal", self, other)
 
     def __getitem__(self, index: Any) -> Array:
+        if selects(index):
+            return call("__getitem__", (self, index), {})  # type: ignore[no-any-return]
         entries, shape = normalise(index, self.call.shape)
         if _is_identity(entries, self.call.shape):
             return self
@@ -289,7 +302,11 @@ class Array:
     def swapaxes(self, one: int, other: int) -> Array:
         return call("swapaxes", (self, one, other), {})  # type: ignore[no-any-return]
 
-    def copy(self) -> Array:
+    def reshape(self, *shape: Any, order: Any = "C", copy: Any = None) -> Array:
+        wanted = shape[0] if len(shape) == 1 else shape
+        return call("reshape", (self, wanted, order), {})  # type: ignore[no-any-return]
+
+    def copy(self, order: Any = "C") -> Array:
         return self
 
     def astype(self, dtype: Any, **_: Any) -> Array:
@@ -299,7 +316,9 @@ class Array:
         if name in METHODS:
             return lambda *args, **kwargs: call(name, (self, *args), kwargs)
         if name.startswith("_") or not hasattr(np.ndarray, name):
-            raise AttributeError(f"an array has no attribute {name!r}")
+            near = difflib.get_close_matches(name, [*METHODS, "T", "shape", "ndim", "size", "reshape", "transpose"], 1)
+            hint = f"; did you mean {near[0]}?" if near and not name.startswith("_") else ""
+            raise AttributeError(f"an array has no attribute {name!r}{hint}")
         if name in ("item", "tolist", "__array_interface__"):
             escape("a traced array cannot become a Python number", "use the value itself, without conversion")
         unknown(name, "ndarray")

@@ -60,6 +60,10 @@ class Unknown(Atom):
         self.function, self.degree = function, degree
 
 
+def _highest() -> Node:
+    raise AssertionError("a third derivative")
+
+
 def _derived(atom: Unknown | None, x: Node) -> Node:
     assert atom is not None, "a third derivative"
     return apply(atom, [(1, x, tuple(range(x.rank)))], x.shape)
@@ -103,6 +107,7 @@ _unary("arccosh", lambda y, x: (x**2 - 1) ** -HALF)
 _unary("arctanh", lambda y, x: 1 / (1 - x**2))
 _unary("root", lambda y, x: 1 / (2 * call("nonzero", y)))  # a norm, from its square: derivative 0 at 0
 _unary("nonzero", lambda y, x: 1 + 0 * x)  # infinite at 0, so that dividing by it gives 0
+_unary("regular", lambda y, x: 1 + 0 * x)  # NaN at 0, where what divides by it has no value
 _unary("absolute", lambda y, x: call("sign", x))
 _unary("sign", lambda y, x: None)
 _unary("heaviside", lambda y, x: None)  # 0, 1/2, 1 below, at and above 0
@@ -111,6 +116,18 @@ _unary("sigmoid", lambda y, x: y * call("sigmoid", -x))
 _unary("bell", lambda y, x: y * (call("sigmoid", -x) - call("sigmoid", x)))
 _unary("softplus", lambda y, x: call("sigmoid", x))
 _unary("log_cosh", lambda y, x: call("tanh", x))
+_unary("erf", lambda y, x: (2 / math.sqrt(math.pi)) * call("exp", -(x**2)))
+_unary("erfc", lambda y, x: (-2 / math.sqrt(math.pi)) * call("exp", -(x**2)))
+_unary("ndtr", lambda y, x: (1 / math.sqrt(2 * math.pi)) * call("exp", -0.5 * x**2))
+_unary("log_ndtr", lambda y, x: call("mills", x))
+_unary("mills", lambda y, x: call("mills_slope", x))  # the density of ndtr over its value
+_unary("mills_slope", lambda y, x: _highest())
+_unary("logit", lambda y, x: 1 / (x * (1 - x)))
+_unary("entr", lambda y, x: -1 - call("log", x))
+_unary("gammaln", lambda y, x: call("digamma", x))
+_unary("digamma", lambda y, x: call("trigamma", x))
+_unary("trigamma", lambda y, x: call("tetragamma", x))
+_unary("tetragamma", lambda y, x: _highest())
 for _name in sorted(MASKS):
     ATOMS[_name] = Atom(_name, lambda y, *x: (None,) * len(x), getattr(np, _name), mask=True)
 
@@ -139,14 +156,43 @@ def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
 
 @_atom("power")
 def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-    return b * call("power", a, b - 1), y * call("log", a)
+    return b * call("power", a, b - 1), call("power_log", a, b)
+
+
+@_atom("power_log")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """aᵇ log(a), 0 where the power is"""
+    return call("power", a, b - 1) * (1 + b * call("log", a)), call("xlogy", y, a)
+
+
+@_atom("xlogy")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """0 log(0) = 0"""
+    return call("log", b), call("over_unless_zero", a, b)
+
+
+@_atom("xlog1py")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    return call("log1p", b), call("over_unless_zero", a, 1 + b)
+
+
+@_atom("over_unless_zero")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """x / y, 0 where x is"""
+    return 1 / b, -call("over_unless_zero", y, b)
+
+
+@_atom("rel_entr")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    return 1 + call("log", a / b), -call("over_unless_zero", a, b)
 
 
 @_atom("hypot")
 def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-    return a / y, b / y
+    return a / call("nonzero", y), b / call("nonzero", y)
 
 
 @_atom("arctan2")
 def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-    return b / (a**2 + b**2), -a / (a**2 + b**2)
+    square = call("nonzero", a**2 + b**2)
+    return b / square, -a / square

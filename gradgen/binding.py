@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gradgen.dims import Let, solve
-from gradgen.door import checks, squeezed
-from gradgen.flat import Flat
+from gradgen.door import checks, cut, entered, squeezed
+from gradgen.flat import SYMMETRIC, Flat
 from gradgen.functions import (
     DIRECTED,
     DOCS,
@@ -21,7 +21,7 @@ from gradgen.functions import (
 )
 from gradgen.identifiers import Identifiers, free, listed, renamed, words
 from gradgen.public import cotangent_lines
-from gradgen.tape import Tape
+from gradgen.tape import Argument, Tape
 
 FLAT = "and of one flat vector for scipy.optimize"
 PACKED = "and pack and unpack, to and from one flat vector"
@@ -42,6 +42,12 @@ class BoundText:
     methods: tuple[Function, ...]
 
 
+def _copied(argument: Argument, name: str) -> str:
+    """The statement that makes a copy of data that are given."""
+    made = entered(argument, name).removeprefix(f"{name} = ")
+    return f"{name} = np.array({cut(argument, made)})"
+
+
 class Binder:
     """Writes the class for given kernels; ``hoist`` computes what depends on the data alone, where there is such a
     thing."""
@@ -57,6 +63,8 @@ class Binder:
         self.ids, self.tape = ids, tape
         self.kernels, self.hoist, self.hoisted = kernels, hoist, list(hoisted)
         self.wrt = [w.name for w in ids.wrt]
+        self.numbers = ids.of(a for a in ids.data if a in ids.numbers)
+        self.indices = ids.of(ids.indices)
         steps, _ = solve([(a.name, a.shape) for a in ids.data])
         known = {step.dim for step in steps if isinstance(step, Let)}
         dims = {dim for w in ids.wrt for size in w.shape for dim in size.symbols}
@@ -67,7 +75,7 @@ class Binder:
 
     def _attributes(self) -> dict[str, str]:
         """Where the bound object keeps functions and dimensions, by their private names."""
-        taken = {"_data", "_in", "_arguments", "_converted", "_flat"}
+        taken = {"_data", "_in", "_indices", "_arguments", "_converted", "_flat"}
         found: dict[str, str] = {}
         for name in (*self._functions(), *self.derivatives, *map(self.ids.size, (*self.known, *self.open))):
             attribute = free(f"_{name}", taken)
@@ -112,19 +120,18 @@ class Binder:
 
     def _flat(self) -> Flat:
         kept = {dim: self.attributes[self.ids.size(dim)] for dim in (*self.known, *self.open)}
-        halved = any(w.kind == "Symmetric" for w in self.ids.wrt) and self.tape.options.get("symmetric") != "entries"
+        halved = any(w.kind in SYMMETRIC for w in self.ids.wrt) and self.tape.options.get("symmetric") != "entries"
         return Flat(self.ids, self.tape.several, halved, kept, self.open)
 
     def _init(self) -> list[str]:
         """Data are checked and copied; the dimensions that the flat forms need are kept."""
         ids = self.ids
-        lines = [
-            f'{n} = np.array(_array("{a.name}", {n}, {len(a.shape)}))'
-            for a, n in zip(ids.data, ids.of(ids.data), strict=True)
-        ]
+        lines = [_copied(a, n) for a, n in zip(ids.data, ids.of(ids.data), strict=True)]
         lines += checks(ids.data, self.tape.constraints, ids.size, ids.local, keep=self.known)
-        if ids.data:
-            lines += [f"{ids.me}._data = ({listed(ids.of(ids.data))})", f"{ids.me}._in = {{}}"]
+        if self.numbers:
+            lines += [f"{ids.me}._data = ({listed(self.numbers)})", f"{ids.me}._in = {{}}"]
+        if self.indices:
+            lines.append(f"{ids.me}._indices = ({listed(self.indices)})")
         for f, name in zip(ids.functions, self._functions(), strict=True):
             lines.append(f"{self.attributes[name]} = {checked(ids, f, 0, name)}")
         for name, (f, k) in self.derivatives.items():
@@ -146,8 +153,8 @@ class Binder:
         wrt = ids.of(ids.wrt)
         parameters = ", ".join([me, *wrt])
         door = f"{ids.door}({', '.join(ids.of(ids.arguments))})"
-        lines = [f'{n} = _array("{w.name}", {n}, {len(w.shape)})' for n, w in zip(wrt, ids.wrt, strict=True)]
-        if not ids.data:
+        lines = self._fetched() + [entered(w, n) for n, w in zip(wrt, ids.wrt, strict=True)]
+        if not self.numbers:
             return [
                 Function("_arguments", parameters, "The arguments in the working dtype, checked.", tuple(lines), door)
             ]
@@ -156,7 +163,7 @@ class Binder:
             f"{dtype} = _dtype(*{me}._data, {', '.join(wrt)})",
             f"if {dtype} not in {me}._in:",
             f"    {me}._in[{dtype}] = {me}._converted({dtype})",
-            f"{listed([*ids.of(ids.data), *self.hoisted])} = {me}._in[{dtype}]",
+            f"{listed([*self.numbers, *self.hoisted])} = {me}._in[{dtype}]",
         ]
         more = f"(*{door}, {', '.join(self.hoisted)})" if self.hoisted else door
         beside = ", and what depends on them alone" if self.hoisted else ""
@@ -167,6 +174,10 @@ class Binder:
             ),
         ]
 
+    def _fetched(self) -> list[str]:
+        """The statement that takes the indices among the data, which have no working dtype."""
+        return [f"{listed(self.indices)} = {self.ids.me}._indices"] if self.indices else []
+
     def _converted(self, dtype: str) -> tuple[tuple[str, ...], str]:
         ids = self.ids
         cast = f"tuple(value.astype({dtype}, copy=False) for value in {ids.me}._data)"
@@ -176,7 +187,12 @@ class Binder:
         arrays = {ids.local[a.name]: squeezed(renamed(a, ids.local)) for a in ids.data}
         passed = [arrays.get(name, name) for name in self.hoist.takes]
         star = "*" if len(self.hoisted) > 1 else ""
-        lines = (f"{data} = {cast}", f"{listed(ids.of(ids.data))} = {data}", *self._called("bind", self.hoist))
+        lines = (
+            f"{data} = {cast}",
+            f"{listed(self.numbers)} = {data}",
+            *(self._fetched() if set(self.indices) & set(passed) else []),
+            *self._called("bind", self.hoist),
+        )
         return lines, f"(*{data}, {star}{self.hoist.name}({', '.join(passed)}))"
 
     def _method(self, name: str, kernel: Function) -> Function:

@@ -143,7 +143,7 @@ class _Push:
         if requests and node not in self.whole and not self._goes_through(node, list(requests)):
             self.whole.add(node)
         if node in self.whole:
-            if isinstance(node, Select):
+            if isinstance(node, Select) and not _of_diagonal(node):
                 self._request(node.node, tuple(node.picks[k] for k in node.labels))
             else:
                 self.whole.update(node.operands)
@@ -171,7 +171,7 @@ class _Push:
         return disjoint(requests) and all(any(picks[k] is not None for k in sewn) for picks in requests)
 
     def _made(self, node: Node) -> Node:
-        if isinstance(node, Select):
+        if isinstance(node, Select) and not _of_diagonal(node):
             picks = tuple(node.picks[k] for k in node.labels)
             part = self.part.get((node.node, picks))
             if part is None:
@@ -202,6 +202,10 @@ class _Push:
             return apply(node.atom, [(c, n, k) for (c, _, _), (n, k) in zip(node.arguments, found, strict=True)], shape)
         assert isinstance(node, Product)
         return product([(n, k, p) for (_, _, p), (n, k) in zip(node.factors, found, strict=True)], shape)
+
+
+def _of_diagonal(node: Select) -> bool:
+    return len(set(node.labels)) < len(node.labels)
 
 
 def _operands(node: Node) -> Iterable[tuple[Node, Labels]]:

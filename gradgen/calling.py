@@ -68,7 +68,7 @@ def open_lengths(tape: Tape) -> dict[Dim, str]:
     """The dimensions of ``wrt`` that the data leave open, as text in the shapes of the arguments."""
     data = [a for a in tape.arguments if a.name not in tape.wrt]
     known = {let.dim for let in lets(data)}
-    needed = {dim for name in tape.wrt for size in tape.argument(name).shape for dim in size.symbols} - known
+    needed = {dim for name in tape.wrt for size in tape.argument(name).given for dim in size.symbols} - known
     texts: dict[Dim, str] = {}
     for let in lets(tape.arguments):
         texts[let.dim] = length(let, texts)
@@ -77,7 +77,7 @@ def open_lengths(tape: Tape) -> dict[Dim, str]:
 
 def lets(arguments: Iterable[Argument]) -> list[Let]:
     """How the dimensions of some arguments are found, in order."""
-    return [step for step in solve([(a.name, a.shape) for a in arguments])[0] if isinstance(step, Let)]
+    return [step for step in solve([(a.name, a.given) for a in arguments])[0] if isinstance(step, Let)]
 
 
 def length(let: Let, texts: Mapping[Dim, str]) -> str:
@@ -104,6 +104,6 @@ def has_jacobian(tape: Tape) -> bool:
 
 def mismatches(tape: Tape) -> str:
     """The arguments and axes whose length is settled by another axis, or literal; "" where there are none."""
-    steps = solve([(a.name, a.shape) for a in tape.arguments])[0]
+    steps = solve([(a.name, a.given) for a in tape.arguments])[0]
     pairs = [f'("{step.argument}", {step.axis})' for step in steps if isinstance(step, Match)]
     return tuple_text(pairs) if pairs else ""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 import sys
 import textwrap
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gradgen import files
-from gradgen.errors import SpecError
+from gradgen.errors import Errors, SpecError
 from gradgen.pipeline import Generated, formulas, generate, statements
 from gradgen.spec import Declaration, load_spec
+from gradgen.tape import Tape
 from gradgen.templating import render
 from gradgen.version import __version__
+from gradgen.watch import watch
 
 LATER = ("explain", "check", "audit", "bench")
 
@@ -59,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
         help="write nothing; show the diff, and exit 1 where a file is stale or missing, "
         "or where all specs of a folder are given and none of them makes a module that is there",
     )
-    build.add_argument("--watch", action="store_true", help="not supported yet")
+    build.add_argument("--watch", action="store_true", help="build again what changed, until Ctrl-C")
     build.set_defaults(run=_build)
 
     show = commands.add_parser("show", help="print the formulas")
@@ -89,25 +93,63 @@ def _build(arguments: argparse.Namespace) -> int:
     if arguments.backend != "numpy":
         raise SpecError("--backend cython is not supported yet")
     if arguments.watch:
-        raise SpecError("--watch is not supported yet")
-    built = [generate(one.tape) for one in _declared(arguments.specs, arguments.only)]
-    texts = _texts(built)
+        return _watch(arguments)
+    built = _generated(_declared(arguments.specs, arguments.only))
     if arguments.check:
         whole = not arguments.only and _are_whole_folders(arguments.specs)
-        return _check(arguments.output, texts, whole)
-    _write(arguments.output, texts)
+        return _check(arguments.output, _texts(built), whole)
+    _write_built(arguments.output, built)
+    return 0
+
+
+def _write_built(folder: Path, built: Sequence[Generated]) -> None:
+    """Write modules and tests, and print the formulas."""
+    _write(folder, _texts(built))
     for one in built:
-        print(f"{one.name} -> {arguments.output / one.name}.py\n{_indented(one.formulas)}")
+        print(f"{one.name} -> {folder / one.name}.py\n{_indented(one.formulas)}")
         if one.warning:
             print(f"warning: {one.name}: {one.warning}; its tests hold no values", file=sys.stderr)
-    return 0
+
+
+def _generated(declared: Iterable[Declaration]) -> list[Generated]:
+    """What is built of them; everything that is wrong is told at once."""
+    errors = Errors()
+    built: list[Generated] = []
+    for tape in _traced(declared):
+        with errors.collected():
+            built.append(generate(tape))
+    errors.report()
+    return built
+
+
+def _traced(declared: Iterable[Declaration]) -> list[Tape]:
+    errors = Errors()
+    tapes: list[Tape] = []
+    for one in declared:
+        with errors.collected():
+            tapes.append(one.tape)
+    errors.report()
+    return tapes
 
 
 def _declared(specs: Sequence[Path], only: Sequence[str] | None) -> list[Declaration]:
     """The losses and functions of all specs in order, or those of them that are asked for."""
-    found = [one for spec in specs for one in _load(spec).values()]
-    files.refuse_names(files.Named(one.name, one.word, one.place) for one in found)
+    errors = Errors()
+    found: list[Declaration] = []
+    for spec in specs:
+        with errors.collected():
+            found += _load(spec).values()
+    with errors.collected():
+        files.refuse_names(map(_named, found))
+    if errors.found and only is None:  # what else is wrong
+        with errors.collected():
+            _traced(found)
+    errors.report()
     return found if only is None else _selected({one.name: one for one in found}, only)
+
+
+def _named(one: Declaration) -> files.Named:
+    return files.Named(one.name, one.word, one.place)
 
 
 def _load(spec: Path) -> dict[str, Declaration]:
@@ -125,8 +167,14 @@ def _load(spec: Path) -> dict[str, Declaration]:
 def _selected(declared: dict[str, Declaration], names: Sequence[str]) -> list[Declaration]:
     for name in names:
         if name not in declared:
-            raise SpecError(f"there is no loss or function {name!r}", f"there are: {', '.join(declared)}")
+            raise _unknown(name, list(declared))
     return [one for one in declared.values() if one.name in names]
+
+
+def _unknown(name: str, known: Sequence[str]) -> SpecError:
+    near = difflib.get_close_matches(name, known, 1)
+    meant = f"did you mean {near[0]}? " if near else ""
+    return SpecError(f"there is no loss or function {name!r}", f"{meant}there are: {', '.join(known)}")
 
 
 def _texts(built: Sequence[Generated]) -> dict[str, str]:
@@ -143,6 +191,45 @@ def _write(folder: Path, texts: dict[str, str]) -> None:
         files.write(folder, texts)
     except OSError as error:
         raise SpecError(f"cannot write to {folder}: {error.strerror}", "give another folder with -o") from error
+
+
+def _watch(arguments: argparse.Namespace) -> int:
+    """Build each spec when it changes, until Ctrl-C; what is wrong is told, and others go on."""
+    if arguments.check:
+        raise SpecError("--check and --watch do not go together", "give one of them")
+    _declared([spec for spec in arguments.specs if not spec.is_file()], None)  # what is not there is refused
+    names: dict[Path, list[files.Named]] = {}
+    wrong: set[Path] = set()
+
+    def build(changed: Sequence[Path]) -> None:
+        for spec in dict.fromkeys((*changed, *sorted(wrong))):
+            wrong.discard(spec)
+            try:
+                _write_built(arguments.output, _rebuilt(spec, arguments.only, names))
+            except SpecError as error:
+                wrong.add(spec)
+                print(error, file=sys.stderr, flush=True)
+        known = [one.name for others in names.values() for one in others]
+        for name in () if wrong else arguments.only or ():
+            if name not in known:
+                print(_unknown(name, known), file=sys.stderr, flush=True)
+        print(f"watching {', '.join(map(str, arguments.specs))}; Ctrl-C stops", flush=True)
+
+    watch(arguments.specs, build, lambda: time.sleep(PAUSE))
+    return 0
+
+
+PAUSE = 0.3  # seconds between two looks at the files
+
+
+def _rebuilt(spec: Path, only: Sequence[str] | None, names: dict[Path, list[files.Named]]) -> list[Generated]:
+    """What is built of a watched spec; ``names`` are those that each watched spec declares."""
+    names.pop(spec, None)
+    found = _load(spec)
+    own = [_named(one) for one in found.values()]
+    files.refuse_names([*(one for others in names.values() for one in others), *own])
+    names[spec] = own
+    return _generated(one for one in found.values() if only is None or one.name in only)
 
 
 def _are_whole_folders(specs: Sequence[Path]) -> bool:
@@ -163,10 +250,10 @@ def _show(arguments: argparse.Namespace) -> int:
         if getattr(arguments, option):
             raise SpecError(f"--{option} is not supported yet")
     path, name = _target(arguments.spec)
-    for one in _declared([path], name and [name]):
-        print(f"{one.name}\n{_indented(formulas(one.tape, arguments.hvp))}")
+    for tape in _traced(_declared([path], name and [name])):
+        print(f"{tape.name}\n{_indented(formulas(tape, arguments.hvp))}")
         if arguments.plan:
-            print(_indented([statements(one.tape)]))
+            print(_indented([statements(tape)]))
     return 0
 
 

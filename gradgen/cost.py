@@ -15,6 +15,7 @@ from math import prod
 
 from gradgen.nodes import Add, Factor, Map, Node, Product, Shape, View
 from gradgen.ops.adjugate import Adjugate, AdjugateAlong
+from gradgen.ops.factor import Cholesky, Eigenvalues, Eigenvectors
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.matrix import Matrices
 from gradgen.ops.operation import Operation
@@ -214,7 +215,7 @@ def node_cost(node: Node) -> int:
 def _matrices(node: Matrices) -> int:
     """2 n³ flops for each matrix, of which a solution, or a determinant, takes a third and its right-hand sides."""
     rows, batch = node.size.typical, entries(node.frame[:-2])
-    if isinstance(node, Inverse | Adjugate):
+    if isinstance(node, Inverse | Adjugate | Eigenvectors | Eigenvalues | Cholesky):
         return 2 * batch * rows**3
     columns = entries(node.shape) // (rows * batch) if isinstance(node, Solve) else 0
     along = 4 * rows * entries(node.shape) if isinstance(node, AdjugateAlong) else 0

@@ -5,14 +5,16 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import count
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from gradgen.dimension import Dimension
 from gradgen.dims import TYPICAL, Dim, Size
-from gradgen.errors import NotSupportedError, SpecError
+from gradgen.errors import SpecError
 from gradgen.indexing import as_size
+from gradgen.scope import said
 
 # A loss numbers the dimensions of its arguments from 0; as declared they rank behind those.
 _RANKS = count(1_000_000)
@@ -30,7 +32,8 @@ def _name(text: str) -> str:
 
 def _typical(name: str, size: Any) -> int:
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise SpecError(f"the typical size of {name} is a positive integer, not {size!r}", f"write dims({name}=1000)")
+        text = f"the typical size of {name} is a positive integer, not {said(size)}"
+        raise SpecError(text, f"write dims({name}=1000)")
     return size
 
 
@@ -83,18 +86,24 @@ NOT_WRT = frozenset({"sign", "boolean", "integer", "one_hot", "simplex"})
 
 @dataclass(frozen=True)
 class Declared:
-    """An annotation: a kind of array, its shape in the spec's dimensions, and facts."""
+    """An annotation: a kind of array, its shape in the spec's dimensions, facts, and what indices stay below."""
 
     kind: str
     shape: tuple[Size, ...] = ()
     facts: frozenset[str] = frozenset()
+    below: Size | None = None
 
 
 EXAMPLES = {
     "Scalar": "Scalar",
     "Vector": "Vector[n]",
     "Matrix": "Matrix[n, d]",
+    "Tensor": "Tensor[b, n, d]",
+    "Indices": "Indices[m, n]",
     "Symmetric": "Symmetric[n]",
+    "SPD": "SPD[n]",
+    "Diagonal": "Diagonal[n]",
+    "LowerTriangular": "LowerTriangular[n]",
     "Elementwise": "Elementwise",
 }
 
@@ -102,7 +111,7 @@ EXAMPLES = {
 def _size(value: Any, kind: str) -> Size:
     size = as_size(value)
     if size is None:
-        raise SpecError(f"{value!r} is no dimension", f"write {EXAMPLES[kind]}, and facts after the dimensions")
+        raise SpecError(f"{said(value)} is no dimension", f"write {EXAMPLES[kind]}, and facts after the dimensions")
     linear = all(len(monomial) <= 1 and factor > 0 for monomial, factor in size.terms)
     if not linear or size.constant == 0:
         hint = "a dimension is a name of dims(...), a positive integer, or a sum or integer multiple of these"
@@ -112,10 +121,10 @@ def _size(value: Any, kind: str) -> Size:
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of argument, such as ``Matrix``; with brackets it becomes a declaration."""
+    """A type of argument, such as ``Matrix``; with brackets it becomes a declaration. A rank of None is any."""
 
     name: str
-    rank: int
+    rank: int | None
     square: bool = False
 
     def __repr__(self) -> str:
@@ -130,28 +139,20 @@ class Kind:
         return self.declare(tuple(_size(s, self.name) for s in sizes), facts)
 
     def declare(self, sizes: tuple[Size, ...], facts: list[Fact]) -> Declared:
-        if len(sizes) != self.rank:
-            wanted = f"{self.rank} dimension{'s' * (self.rank != 1)}" if self.rank else "no dimension"
+        if len(sizes) != self.rank and (self.rank is not None or not sizes):
+            count = "at least 1" if self.rank is None else str(self.rank or "no")
+            wanted = f"{count} dimension{'s' * ((self.rank or 1) != 1)}"
             raise SpecError(f"{self.name} has {wanted}, not {len(sizes)}", f"write {EXAMPLES[self.name]}")
         names = frozenset(f.name for f in facts)
         if not sizes and names & ROWS:
             raise SpecError(f"a Scalar has no rows to be {min(names & ROWS)}")
-        if names and self.name == "Elementwise":
-            raise SpecError(f"an Elementwise is a function and cannot be {min(names)}", "facts are those of arrays")
+        if names and self.name in ("Elementwise", "Indices"):
+            what = "is a function" if self.name == "Elementwise" else "holds integers to index with"
+            hint = "facts are those of arrays of numbers"
+            raise SpecError(f"an argument of type {self.name} {what} and cannot be {min(names)}", hint)
+        if self.name == "Indices":
+            return Declared(self.name, sizes[:1], names, sizes[1])
         return Declared(self.name, sizes * 2 if self.square else sizes, names)
-
-
-@dataclass(frozen=True)
-class Later:
-    """A word of the language that is not supported yet."""
-
-    name: str
-
-    def refuse(self) -> NoReturn:
-        raise NotSupportedError(f"{self.name} is not supported yet", f"{', '.join(EXAMPLES)} are")
-
-    def __getitem__(self, parts: Any) -> NoReturn:
-        self.refuse()
 
 
 if TYPE_CHECKING:  # so that a type checker lets a user's annotations pass
@@ -169,13 +170,13 @@ else:
     Scalar = Kind("Scalar", 0)
     Vector = Kind("Vector", 1)
     Matrix = Kind("Matrix", 2)
-    Tensor = Later("Tensor")
-    Indices = Later("Indices")
+    Tensor = Kind("Tensor", None)
+    Indices = Kind("Indices", 2)
     Symmetric = Kind("Symmetric", 1, square=True)
+    SPD = Kind("SPD", 1, square=True)
+    Diagonal = Kind("Diagonal", 1, square=True)
+    LowerTriangular = Kind("LowerTriangular", 1, square=True)
     Elementwise = Kind("Elementwise", 0)
-    SPD = Later("SPD")
-    Diagonal = Later("Diagonal")
-    LowerTriangular = Later("LowerTriangular")
 
 
 def declaration(name: str, annotation: Any) -> Declared:
@@ -184,12 +185,10 @@ def declaration(name: str, annotation: Any) -> Declared:
         return annotation
     if isinstance(annotation, Kind):
         return annotation.declare((), [])
-    if isinstance(annotation, Later):
-        annotation.refuse()
-    hint = "write Scalar, Vector[n], Matrix[n, d], Symmetric[n] or Elementwise"
-    raise SpecError(
-        f"{name} is declared as {getattr(annotation, '__name__', annotation)!s}, which is no type of gradgen", hint
-    )
+    near = get_close_matches(str(getattr(annotation, "__name__", annotation))[:30], EXAMPLES, 1)
+    hint = f"write {EXAMPLES[near[0]]}" if near else f"write {', '.join(list(EXAMPLES.values())[:5])} or Elementwise"
+    what = annotation.__name__ if isinstance(annotation, type) else said(annotation)
+    raise SpecError(f"{name} is declared as {what}, which is no type of gradgen", hint)
 
 
 def ranked(shapes: Mapping[str, tuple[Size, ...]]) -> dict[Dim, Dim]:

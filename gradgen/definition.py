@@ -31,11 +31,17 @@ class Definition:
         source = "".join(linecache.getlines(self._file))
         self._node = _parsed(source).get((code.co_name, code.co_firstlineno))
 
-    def _place(self, node: ast.FunctionDef | ast.arg) -> Place:
+    def _place(self, node: ast.FunctionDef | ast.arg | ast.keyword) -> Place:
         return places.span(self._file, node.lineno, node.end_lineno, node.col_offset, node.end_col_offset)
 
     def function(self) -> Place:
         return self._place(self._node) if self._node else Place(places.shown(self._file), self._line)
+
+    def option(self, name: str) -> Place:
+        """An option of the decorator, or the function where it has none."""
+        calls = [d for d in self._node.decorator_list if isinstance(d, ast.Call)] if self._node else []
+        found = [k for call in calls for k in call.keywords if k.arg == name]
+        return self._place(found[0]) if found else self.function()
 
     def argument(self, name: str) -> Place:
         found = [n for n in ast.walk(self._node.args) if isinstance(n, ast.arg) and n.arg == name] if self._node else []

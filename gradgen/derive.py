@@ -31,6 +31,7 @@ from gradgen.nodes import (
     operand,
     product,
     symbol,
+    triangle,
 )
 from gradgen.opening import opened
 from gradgen.ops.reduce import Reduce
@@ -82,7 +83,7 @@ def _loss(lowered: Lowered, wrt: tuple[str, ...]) -> Derived:
     [form] = differential([value], seeds, tangents=tangents)
     cotangents: dict[Node, Node] = {}
     found = adjoint(form, directions, cotangents)
-    gradients = [_structured(g, v, lowered.entries) for g, v in zip(found, variables, strict=True)]
+    gradients = [_structured(g, v, lowered) for g, v in zip(found, variables, strict=True)]
     _name_tangents(names, tangents, cotangents)
     value, *gradients = normal([value, *gradients], names)
     tangents = {}
@@ -105,7 +106,7 @@ def _function(lowered: Lowered, wrt: tuple[str, ...]) -> Derived:
     cotangent = symbol("", COTANGENT, value.shape, direction=True)
     axes = tuple(range(value.rank))
     form = product([(cotangent, axes, 1), (tangent, axes, 1)], ())
-    pulled = [_structured(g, v, lowered.entries) for g, v in zip(adjoint(form, directions), variables, strict=True)]
+    pulled = [_structured(g, v, lowered) for g, v in zip(adjoint(form, directions), variables, strict=True)]
     jacobian = [_span(variables, [value])] if lowered.spanned(wrt) else []
     value, tangent, *pulled = normal([value, tangent, *pulled], names)
     results = {"value": (value,), "tangent": (tangent,), "pullback": tuple(pulled)}
@@ -130,18 +131,22 @@ def _simplified(lowered: Lowered, names: Names) -> list[Node]:
     return flatten(by_blocks(simplify(flatten([lowered.value], names), names), names), names)
 
 
-def _structured(gradient: Node, variable: Symbol, entries: bool) -> Node:
+def _structured(gradient: Node, variable: Symbol, lowered: Lowered) -> Node:
     """The gradient among the matrices of a variable's kind.
 
-    By a symmetric variable it is (G + Gᵀ)/2, or by its independent entries G + Gᵀ - diag(G).
+    By a symmetric variable it is (G + Gᵀ)/2, or by its independent entries G + Gᵀ - diag(G); by a lower triangular one
+    the lower triangle of G.
     """
+    if variable.name in lowered.triangular and variable.rank == 2:
+        rows, columns = variable.shape
+        return product([(gradient, (0, 1), 1), (triangle(rows, columns, 0), (0, 1), 1)], gradient.shape)
     if not variable.symmetric:
         return gradient
     even, odd = _split(gradient)
-    scale = 1 if entries else Fraction(1, 2)
+    scale = 1 if lowered.entries else Fraction(1, 2)
     symmetrised = [(scale, odd, (0, 1)), (scale, odd, (1, 0)), (2 * scale, even, (0, 1))]
     whole = add([term for term in symmetrised if not is_zero(term[1])], gradient.shape)
-    if not entries:
+    if not lowered.entries:
         return whole
     return whole - product([(gradient, (0, 0), 1), (delta(gradient.shape[0]), (0, 1), 1)], gradient.shape)
 

@@ -31,8 +31,14 @@ def sizes(values: Any) -> Shape:
     chosen = values if isinstance(values, (tuple, list)) else (values,)
     result = tuple(as_size(v) for v in chosen)
     if any(s is None or (s.constant or 0) < 0 for s in result):
-        raise wrong(f"{values!r} is no shape", "a shape is made of dimensions and integers")
+        raise wrong(f"{_shown(chosen)} is no shape", "a shape is made of dimensions and integers")
     return tuple(s for s in result if s is not None)
+
+
+def _shown(values: Any) -> str:
+    """A shape that is none, as an error speaks of it."""
+    parts = [str(v) if as_size(v) is not None else scope.said(v) for v in values]
+    return f"({', '.join(parts)})"
 
 
 class Dimension:

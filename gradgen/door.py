@@ -27,7 +27,8 @@ def checks(
     steps, _ = solve([(a.name, a.shape) for a in arguments])
     known = {step.dim for step in steps if isinstance(step, Let)}
     source: dict[Dim, str] = {}
-    used = _used(steps, constraints) | set(keep)
+    bounds = [(a, a.below) for a in arguments if a.below is not None and a.below.symbols <= known]
+    used = _used(steps, constraints) | {dim for _, below in bounds for dim in below.symbols} | set(keep)
     lines: list[str] = []
     for step in steps:
         if isinstance(step, Match):
@@ -41,7 +42,22 @@ def checks(
             left, right = constraint.left.spell(name), constraint.right.spell(name)
             said = _quoted(f"{constraint.left} <= {constraint.right}")
             lines.append(f"_at_most({left}, {right}, {said})")
+    for argument, below in bounds:
+        said = "" if below.constant is not None else f", {_quoted(str(below))}"
+        lines.append(f'_below("{argument.name}", {local[argument.name]}, {below.spell(name)}{said})')
     return unpacked(lines, {local[a.name]: len(a.shape) for a in arguments})
+
+
+def entered(argument: Argument, name: str) -> str:
+    """The statement that makes an array of what is given for an argument."""
+    if argument.kind == "Indices":
+        return f'{name} = _indices("{argument.name}", {name})'
+    return f'{name} = _array("{argument.name}", {name}, {len(argument.shape)})'
+
+
+def cut(argument: Argument, name: str) -> str:
+    """An array, of which the lower half is taken where no more is to be read."""
+    return f"np.tril({name})" if argument.kind == "LowerTriangular" else name
 
 
 def unpacked(lines: Sequence[str], ranks: Mapping[str, int]) -> list[str]:

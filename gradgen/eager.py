@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradgen.dims import Let, Match, Size, solve
+from gradgen.scope import said
 from gradgen.shapes import spell
 from gradgen.tape import Argument, Constraint
 
@@ -19,7 +20,7 @@ class _Checked:
 
     def __init__(self, name: str, function: Any, dtype: Any) -> None:
         if not callable(function):
-            raise TypeError(f"{name} is {function!r}, but should be a function of an array")
+            raise TypeError(f"{name} is {said(function)}, but should be a function of an array")
         self._name = name
         self._function = function
         self._dtype = dtype
@@ -41,16 +42,39 @@ def _array(argument: Argument, value: Any) -> Any:
     """The value as a real array of the declared rank."""
     name = argument.name
     if value is None:
-        raise TypeError(f"{name} is None, but should be an array of shape {spell(argument.shape)}")
+        raise TypeError(f"{name} is None, but should be an array of shape {spell(argument.given)}")
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array: {error}") from None
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries, but should have a number in each")
+    if argument.below is not None:
+        if array.dtype.kind not in "iu" and array.size:
+            raise TypeError(f"{name} has dtype {array.dtype}, but should be integers to index with")
+        array = array.astype(np.intp)
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} has dtype {array.dtype}, but should be real numbers")
-    if array.ndim != len(argument.shape):
-        raise ValueError(f"{name} has shape {array.shape}, but should have shape {spell(argument.shape)}")
+    if array.ndim != len(argument.given):
+        raise ValueError(f"{name} has shape {array.shape}, but should have shape {spell(argument.given)}")
     return array
+
+
+def expanded(argument: Argument, array: Any, library: Any = np) -> Any:
+    """The array as the formula knows it: the matrix of a Diagonal, the lower half of a LowerTriangular."""
+    if argument.kind == "Diagonal":
+        return library.diag(array)
+    return library.tril(array) if argument.kind == "LowerTriangular" else array
+
+
+def _within(argument: Argument, array: Any, sizes: Mapping[str, int]) -> None:
+    """Indices lie from 0 up to, but without, what they are declared to stay below."""
+    assert argument.below is not None
+    length = argument.below.value(sizes)
+    wrong = array[(array < 0) | (array >= length)]
+    if wrong.size:
+        text = f"{argument.name} holds {wrong[0]}, but should hold indices from 0 to {argument.below} - 1"
+        raise ValueError(f"{text}, which is {length - 1}")
 
 
 def _working(arrays: Iterable[Any]) -> Any:
@@ -103,10 +127,18 @@ def enter(arguments: Sequence[Argument], values: Sequence[Any]) -> tuple[Arrays,
     they are wrong."""
     given = dict(zip(arguments, values, strict=True))
     arrays = {a.name: _array(a, v) for a, v in given.items() if not a.callable}
-    sizes = measure([(a.name, a.shape) for a in arguments], {n: v.shape for n, v in arrays.items()})
-    dtype = _working(arrays.values())
-    views = {n: _view(v, dtype) for n, v in arrays.items()}
-    return {a.name: _Checked(a.name, v, dtype) if a.callable else views[a.name] for a, v in given.items()}, sizes
+    sizes = measure([(a.name, a.given) for a in arguments], {n: v.shape for n, v in arrays.items()})
+    dtype = _working(arrays[a.name] for a in arguments if not a.callable and a.below is None)
+    entered: Arrays = {}
+    for a, value in given.items():
+        if a.callable:
+            entered[a.name] = _Checked(a.name, value, dtype)
+        elif a.below is not None:
+            _within(a, arrays[a.name], sizes)
+            entered[a.name] = _view(arrays[a.name], np.intp)
+        else:
+            entered[a.name] = _view(expanded(a, _view(arrays[a.name], dtype)), dtype)
+    return entered, sizes
 
 
 def hold(constraints: Iterable[Constraint], sizes: Mapping[str, int]) -> None:

@@ -54,9 +54,10 @@ class ModuleText:
 
 
 def formatted(source: str) -> str:
-    """The source in black's style. Functions and classes that recur from module to module are formatted once."""
+    """The source in black's style. Functions and classes that recur from module to module are formatted once; a helper
+    that two others bring along stands once."""
     try:
-        return "\n\n\n".join(_block(block).rstrip("\n") for block in BLOCKS.split(source)) + "\n"
+        return "\n\n\n".join(_block(block).rstrip("\n") for block in dict.fromkeys(BLOCKS.split(source))) + "\n"
     except InvalidInput:  # what looks like a function stands inside a string
         return _block(source)
 
@@ -103,7 +104,7 @@ class _Writer:
         return ModuleText(
             header=header,
             doc=_docstring(self.tape.doc or f"The {kind} {self.tape.name}.", formulas),
-            imports=("import numpy as np",),
+            imports=("import numpy as np", *(f"import {name}" for name in sorted(self.helpers) if "." in name)),
             public=(*kernels, "bind"),
             kernels=(*([hoist] if hoist else []), *kernels.values()),
             functions=public,
@@ -115,7 +116,7 @@ class _Writer:
             function=self.ids.function,
             cotangent=self.ids.shaped,
             uses=frozenset(re.findall(r"\b\w+(?=\()", "\n".join(lines))),
-            helpers=tuple(sorted(self.helpers)),
+            helpers=tuple(sorted(name for name in self.helpers if "." not in name)),
         )
 
     def _public(self, kernel: Kernel, function: Function, hoist: Function | None) -> Function:
@@ -146,8 +147,9 @@ class _Writer:
 
     def _typed(self, given: Mapping[Node, str], arguments: Sequence[Argument]) -> str:
         """An array of the working dtype."""
-        arrays = [name for node, name in given.items() if isinstance(node, Symbol) and node.rank]
-        return arrays[0] if arrays else self.ids.local[next((a for a in arguments if a.shape), arguments[0]).name]
+        indices = self.ids.of(self.ids.indices)
+        arrays = [n for node, n in given.items() if isinstance(node, Symbol) and node.rank and n not in indices]
+        return arrays[0] if arrays else self.ids.typed(arguments)
 
     def _like(self, root: Root) -> str:
         """The argument of the shape of a result; also for the one entry of the Hessian by a vector of one entry."""
@@ -196,7 +198,7 @@ class _Writer:
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         if kernel.name in MAPPED:
             body, result = self._mapped(
-                value_shape(self.tape, kernel.name), body, self._typed(given, self.ids.arguments)
+                value_shape(self.ids, self.tape, kernel.name), body, self._typed(given, self.ids.arguments)
             )
         else:
             result = self._result(kernel.name, body)

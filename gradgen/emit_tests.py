@@ -22,10 +22,10 @@ from gradgen.calling import (
 from gradgen.dims import Size
 from gradgen.fields import Array
 from gradgen.ingredients import Recipe
-from gradgen.inspection import kink_lines, regular_lines
+from gradgen.inspection import definite, kink_lines, regular_lines
 from gradgen.kinks import smooth
-from gradgen.oracle import Reference, is_symmetric
-from gradgen.recipes import Case, Recipes, choose
+from gradgen.oracle import Reference, is_symmetric, is_triangular
+from gradgen.recipes import Case, Recipes, choose, drawn_shape
 from gradgen.tape import Tape
 from gradgen.templating import render as render_template
 from gradgen.tiny import few_unknowns, presupposed, symbols, unknowns
@@ -57,8 +57,15 @@ class TestText:
     wrt: str
     data: str
     several: bool
+    structured: bool
+    structures: str
+    halved: str
     symmetric: str
+    triangular: str
+    cut: str
+    indices: str
     doubled: bool
+    math: bool
     noun: str
     promised: tuple[str, ...]
     parts: str
@@ -83,6 +90,7 @@ class TestText:
     choice: str
     binding: str
     regular: tuple[str, ...]
+    definite: bool
     kinks: tuple[str, ...]
     smooth: bool
     tolerance: str
@@ -105,14 +113,24 @@ def describe(tape: Tape, recipes: Recipes) -> TestText:
     conditions = refusals(tape, names)
     functions = any(a.callable for a in tape.arguments)
     symmetric = [name for name in tape.wrt if is_symmetric(tape.argument(name))]
+    triangular = [name for name in tape.wrt if is_triangular(tape.argument(name))]
+    structures = {"symmetric": symmetric, "triangular": triangular}
+    inspected = (regular_lines(tape, recipes.regular), kink_lines(tape))
     return TestText(
         header=HEADER.format(version=__version__, name=tape.name),
         name=tape.name,
         wrt=strings(tape.wrt),
         data=strings(a.name for a in tape.arguments if a.name not in tape.wrt),
         several=tape.several,
-        symmetric=strings(symmetric) if symmetric else "",
-        doubled=tape.options.get("symmetric") != "entries",
+        structured=bool(symmetric or triangular),
+        structures=" or ".join(word for word, names in structures.items() if names),
+        halved=" + ".join(word.upper() for word, names in structures.items() if names),
+        symmetric=named(symmetric),
+        triangular=named(triangular),
+        cut=named(a.name for a in tape.arguments if is_triangular(a)),
+        indices=named(a.name for a in tape.arguments if a.kind == "Indices"),
+        doubled=bool(symmetric) and tape.options.get("symmetric") != "entries",
+        math=any("math." in line for lines in inspected for line in lines),
         noun="function" if tape.function else "loss",
         promised=FUNCTION if tape.function else LOSS,
         parts="transposed derivative" if tape.function else "gradient or product",
@@ -129,23 +147,30 @@ def describe(tape: Tape, recipes: Recipes) -> TestText:
         dimensions=", ".join(names.values()),
         refusal="; None where the loss has none, or too many unknowns" if conditions else "",
         conditions=conditions,
-        shapes=entries((a.name, shape_text(a.shape, names)) for a in tape.arguments),
+        shapes=entries((a.name, shape_text(drawn_shape(a), names)) for a in tape.arguments),
         symbols=len(names),
         least=recipes.least,
         largest=largest_dimension(recipes),
         recipes=tuple(sorted(set(recipes.choice.values()), key=lambda recipe: recipe.name)),
         choice=entries((name, recipe.name) for name, recipe in recipes.choice.items()),
         binding=binding(tape),
-        regular=regular_lines(tape, recipes.regular),
-        kinks=kink_lines(tape),
+        regular=inspected[0],
+        definite=bool(definite(tape)),
+        kinks=inspected[1],
         smooth=smooth(tape),
         tolerance="1e-8" if smooth(tape) else "1e-4",
         hessian=hessian_times_direction(tape),
         jacobian=has_jacobian(tape),
         kind="np.ndarray" if tape.result.shape else "float",
-        float32=any(a.shape for a in tape.arguments),
+        float32=any(a.shape and a.kind != "Indices" for a in tape.arguments),
         mismatches=mismatches(tape),
     )
+
+
+def named(names: Iterable[str]) -> str:
+    """The names as a tuple; "" where there are none."""
+    names = tuple(names)
+    return strings(names) if names else ""
 
 
 def case_text(tape: Tape, case: Case) -> CaseText:

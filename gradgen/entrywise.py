@@ -8,7 +8,7 @@ from typing import Any
 from gradgen import tape
 from gradgen.arrays import Array, lift, record
 from gradgen.dims import ONE, is_one
-from gradgen.hints import operands
+from gradgen.hints import operands, origins
 from gradgen.registry import UFUNCS, Handler, function, ufunc
 from gradgen.scope import wrong
 from gradgen.shapes import Shape, clash, join, spell
@@ -23,6 +23,7 @@ SAME = {
     "true_divide": "divide",
     "float_power": "power",
     "conjugate": "positive",
+    "psi": "digamma",
 }
 
 
@@ -61,7 +62,7 @@ def _common(arrays: tuple[Array, ...]) -> Shape:
         other = array.call.shape
         pair = clash(shape, other)
         if pair:
-            text = f"{spell(shape)} and {spell(other)} do not broadcast: {pair[0]} against {pair[1]}"
+            text = f"{spell(shape)} and {spell(other)} do not broadcast: {pair[0]} against {pair[1]}{origins()}"
             raise wrong(text, _layout(shape, other))
         shape = join(shape, other)
     _refuse_columns(arrays, shape)

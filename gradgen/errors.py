@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -53,3 +55,42 @@ class SpecError(Exception):
 
 class NotSupportedError(SpecError):
     """The spec uses a word that is a part of the language but not supported yet."""
+
+
+class SpecErrors(SpecError):
+    """Several errors of one build, in their order, each once. ``str`` gives all of them."""
+
+    def __init__(self, errors: Iterable[SpecError]) -> None:
+        self.errors = tuple({str(error): error for error in errors}.values())
+        first = self.errors[0]
+        super().__init__(first.message, first.hint, first.place)
+
+    def at(self, place: Place | None) -> SpecError:
+        return self
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.errors))
+
+
+class Errors:
+    """Collects errors, so that one run tells all of them."""
+
+    def __init__(self) -> None:
+        self.found: list[SpecError] = []
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """A `SpecError` raised inside is kept, and what stands behind goes on."""
+        try:
+            yield
+        except SpecErrors as errors:
+            self.found += errors.errors
+        except SpecError as error:
+            self.found.append(error)
+
+    def report(self) -> None:
+        """Raise what was collected, if anything was."""
+        if len(self.found) == 1:
+            raise self.found[0]
+        if self.found:
+            raise SpecErrors(self.found)

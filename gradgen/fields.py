@@ -16,32 +16,25 @@ Array = np.ndarray[Any, Any]
 Function = Callable[..., Any]
 
 DIGITS = 50
+MORE = 20
 COMPARISONS = ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal")
+SPECIAL = "logit log_expit xlogy xlog1py entr rel_entr erf erfc ndtr log_ndtr gammaln digamma".split()
 OPERATORS = ("add", "subtract", "multiply", "negative", "positive", "square", *COMPARISONS)
 
 
 @dataclass(frozen=True)
 class Field:
-    """How a float becomes a number of the field, and the entrywise functions; ``context`` is that of mpmath."""
+    """How a float becomes a number of the field, the entrywise functions, and how far 1 is from the next number;
+    ``context`` is that of mpmath."""
 
     lift: Function
     functions: Mapping[str, Function]
+    epsilon: Any
     context: Any = None
 
     def numbers(self, x: Array) -> Array:
         """The array with a mask's entries as 0 and 1."""
         return np.asarray(self.lift(x.astype(float))) if x.dtype == bool else x
-
-
-FLOAT = Field(
-    lift=lambda x: np.asarray(x, dtype=float),
-    functions={name: getattr(np, name) for name in (*UNARY, *BINARY) if hasattr(np, name)}
-    | {
-        "expit": lambda x: np.where(x < 0, np.exp(np.minimum(x, 0)), 1) / (1 + np.exp(-np.abs(x))),
-        "softplus": lambda x: np.logaddexp(0, x),
-        "relu": lambda x: np.where(x > 0, x, 0),
-    },
-)
 
 
 @lru_cache
@@ -50,7 +43,7 @@ def exact(digits: int = DIGITS) -> Field:
     real = mpmath.MPContext()
     real.dps = digits
     operators = {name: getattr(np, name) for name in OPERATORS}
-    return Field(np.frompyfunc(real.mpf, 1, 1), operators | _one_operand(real) | _two_operands(real), real)
+    return Field(np.frompyfunc(real.mpf, 1, 1), operators | _one_operand(real) | _two_operands(real), real.eps, real)
 
 
 def _one_operand(real: Any) -> dict[str, Function]:
@@ -82,6 +75,17 @@ def _one_operand(real: Any) -> dict[str, Function]:
         "expit": lambda x: 1 / (1 + exp(-x)),
         "softplus": lambda x: ln(1 + exp(x)),
         "relu": lambda x: x if x > 0 else 0 * x,
+        "logit": lambda x: ln(x) - real.log1p(-x),
+        "log_expit": lambda x: -real.log1p(exp(-x)),
+        "entr": lambda x: x if x != x else -_times(x, ln(x)) if x >= 0 else -real.inf,
+        "erf": real.erf,
+        "erfc": real.erfc,
+        "ndtr": lambda x: real.erfc(-x / real.sqrt(2)) / 2,
+        "log_ndtr": lambda x: (
+            ln(real.erfc(-x / real.sqrt(2)) / 2) if x < 0 else real.log1p(-real.erfc(x / real.sqrt(2)) / 2)
+        ),
+        "gammaln": lambda x: real.inf if x <= 0 and x == real.floor(x) else real.re(real.loggamma(x)),
+        "digamma": real.digamma,
     }
     return {name: np.frompyfunc(_real(real, function), 1, 1) for name, function in functions.items()}
 
@@ -96,8 +100,25 @@ def _two_operands(real: Any) -> dict[str, Function]:
         "logaddexp": lambda x, y: ln(exp(x) + exp(y)),
         "hypot": real.hypot,
         "arctan2": real.atan2,
+        "xlogy": lambda x, y: _times(x, ln(y) if x else y),
+        "xlog1py": lambda x, y: _times(x, real.log1p(y) if x else y),
+        "rel_entr": lambda x, y: _relative_entropy(real, x, y),
     }
     return {name: np.frompyfunc(_real(real, function), 2, 1) for name, function in functions.items()}
+
+
+def _times(x: Any, y: Any) -> Any:
+    """x y, and 0 for x = 0 whatever number y is."""
+    return x * y if x or y != y else x
+
+
+def _relative_entropy(real: Any, x: Any, y: Any) -> Any:
+    """x log(x / y), which is 0 at x = 0 and infinite outside its domain."""
+    if x != x or y != y:
+        return real.nan
+    if x > 0 and y > 0:
+        return x * real.ln(x / y)
+    return real.zero if x == 0 and y >= 0 else real.inf
 
 
 def _divide(real: Any, x: Any, y: Any) -> Any:
@@ -119,3 +140,23 @@ def _real(real: Any, function: Function) -> Function:
         return result if isinstance(result, real.mpf) else real.nan
 
     return value
+
+
+def _single(op: str) -> Function:
+    """A function that NumPy lacks, by a few digits more than those of float64."""
+    few = exact(MORE)
+    function: Any = np.vectorize(lambda *x: float(few.functions[op](*map(few.lift, x))), otypes=[float])
+    return lambda *x: function(*x)
+
+
+FLOAT = Field(
+    lift=lambda x: np.asarray(x, dtype=float),
+    functions={name: getattr(np, name) for name in (*UNARY, *BINARY) if hasattr(np, name)}
+    | {
+        "expit": lambda x: np.where(x < 0, np.exp(np.minimum(x, 0)), 1) / (1 + np.exp(-np.abs(x))),
+        "softplus": lambda x: np.logaddexp(0, x),
+        "relu": lambda x: np.where(x > 0, x, 0),
+    }
+    | {name: _single(name) for name in SPECIAL},
+    epsilon=np.finfo(float).eps,
+)

@@ -11,6 +11,8 @@ from gradgen.identifiers import Identifiers, packed, words
 from gradgen.tape import Argument
 
 NONE = Size.of(0)
+SYMMETRIC = ("Symmetric", "SPD")
+HALVES = {"Symmetric": "_symmetric", "SPD": "_symmetric", "LowerTriangular": "_lower_triangular"}
 
 
 @dataclass(frozen=True)
@@ -22,8 +24,8 @@ class Entries:
 
     @staticmethod
     def of(argument: Argument) -> Entries:
-        """Those of an argument: the lower half of a symmetric one."""
-        if argument.kind != "Symmetric":
+        """Those of an argument: the lower half of a symmetric or triangular one."""
+        if argument.kind not in HALVES:
             total = Size.of(1)
             for size in argument.shape:
                 total = total * size
@@ -94,7 +96,7 @@ class Flat:
         """Between the variables and one flat vector."""
         parts = [_packed(w, name) for w, name in self.wrt]
         flat = f"np.concatenate(({', '.join(parts)}))" if len(parts) > 1 else parts[0]
-        said = [f"the lower half of {w.name}" if w.kind == "Symmetric" else w.name for w in self.ids.wrt]
+        said = [f"the lower half of {w.name}" if w.kind in HALVES else w.name for w in self.ids.wrt]
         names = [w.name for w in self.ids.wrt]
         doc = f"One flat float64 vector of {words(said)}{', row by row' if said != names else ''}."
         lines, result = self._unpacked()
@@ -105,7 +107,7 @@ class Flat:
 
     def _doubled(self) -> Function:
         doc = "A gradient by the entries of the flat vector: one off a diagonal stands twice in its matrix."
-        parts = [f"_doubled({name})" if w.kind == "Symmetric" else name for w, name in self.wrt]
+        parts = [f"_doubled({name})" if w.kind in SYMMETRIC else name for w, name in self.wrt]
         return self._of(self._variables(), "_flat", doc, (), f"{self.ids.me}.pack({', '.join(parts)})")
 
     def _variables(self) -> str:
@@ -136,8 +138,8 @@ class Flat:
 
     def _part(self, w: Argument, piece: str) -> str:
         """The variable that a piece of the flat vector holds."""
-        if w.kind == "Symmetric":
-            return f"_symmetric({piece}, {w.shape[0].spell(self.ids.size)})"
+        if w.kind in HALVES:
+            return f"{HALVES[w.kind]}({piece}, {w.shape[0].spell(self.ids.size)})"
         shape = ", ".join(size.spell(self.ids.size) for size in w.shape)
         tail = "" if len(w.shape) == 1 else f".reshape({shape or '()'})"
         return f"np.array({piece}, dtype=np.float64){tail}" + ("" if w.shape else "[()]")
@@ -158,6 +160,6 @@ class Flat:
 
 def _packed(w: Argument, name: str) -> str:
     """The entries of a variable that the flat vector holds."""
-    if w.kind == "Symmetric":
+    if w.kind in HALVES:
         return f'_lower_half("{w.name}", {name})'
     return f'np.ravel(_array("{w.name}", {name}, {len(w.shape)}))'

@@ -84,4 +84,22 @@ def _open_sum(node: Add, once: set[Node]) -> Node:
         budget -= len(inner.terms) - 1
         terms += [(c * e, n, tuple(labels[k] for k in old)) for e, n, old in inner.terms]
         opened = True
-    return add(terms, node.shape) if opened else node
+    made = add(terms, node.shape) if opened else node
+    return made if parts else _cancelled(made)
+
+
+def _cancelled(node: Node) -> Node:
+    """1 - (1 - x) = x, whatever else uses the inner sum"""
+    if not isinstance(node, Add) or len(node.terms) > MOST_TERMS:
+        return node
+    for position, (c, inner, labels) in enumerate(node.terms):
+        if isinstance(inner, Add) and len(inner.terms) <= len(node.terms) and not put_together(inner):
+            others = {(n, k) for at, (_, n, k) in enumerate(node.terms) if at != position}
+            moved = [(c * e, n, tuple(labels[k] for k in old)) for e, n, old in inner.terms]
+            if any((n, k) in others for _, n, k in moved):
+                rest = [term for at, term in enumerate(node.terms) if at != position]
+                found = add([*rest, *moved], node.shape)
+                left = core(found)
+                if not isinstance(left, Add) or len(left.terms) < len(node.terms):
+                    return found
+    return node

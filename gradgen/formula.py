@@ -20,6 +20,7 @@ from gradgen.labels import Labels
 from gradgen.layout import layouts
 from gradgen.nodes import (
     Add,
+    Arange,
     Constant,
     Count,
     Delta,
@@ -30,11 +31,13 @@ from gradgen.nodes import (
     Operand,
     Product,
     Symbol,
+    Triangle,
     View,
     one,
     operand,
 )
 from gradgen.notation import ATOM, ENTRY, POSTFIX, POWER, PRODUCT, SUM, Math
+from gradgen.ops.gather import Scatter
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Tile, kept, tiles
 from gradgen.rules import log_softmax
@@ -159,6 +162,10 @@ class _Writer:
             return Math(str(node.size), ATOM if node.size.symbol else SUM)
         if isinstance(node, Delta):
             return Math("I")
+        if isinstance(node, Triangle):
+            return Math(f"tri({node.offset})" if node.offset else "tri")
+        if isinstance(node, Arange):
+            return Math(f"arange({node.shape[0]})")
         if isinstance(node, Constant):
             return Math(str(list(node.values)) if node.rank else repr(node.values[0]))
         if isinstance(node, Add):
@@ -234,7 +241,7 @@ class _Writer:
             return Math(f"{node.atom.function}{PRIMES * node.atom.degree}({parts[0].text})")
         if name == "relu":
             return Math(f"max({parts[0].text}, 0)")
-        if name == "nonzero":
+        if name in ("nonzero", "regular"):
             return parts[0]
         if name == "root":
             square = parts[0].text.removesuffix("²")
@@ -253,10 +260,11 @@ class _Writer:
         return None
 
     def _operation(self, node: Operation) -> Math:
-        if isinstance(node, Embed):
-            target, left = self.layouts[node], tuple(kept(node.picks))
+        if isinstance(node, Embed | Scatter):
+            target = self.layouts[node]
+            left = tuple(kept(node.picks)) if isinstance(node, Embed) else tuple(range(node.rank))
             inside = self._term(operand(node.node, left), tuple(k for k in target if k in left), whole=True)
-            return node.math([(inside, target)], _Plain())
+            return node.math([(inside, target), *map(self._part, node.arguments[1:])], _Plain())
         parts = [self._part(argument) for argument in node.arguments]
         return _turned(node.math(parts, _Plain()), node.stands([axes for _, axes in parts]), self.layouts[node])[0]
 
@@ -289,7 +297,7 @@ class _Writer:
 
     def _pair(self, node: Product, target: Labels) -> Math:
         first, second = sorted(
-            node.factors, key=lambda f: (f[2] < 0, bool(f[0].rank), isinstance(f[0], Delta), f[0].serial)
+            node.factors, key=lambda f: (f[2] < 0, bool(f[0].rank), isinstance(f[0], Delta | Triangle), f[0].serial)
         )
         if node.summed:
             return self._contraction(node, first, second, target)
@@ -302,6 +310,10 @@ class _Writer:
             if len(i) == 2:
                 return Math(f"I ∘ {self.done[a].at(PRODUCT)}", ENTRY)
             return Math(f"diag({left.text})")
+        if isinstance(b, Triangle) and p == q == 1 and len(target) == 2 and set(la) == set(lb) == set(target):
+            name, offset = ("tril", b.offset) if lb == target else ("triu", -b.offset)
+            after = f", {offset}" if offset else ""
+            return Math(f"{name}({_turned(left, la, target)[0].text}{after})")
         if p == q == 1 and len(la) == len(lb) == 1 and la != lb:
             left, right = (left, right) if (*la, *lb) == target else (right, left)
             outer = f"{right.at(PRODUCT)} {_row(left)}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradgen.dims import Size
-from gradgen.door import dropped, restored
+from gradgen.door import cut, dropped, restored
 from gradgen.identifiers import Identifiers
 from gradgen.tape import Argument
 
@@ -82,7 +82,8 @@ def direction_line(ids: Identifiers, w: Argument, inside: bool = False) -> str:
     name = ids.directions[w.name]
     given = ids.local[name] if inside else name
     like = f"{ids.local[w.name]}{restored(w.shape)}"
-    return f'{ids.local[name]} = {ids.direction}("{name}", {given}, {like}){dropped(w.shape)}'
+    checked = f'{ids.direction}("{name}", {given}, {like})'
+    return f"{ids.local[name]} = {cut(w, checked)}{dropped(w.shape)}"
 
 
 def checked(ids: Identifiers, function: Argument, order: int, given: str) -> str:
@@ -104,7 +105,7 @@ def described(ids: Identifiers, arguments: Sequence[Argument], order: int = 0) -
     """What numpydoc says of arguments, and of the derivatives of functions up to an order."""
     found: list[str] = []
     for a in arguments:
-        said = FUNCTIONS[: order + 1] if a.callable else (f"{shape_text(a.shape, a.kind)}{_facts(a)}",)
+        said = FUNCTIONS[: order + 1] if a.callable else (_said(a),)
         found += [f"{name} : {text}" for name, text in zip(ids.orders.get(a.name, (a.name,)), said, strict=False)]
     return found
 
@@ -112,12 +113,26 @@ def described(ids: Identifiers, arguments: Sequence[Argument], order: int = 0) -
 FUNCTIONS = ("function, applied entry by entry", "its derivative", "its second derivative")
 
 
+KINDS = {"Symmetric": "symmetric array", "SPD": "symmetric array", "LowerTriangular": "lower triangular array"}
+ASIDES = {"Diagonal": ", the diagonal of a matrix", "LowerTriangular": ", of which the lower half is read"}
+
+
 def shape_text(shape: Sequence[Size], kind: str = "") -> str:
     """A shape as numpydoc says it."""
-    if not shape:
-        return "float"
-    said = "symmetric array" if kind == "Symmetric" else "array"
-    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''}) {said}"
+    return _shaped(shape, KINDS.get(kind, "array"))
+
+
+def _shaped(shape: Sequence[Size], said: str) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''}) {said}" if shape else "float"
+
+
+def _said(argument: Argument) -> str:
+    """What numpydoc says of an array that is given."""
+    if argument.below is not None:
+        return _shaped(argument.shape, f"array of integers from 0 to {argument.below - 1}")
+    kind = "symmetric positive definite array" if argument.kind == "SPD" else KINDS.get(argument.kind, "array")
+    plain = "array" if argument.kind in ASIDES else kind
+    return f"{_shaped(argument.shape, plain)}{_facts(argument)}{ASIDES.get(argument.kind, '')}"
 
 
 def _facts(argument: Argument) -> str:

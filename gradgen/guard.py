@@ -12,9 +12,11 @@ from gradgen.atoms import call
 from gradgen.nodes import Add, Map, Node, Number, Product, add, apply, as_number, one, operand, product, view
 
 # What a partial or overflowing function is given where its branch is not selected.
-SAFE: dict[str, int] = {
-    **dict.fromkeys("log log2 log10 arccosh power".split(), 1),
-    **dict.fromkeys("log1p arcsin arccos arctanh exp expm1 exp2 sinh cosh tan".split(), 0),
+SAFE: dict[str, Number] = {
+    **dict.fromkeys("log log2 log10 power entr xlogy rel_entr gammaln digamma".split(), 1),
+    **dict.fromkeys("log1p arcsin arccos arctanh exp expm1 exp2 sinh cosh tan xlog1py".split(), 0),
+    "arccosh": 2,
+    "logit": Fraction(1, 2),
 }
 
 
@@ -70,7 +72,7 @@ def _remade(node: Node, old: Sequence[Node], new: Sequence[Node], mask: Node) ->
     return node
 
 
-def _chosen(mask: Node, node: Node, otherwise: int) -> Node:
+def _chosen(mask: Node, node: Node, otherwise: Number) -> Node:
     if as_number(node) is not None:
         return node
     return call("where", mask, node, view(otherwise, one(), (), node.shape))

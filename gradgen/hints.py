@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
+import sys
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from types import ModuleType
 from typing import NoReturn
 
 from gradgen import scope
+from gradgen.dims import Size
+from gradgen.registry import FUNCTIONS, UFUNCS
 
 FIXES = (
     (r"\.dot\(", "write A @ t in place of A.dot(t)"),
+    (r"math\.(erf|erfc)\(", r"write scipy.special.\1 in place of math.\1"),
+    (r"math\.lgamma\(", "write scipy.special.gammaln in place of math.lgamma"),
+    (r"math\.(a)(sin|cos|tan)(h?)\(", r"write np.arc\2\3 in place of math.a\2\3"),
+    (r"math\.atan2\(", "write np.arctan2 in place of math.atan2"),
+    (r"math\.(fabs|pow|dist|fsum|prod|comb|factorial)\(", "write it with NumPy's functions and operators"),
     (r"math\.(\w+)\(", r"write np.\1 in place of math.\1"),
     (r"(ones|zeros|full|eye|arange)\(", r"write gradgen.\1, which takes dimensions"),
     (r"identity\(", "write gradgen.eye, which takes dimensions"),
     (r"range\(", "loop over an axis whose length is a number, or write the loop as sums over an axis"),
     (r"(?:np|numpy)\.(?:as)?(?:any)?array\(", "use the array itself; np.stack takes a list of arrays"),
     (r"\.[rc]_\[", "write np.concatenate or np.block"),
-    (r"scipy\.linalg\.(inv|solve|det|norm)\(", r"write np.linalg.\1 in place of scipy.linalg.\1"),
+    (
+        r"scipy\.linalg\.(inv|solve|det|norm|cholesky|pinv|eigvalsh)\(",
+        r"write np.linalg.\1 in place of scipy.linalg.\1",
+    ),
+    (r"\b(cho_solve|cho_factor|solve_triangular|lu_solve|lu_factor)\(", r"write np.linalg.solve in place of \1"),
+    (r"\b(expm|logm|sqrtm|block_diag|toeplitz)\(", r"\1 is not in the vocabulary; np.block joins matrices"),
+    (r"\b(cdist|pdist|squareform)\(", "write np.sum((X[:, None] - Y) ** 2, axis=-1), the squared distances"),
+    (
+        r"\.(logpdf|pdf|cdf|logcdf|logpmf|pmf|sf|logsf)\(",
+        "write the density as a formula; scipy.special has gammaln, ndtr, log_ndtr and xlogy",
+    ),
     (r"\b(?:float|int|bool|complex)\d*\(", "use the value itself, without conversion"),
     (r"\.(?:item|tolist)\(", "use the value itself, without conversion"),
 )
@@ -30,6 +52,52 @@ def escape(what: str, otherwise: str) -> NoReturn:
         if found:
             raise scope.wrong(what, found.expand(hint))
     raise scope.wrong(what, otherwise)
+
+
+# ---- near names
+
+
+def meant(name: str, known: Iterable[str], owner: str = "") -> str:
+    """A hint at the known name that is nearest to one that is not, or ""."""
+    near = get_close_matches(name, [k for k in known if not k.startswith("_")], 1, 0.6)
+    return f"did you mean {owner and owner + '.'}{near[0]}?" if near else ""
+
+
+def of_name(error: NameError, known: Iterable[str]) -> str:
+    """What to do about a name that is not defined."""
+    name = str(error.name or "")
+    words = getattr(sys.modules.get("gradgen"), "__all__", ())
+    if name in ("np", "numpy"):
+        return "write import numpy as np"
+    if name in words:
+        return f"write from gradgen import {name}"
+    return meant(name, [*known, *words, *vars(builtins)]) or "a loss knows its arguments, and what its file defines"
+
+
+def of_attribute(error: AttributeError) -> str:
+    """What to do about an attribute that is not there."""
+    owner, name = error.obj, str(error.name or "")
+    if not isinstance(owner, ModuleType):
+        return meant(name, dir(owner)) if "did you mean" not in str(error) else ""
+    shown = owner.__name__.replace("numpy", "np", 1) if owner.__name__.split(".")[0] == "numpy" else owner.__name__
+    prefix = f"{shown.partition('.')[2]}." if "." in shown else ""
+    ours = [k.removeprefix(prefix) for k in (*FUNCTIONS, *UFUNCS) if k.startswith(prefix)]
+    return meant(name, ours if shown[:2] == "np" else dir(owner), shown) or meant(name, dir(owner), shown)
+
+
+def of_import(error: ImportError, neighbours: Iterable[str]) -> tuple[str, str]:
+    """What is wrong with an import, without paths, and what to do about it."""
+    allowed = "a spec may import NumPy, SciPy, gradgen and the files of its own folder"
+    found = re.match(r"cannot import name '([^']+)' from '([^']+)'", str(error))
+    if found:
+        name, module = found.groups()
+        owner = sys.modules.get(module)
+        words = getattr(owner, "__all__", None) or dir(owner) if owner else ()
+        return f"{module} has no {name}", meant(name, words) or allowed
+    return str(error), meant(str(error.name or ""), ["numpy", "scipy", "gradgen", *neighbours]) or allowed
+
+
+# ---- the source text
 
 
 def _expression() -> ast.expr | None:
@@ -50,10 +118,31 @@ def operands() -> tuple[str, str]:
     return "a", "b"
 
 
+def origins() -> str:
+    """Where the arguments that stand in the source text being run are declared, as the end of a sentence."""
+    trace, tree = scope.tracing(), _expression()
+    found: dict[str, str] = {}
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name)] if tree else []
+    for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
+        call = getattr(trace.local(node.id), "call", None) if trace else None
+        if call is not None and call.op == "argument" and call.place:
+            found[call.params["name"]] = f"{call.place.line}:{call.place.column}"
+    said = [f"{name} is declared at {place}" for name, place in found.items()]
+    return f" ({', '.join(said)})" if said else ""
+
+
 def argument() -> str:
     """The first argument of the call that is being traced, as it stands in the source."""
     tree = _expression()
     return _atom(tree.args[0]) if isinstance(tree, ast.Call) and tree.args else "a"
+
+
+def square_of(shape: Sequence[Size]) -> str:
+    """A square matrix that the first argument of the call being traced, of that shape, makes."""
+    if len(shape) != 2:
+        return "the last two axes are the matrices"
+    text = argument()
+    return f"{transposed(text)} @ {text} is square, of shape ({shape[1]}, {shape[1]})"
 
 
 def listed(count: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from keyword import iskeyword
 
 from gradgen.dims import Dim, Let, is_one, solve
@@ -10,8 +11,8 @@ from gradgen.tape import Argument, Tape
 
 # What the statements of private functions call: an argument of such a name is renamed inside them.
 PRIVATE = (
-    "np _array _dtype _match _solved _searched _at_most _given _lower_half _symmetric _doubled "
-    "_adjugate _adjugate_along tuple float"
+    "np scipy _array _indices _below _dtype _match _solved _searched _at_most _given _lower_half _symmetric "
+    "_lower_triangular _doubled _adjugate _adjugate_along _others _others_along tuple float slice ValueError"
 ).split()
 
 
@@ -19,15 +20,18 @@ class Identifiers:
     """The names of one module: of arguments and directions inside private functions, of dimensions and private
     functions.
 
-    ``given`` are all arguments: ``arguments`` the arrays, ``functions`` the others; ``orders`` names f, f' and f''.
+    ``given`` are all arguments, of the shapes that callers pass: ``arguments`` the arrays, ``functions`` the others;
+    of the arrays, ``numbers`` are in the working dtype and ``indices`` are integers. ``orders`` names f, f' and f''.
     """
 
     def __init__(self, tape: Tape, kernels: Iterable[str]) -> None:
-        self.given = tape.arguments
-        self.arguments = tuple(a for a in tape.arguments if not a.callable)
-        self.functions = tuple(a for a in tape.arguments if a.callable)
+        self.given = tuple(replace(a, shape=a.given) for a in tape.arguments)
+        self.arguments = tuple(a for a in self.given if not a.callable)
+        self.functions = tuple(a for a in self.given if a.callable)
+        self.numbers = tuple(a for a in self.arguments if a.kind != "Indices")
+        self.indices = tuple(a for a in self.arguments if a.kind == "Indices")
         self.data = tuple(a for a in self.arguments if a.name not in tape.wrt)
-        self.wrt = tuple(tape.argument(name) for name in tape.wrt)
+        self.wrt = tuple(a for name in tape.wrt for a in self.arguments if a.name == name)
         used = {a.name for a in tape.arguments}
         self.orders = {
             f.name: (f.name, _taking("d" + f.name, used), _taking("d2" + f.name, used)) for f in self.functions
@@ -57,6 +61,11 @@ class Identifiers:
     def of(self, arguments: Iterable[Argument]) -> list[str]:
         """The names of arguments inside private functions."""
         return [self.local[a.name] for a in arguments]
+
+    def typed(self, arguments: Iterable[Argument]) -> str:
+        """The name of one of the arguments that has the working dtype, of an array where there is one."""
+        numbers = [a for a in arguments if a in self.numbers]
+        return self.local[next((a for a in numbers if a.shape), numbers[0]).name]
 
     def called(self, function: str, order: int) -> str:
         """The name of a derivative of a given function inside private functions."""
@@ -109,7 +118,7 @@ class Fresh:
 def free(name: str, taken: Iterable[str]) -> str:
     """The name, with as many trailing underscores as it needs."""
     taken = set(taken)
-    while name in taken or iskeyword(name):
+    while name in taken or iskeyword(name) or name == "__debug__":
         name += "_"
     return name
 
@@ -142,4 +151,4 @@ def squeezed_axis(argument: Argument, axis: int) -> int:
 
 
 def renamed(argument: Argument, names: Mapping[str, str]) -> Argument:
-    return Argument(names[argument.name], argument.kind, argument.shape, argument.facts, argument.place)
+    return replace(argument, name=names[argument.name])

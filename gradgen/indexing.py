@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from gradgen.dims import ONE, Size
-from gradgen.errors import NotSupportedError
 from gradgen.scope import presuppose, wrong
 from gradgen.shapes import Shape, spell
 from gradgen.tape import Span
@@ -24,13 +23,13 @@ def whole(size: Size) -> Span:
 
 def normalise(index: Any, shape: Shape) -> tuple[tuple[Entry, ...], Shape]:
     """The index with an entry for each axis, None for each new one, and the shape that it selects."""
-    entries = _spread(index if isinstance(index, tuple) else (index,), shape)
+    entries = spread(index if isinstance(index, tuple) else (index,), shape)
     sizes = iter(shape)
     result = tuple(None if e is None else _entry(e, next(sizes)) for e in entries)
     return result, tuple(_length(e) for e in result if not isinstance(e, Size))
 
 
-def _spread(index: tuple[Any, ...], shape: Shape) -> list[Any]:
+def spread(index: tuple[Any, ...], shape: Shape) -> list[Any]:
     """The entries with the Ellipsis, or what is left out at the end, written as whole axes."""
     dots = [i for i, e in enumerate(index) if e is Ellipsis]
     used = sum(e is not None and e is not Ellipsis for e in index)
@@ -54,8 +53,6 @@ def _length(entry: Span | None) -> Size:
 def _entry(entry: Any, size: Size) -> Size | Span:
     if isinstance(entry, slice):
         return _slice(entry, size)
-    if isinstance(entry, (list, np.ndarray)):
-        raise wrong("indexing by an array is not supported yet", kind=NotSupportedError)
     position = as_size(entry)
     if position is None and hasattr(entry, "__index__") and not isinstance(entry, bool):
         position = Size.of(operator.index(entry))

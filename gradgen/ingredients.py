@@ -16,16 +16,19 @@ STAND_INS = ("tanh", "softplus")
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way to draw an array; ``text`` is NumPy in ``rng`` and ``shape``, which the emitted test prints."""
+    """A way to draw an array; ``text`` is NumPy in ``rng`` and ``shape``, which the emitted test prints.
+
+    For indices the shape is that which they are declared with: their number and their bound.
+    """
 
     name: str
     text: str
     decimals: int = 3
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """An array of short decimals."""
-        array = eval(self.text, {"np": np, "rng": rng, "shape": shape})
-        return np.asarray(np.round(array, self.decimals) + 0.0)
+        """An array of short decimals, or of integers."""
+        array = np.asarray(eval(self.text, {"np": np, "rng": rng, "shape": shape}))
+        return array if array.dtype.kind == "i" else np.asarray(np.round(array, self.decimals) + 0.0)
 
 
 NORMAL = Recipe("normal", "rng.standard_normal(shape)")
@@ -39,6 +42,8 @@ INTEGER = Recipe("integer", "rng.integers(-3, 4, shape).astype(float)")
 SIGN = Recipe("sign", "rng.choice([-1.0, 1.0], shape)")
 BOOLEAN = Recipe("boolean", "rng.integers(0, 2, shape).astype(float)")
 ONE_HOT = Recipe("one_hot", "np.eye(shape[-1])[rng.integers(shape[-1], size=shape[:-1])]")
+INDICES = Recipe("indices", "rng.integers(shape[1], size=shape[0])")
+AWAY = Recipe("away_from_zero", "rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 2.0, shape)")
 SIMPLEX = Recipe(
     "simplex", "(1 + rng.multinomial(64 - shape[-1], np.full(shape[-1], 1 / shape[-1]), shape[:-1])) / 64", 6
 )
@@ -52,6 +57,11 @@ REFLECTED = Recipe("reflected", f"rng.choice([-1.0, 1.0], (shape[0], 1)) * ({REG
 DOMINANT = Recipe(
     "dominant", "np.eye(*shape) * rng.uniform(1.0, 2.0, shape) + rng.uniform(0.1, 0.5, shape) / max(shape)"
 )
+REGULAR_FRACTION = Recipe(
+    "regular_fraction", "np.eye(*shape) * rng.uniform(0.4, 0.7, shape) + rng.uniform(0.05, 0.25, shape) / max(shape)"
+)
+REGULAR_COUNT = Recipe("regular_count", "np.eye(*shape) * (max(shape) + rng.integers(1, 4, shape)) + 1.0")
+IDENTITY = Recipe("identity", "np.eye(*shape)")
 
 FREE = (NORMAL, POSITIVE, FRACTION, SMALL, ABOVE_ONE, NEGATIVE, COUNT)
 DECLARED: tuple[tuple[frozenset[str], tuple[Recipe, ...]], ...] = (
@@ -68,12 +78,42 @@ DECLARED: tuple[tuple[frozenset[str], tuple[Recipe, ...]], ...] = (
 )
 
 
+DEFINITE: tuple[tuple[frozenset[str], Recipe], ...] = (
+    (frozenset(("integer", "unit_interval")), IDENTITY),
+    (frozenset(("integer",)), REGULAR_COUNT),
+    (frozenset(("unit_interval",)), REGULAR_FRACTION),
+    (frozenset(("positive",)), DOMINANT),
+    (frozenset(("nonnegative",)), DOMINANT),
+)
+
+
 def candidates(tape: Tape, argument: Argument) -> tuple[Recipe, ...]:
     """What may be drawn for an argument, best first."""
     if argument.callable:
         return (FUNCTION,)
+    if argument.kind == "Indices":
+        return (INDICES,)
+    if argument.kind == "SPD":
+        return (symmetrised(definite(argument)),)
+    if argument.kind == "LowerTriangular":
+        return tuple(map(lower, triangular(argument)))
     found = tuple(dict.fromkeys((*regular(tape, argument), *entrywise(tape, argument))))
     return tuple(map(symmetrised, found)) if is_symmetric(argument) else found
+
+
+def definite(argument: Argument) -> Recipe:
+    """The lower half of a positive definite matrix: its diagonal dominates."""
+    for facts, recipe in DEFINITE:
+        if facts <= argument.facts:
+            return recipe
+    return IDENTITY if argument.facts else REGULAR
+
+
+def triangular(argument: Argument) -> tuple[Recipe, ...]:
+    """Recipes for the lower half of a matrix whose diagonal is far from 0."""
+    if argument.facts:
+        return (definite(argument),)
+    return REFLECTED, REGULAR, DOMINANT
 
 
 def entrywise(tape: Tape, argument: Argument) -> tuple[Recipe, ...]:
@@ -88,12 +128,19 @@ def entrywise(tape: Tape, argument: Argument) -> tuple[Recipe, ...]:
 
 def regular(tape: Tape, argument: Argument) -> tuple[Recipe, ...]:
     """Recipes for a matrix that is inverted, or takes part in one that is, or that had better be definite."""
-    inverted = len(argument.shape) == 2 and argument.name in eliminated(tape)
+    inverted = argument.name in eliminated(tape)
+    if argument.kind == "Diagonal":
+        return (AWAY, POSITIVE) if inverted and not argument.facts else ()
+    rank = len(argument.given)
+    found: tuple[Recipe, ...]
+    inverted = inverted and rank >= 2
     if argument.facts:
-        return (DOMINANT,) if inverted and argument.facts <= {"positive", "nonnegative"} else ()
-    if inverted and argument.shape[0] == argument.shape[1]:
-        return REFLECTED, REGULAR, DOMINANT
-    return (NORMAL, REGULAR) if inverted or is_symmetric(argument) else ()
+        found = (DOMINANT,) if inverted and argument.facts <= {"positive", "nonnegative"} else ()
+    elif inverted and argument.given[-2] == argument.given[-1]:
+        found = (REFLECTED, REGULAR, DOMINANT)
+    else:
+        found = (NORMAL, REGULAR) if inverted or is_symmetric(argument) else ()
+    return found if rank <= 2 else tuple(map(stacked, found))
 
 
 def eliminated(tape: Tape) -> set[str]:
@@ -107,3 +154,16 @@ def symmetrised(recipe: Recipe) -> Recipe:
     """The lower half of a draw, mirrored."""
     text = f"np.tril(a := {recipe.text}) + np.tril(a, -1).T"
     return Recipe(f"symmetric_{recipe.name}", text, recipe.decimals)
+
+
+def lower(recipe: Recipe) -> Recipe:
+    """The lower half of a draw."""
+    return Recipe(f"lower_{recipe.name}", f"np.tril({recipe.text})", recipe.decimals)
+
+
+def stacked(recipe: Recipe) -> Recipe:
+    """A recipe for a matrix as one for stacks of matrices."""
+    if recipe is NORMAL:
+        return recipe
+    text = recipe.text.replace("*shape)", "*shape[-2:])").replace("max(shape)", "max(shape[-2:])")
+    return Recipe(f"stacked_{recipe.name}", text.replace("(shape[0], 1)", "(*shape[:-1], 1)"), recipe.decimals)

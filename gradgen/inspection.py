@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradgen.kinks import Switch, matrices, order, switches
-from gradgen.tape import Call, Tape
+from gradgen.kinks import Switch, matrices, needed, order, switches
+from gradgen.tape import Argument, Call, Tape
 from gradgen.tiny import symbols
 from gradgen.transcript import TAKEN, Transcript, free_name
 
@@ -15,7 +15,9 @@ def kink_lines(tape: Tape) -> tuple[str, ...]:
     found = switches(tape)
     if not found:
         return ()
-    text = transcribed(tape, tuple(dict.fromkeys(call for switch in found for call in switch.operands)))
+    wanted = tuple(dict.fromkeys(call for switch in found for call in switch.operands))
+    spectra = matrices(call for call in needed(wanted) if call.op == "eigvalsh")
+    text = transcribed(tape, wanted, dict.fromkeys(spectra, "if not np.all(np.isfinite({})): return 0.0"))
     gaps = ", ".join(gap_text(switch, text) for switch in found)
     return (*unpacked(tape, text), *text.statements, f"return nearest({gaps})")
 
@@ -23,11 +25,18 @@ def kink_lines(tape: Tape) -> tuple[str, ...]:
 def regular_lines(tape: Tape, determinants: bool) -> tuple[str, ...]:
     """The body of the function that looks at what is inverted, and has a determinant taken; none where nothing is."""
     found = order(tape)
-    wanted = matrices((*found.inverted, *(found.determinants if determinants else ())))
+    looked = (*found.inverted, *(found.determinants if determinants else ()))
+    wanted = matrices(looked)
     if not wanted:
         return ()
-    text = transcribed(tape, wanted, dict.fromkeys(wanted[:-1], "if not invertible({}): return False"))
-    return (*unpacked(tape, text), *text.statements, f"return invertible({text.at(wanted[-1])})")
+    words = dict.fromkeys(wanted, "invertible") | dict.fromkeys(definite(tape), "definite")
+    text = transcribed(tape, wanted, {call: f"if not {words[call]}({{}}): return False" for call in wanted[:-1]})
+    return (*unpacked(tape, text), *text.statements, f"return {words[wanted[-1]]}({text.at(wanted[-1])})")
+
+
+def definite(tape: Tape) -> tuple[Call, ...]:
+    """The matrices that have to be positive definite."""
+    return matrices(call for call in order(tape).inverted if call.op == "cholesky")
 
 
 def transcribed(tape: Tape, wanted: Sequence[Call], guards: Mapping[Call, str] | None = None) -> Transcript:
@@ -44,8 +53,14 @@ def unpacked(tape: Tape, text: Transcript) -> list[str]:
     found = [f"{names[0]}, = sizes" if len(names) == 1 else f"{', '.join(names)} = sizes"]
     found = found if text.used_dimensions else []
     used = [a.name for a in tape.arguments if a.name in text.used_arguments]
-    values = ", ".join(f'values["{name}"]' for name in used)
+    values = ", ".join(_value(tape.argument(name)) for name in used)
     return [*found, f"{', '.join(text.arguments[name] for name in used)} = {values}"] if used else found
+
+
+def _value(argument: Argument) -> str:
+    """An argument as the formula has it."""
+    text = f'values["{argument.name}"]'
+    return f"np.diag({text})" if argument.kind == "Diagonal" else text
 
 
 def gap_text(switch: Switch, text: Transcript) -> str:

@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 from gradgen.arrays import Array, lift, record
 from gradgen.dims import Size
 from gradgen.entrywise import numeric
-from gradgen.errors import NotSupportedError
 from gradgen.hints import listed, transposed
 from gradgen.registry import function
 from gradgen.scope import wrong
 from gradgen.shapes import Shape, axis_of, spell
+from gradgen.views import ravel
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,8 @@ def _parts(leaves: Sequence[Any], texts: list[str]) -> list[Part]:
 def _listed(name: str, arrays: Any, rank: int = 0) -> list[Part]:
     """The arrays of a list, with at least as many axes as a rank, and all with as many as each other."""
     leaves = list(arrays)
+    if not leaves:
+        raise wrong(f"np.{name} of no arrays", f"write np.{name}([x, y])")
     parts = [_at_least(p, rank) for p in _parts(leaves, listed(len(leaves)))]
     if len({p.array.ndim for p in parts}) > 1:
         shapes = ", ".join(spell(p.shape) for p in parts)
@@ -125,16 +127,13 @@ def _at_least(part: Part, rank: int) -> Part:
 
 @function("concatenate", "concat")
 def concatenate(arrays: Any, axis: Any = 0) -> Array:
+    if axis is None:
+        return concatenate([ravel(a) for a in arrays])
     parts = _listed("concatenate", arrays)
     rank = parts[0].array.ndim
     if not rank:
         raise wrong("np.concatenate of scalars", "np.stack makes a vector of them")
-    if axis is None and rank > 1:
-        hint = "name the axis along which they are joined"
-        raise wrong(
-            "np.concatenate with axis=None, of more than vectors, is not supported yet", hint, NotSupportedError
-        )
-    return _joined(parts, axis_of(0 if axis is None else axis, rank))
+    return _joined(parts, axis_of(axis, rank))
 
 
 @function("stack")

@@ -6,20 +6,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gradgen.tape import Call, Tape
+from gradgen.dims import ONE, Size
+from gradgen.tape import Call, Span, Tape
 
 ZERO = frozenset(("absolute", "sign", "relu"))
 TRUTH = frozenset(("logical_not", "logical_and", "logical_or"))
 MEET = frozenset(("maximum", "minimum", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal"))
 REDUCED = frozenset(("max", "min"))
-INVERTED = frozenset(("inv", "solve", "logdet", "detsign"))
+INVERTED = frozenset(("inv", "solve", "logdet", "detsign", "pinv", "cholesky"))
 
 
 @dataclass(frozen=True)
 class Switch:
     """A switch where the operand is 0, where two operands meet, or where the best along ``axis`` has a rival.
 
-    A ``rare`` one, such as the norm that is 0, is hardly ever met: all around it the loss is smooth.
+    A ``rare`` one, such as the norm that is 0 or two eigenvalues that meet, is hardly ever met: all around it the loss
+    is smooth.
     """
 
     operands: tuple[Call, ...]
@@ -112,8 +114,16 @@ def _of(call: Call) -> Iterator[Switch]:
         yield Switch((call,), rare=True)
     if call.op == "detsign":
         yield Switch((Call("det", call.args, call.shape),), rare=True)
+    if call.op == "eigvalsh":
+        yield Switch((_part(call, ONE, call.shape[-1]), _part(call, Size.of(0), call.shape[-1] - ONE)), rare=True)
     if call.op == "formula":
         yield from _of_formula(call)
+
+
+def _part(call: Call, start: Size, stop: Size) -> Call:
+    """The slice ``start:stop`` of the last axis."""
+    whole = (Span(Size.of(0), size) for size in call.shape[:-1])
+    return Call("getitem", (call,), (*call.shape[:-1], stop - start), {"index": (*whole, Span(start, stop))})
 
 
 def _of_formula(call: Call) -> Iterator[Switch]:

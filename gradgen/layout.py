@@ -13,6 +13,7 @@ from itertools import permutations
 
 from gradgen.labels import Labels
 from gradgen.nodes import Add, Map, Node, Operand, Product, View, operand
+from gradgen.ops.gather import Scatter
 from gradgen.ops.matrix import Matrices
 from gradgen.ops.operation import Operation
 from gradgen.ops.reduce import Reduce
@@ -89,7 +90,7 @@ def _follows(node: Node) -> bool:
     """Whether a node stands as its operand does: a reduction, a slice, a sum over axes of one array."""
     if node.rank < 2:
         return False
-    return (isinstance(node, Operation) and not isinstance(node, Embed)) or (
+    return (isinstance(node, Operation) and not isinstance(node, Embed | Scatter)) or (
         isinstance(node, Product) and len(node.factors) == 1 and bool(node.summed)
     )
 
@@ -137,7 +138,9 @@ def _orders(node: Node, order: Labels) -> list[tuple[Node, Labels]]:
     if _multiplies(node):
         return _sides(node, order)
     if isinstance(node, Embed):
-        return _placed(node, order)
+        return _placed(node, tuple(kept(node.picks)), order)
+    if isinstance(node, Scatter):
+        return _placed(node, tuple(range(node.rank)), order)
     return [
         (n, tuple(labels.index(k) for k in order if k in labels))
         for _, n, labels in _entrywise(node)
@@ -145,9 +148,9 @@ def _orders(node: Node, order: Labels) -> list[tuple[Node, Labels]]:
     ]
 
 
-def _placed(node: Embed, order: Labels) -> list[tuple[Node, Labels]]:
+def _placed(node: Embed | Scatter, axes: Labels, order: Labels) -> list[tuple[Node, Labels]]:
     """The array that is put among zeros, in the order that takes no transpose."""
-    _, inner, labels = operand(node.node, tuple(kept(node.picks)))
+    _, inner, labels = operand(node.node, axes)
     if inner.rank < 2 or len(set(labels)) < inner.rank:
         return []
     return [(inner, tuple(labels.index(k) for k in order if k in labels))]

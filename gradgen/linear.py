@@ -1,20 +1,19 @@
-"""Functions of matrices: the inverse, determinants, norms, diagonals."""
+"""Functions of matrices: inverses, powers, factors and determinants."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradgen.arrays import Array, record
-from gradgen.entrywise import entrywise, mask, numeric
-from gradgen.errors import NotSupportedError
-from gradgen.hints import argument, operands, transposed
-from gradgen.reductions import maximum, minimum, reduction, total
-from gradgen.registry import function
-from gradgen.scope import wrong
-from gradgen.shapes import Shape, axes_of, axis_of, clash, join, spell
-from gradgen.views import transpose
+from gradgen.entrywise import numeric
+from gradgen.hints import argument, operands, square_of, transposed
+from gradgen.registry import apply, function
+from gradgen.scope import said, wrong
+from gradgen.shapes import Shape, clash, integer, join, spell
+from gradgen.symmetry import is_symmetric
+from gradgen.views import broadcast_to, filled
 
 
 class SlogdetResult(NamedTuple):
@@ -36,15 +35,8 @@ def _square(name: str, value: Any) -> Array:
         raise wrong(f"np.linalg.{name} takes a matrix, not shape {spell(shape)}", hint)
     if shape[-2] != shape[-1]:
         text = f"np.linalg.{name} takes a square matrix, not shape {spell(shape)}: {shape[-2]} against {shape[-1]}"
-        raise wrong(text, _gram(shape))
+        raise wrong(text, square_of(shape))
     return x
-
-
-def _gram(shape: Shape) -> str:
-    if len(shape) != 2:
-        return "the last two axes are the matrices"
-    text = argument()
-    return f"{transposed(text)} @ {text} is square, of shape {spell((shape[1], shape[1]))}"
 
 
 @function("linalg.inv")
@@ -102,117 +94,62 @@ def _fit(p: Shape, q: Shape) -> str:
     return "the right side has as many rows as the matrix"
 
 
-# ---- diagonals
-
-
-@function("diag")
-def diag(v: Any, k: Any = 0) -> Array:
-    x = numeric(v)
-    if x.ndim not in (1, 2):
-        raise wrong(f"np.diag takes a vector or a matrix, not shape {spell(x.call.shape)}", "np.diagonal takes stacks")
-    if x.ndim == 2:
-        return diagonal(x, k)
-    _main(k)
-    (size,) = x.call.shape
-    return record("diag", (x,), (size, size))
-
-
-@function("diagonal")
-def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Array:
+@function("linalg.pinv")
+def pinv(a: Any, rcond: Any = None, hermitian: Any = False, *, rtol: Any = np._NoValue) -> Array:
+    if rcond is not None or hermitian or rtol is not np._NoValue:
+        raise wrong("np.linalg.pinv takes no options here", "the matrix is taken to have full rank")
     x = numeric(a)
-    _main(offset)
+    shape = x.call.shape
     if x.ndim < 2:
+        raise wrong(f"np.linalg.pinv takes a matrix, not shape {spell(shape)}", "x[:, None] is a column")
+    return record("pinv", (x,), (*shape[:-2], shape[-1], shape[-2]), column=x.column)
+
+
+@function("linalg.matrix_power")
+def matrix_power(a: Any, n: Any) -> Array:
+    x = _square("matrix_power", a)
+    power = integer(n, "the power of a matrix is an integer that is known")
+    if power < 0:
+        x, power = inv(x), -power
+    if power == 0:
+        size = x.call.shape[-1]
+        return broadcast_to(filled("eye", (size, size)), x.shape)
+    result = None
+    while True:  # square by square, as NumPy does
+        if power % 2:
+            result = x if result is None else apply("matmul", result, x)
+        power //= 2
+        if not power:
+            assert result is not None
+            return result
+        x = apply("matmul", x, x)
+
+
+# ---- symmetric matrices
+
+
+def _symmetric(name: str, value: Any) -> Array:
+    x = _square(name, value)
+    if not is_symmetric(x.call):
+        text = argument()
+        fix = f"write np.linalg.{name}(({text} + {transposed(text)}) / 2)" if x.ndim == 2 else "write (A + A.mT) / 2"
         raise wrong(
-            f"a diagonal of shape {spell(x.call.shape)}, which is no matrix", "np.diag makes a matrix of a vector"
+            f"np.linalg.{name} takes a symmetric matrix, and {text} is not known to be one",
+            f"{fix}, or declare an argument Symmetric[n] or SPD[n]",
         )
-    pair = axis_of(axis1, x.ndim), axis_of(axis2, x.ndim)
-    if pair[0] == pair[1]:
-        raise wrong("an axis is named twice")
-    stack = transpose(x, (*(i for i in range(x.ndim) if i not in pair), *pair))
-    rows, columns = stack.call.shape[-2:]
-    if rows != columns:
-        text = f"the diagonal of shape {spell((rows, columns))}, which is not square, is not supported yet"
-        raise wrong(text, "cut it to a square first, such as X[:p, :p]", NotSupportedError)
-    return record("diagonal", (stack,), stack.call.shape[:-1])
+    return x
 
 
-@function("linalg.diagonal")
-def _last_diagonal(x: Any, /, *, offset: Any = 0) -> Array:
-    return diagonal(x, offset, -2, -1)
+@function("linalg.cholesky")
+def cholesky(a: Any, /, *, upper: bool = False) -> Array:
+    x = _symmetric("cholesky", a)
+    factor = record("cholesky", (x,), x.call.shape)
+    return factor.mT if upper else factor
 
 
-def _main(offset: Any) -> None:
-    if not isinstance(offset, (int, np.integer)) or offset:
-        raise wrong("a diagonal beside the main one is not supported yet", "", NotSupportedError)
-
-
-# ---- norms
-
-
-@function("linalg.norm")
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Array:
-    a = numeric(x)
-    axes = tuple(range(a.ndim)) if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-    axes = tuple(axis_of(i, a.ndim) for i in axes)
-    if axis is None and ord is None:
-        return _euclidean(a, axes, keepdims)
-    if len(axes) == 1:
-        return _of_vectors(a, ord, axes, keepdims)
-    if len(axes) == 2:
-        return _of_matrices(a, ord, axes, keepdims)
-    raise wrong(f"a norm over {len(axes)} axes", "a vector has one axis and a matrix has two: name them, axis=1")
-
-
-@function("linalg.vector_norm")
-def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: Any = False, ord: Any = 2) -> Array:
-    a = numeric(x)
-    return _of_vectors(a, ord, axes_of(axis, a.ndim), keepdims)
-
-
-@function("linalg.matrix_norm")
-def _matrix_norm(x: Any, /, *, keepdims: Any = False, ord: Any = "fro") -> Array:
-    a = numeric(x)
-    if a.ndim < 2:
-        raise wrong(
-            f"np.linalg.matrix_norm takes a matrix, not shape {spell(a.call.shape)}", "np.linalg.norm takes vectors"
-        )
-    return _of_matrices(a, ord, (a.ndim - 2, a.ndim - 1), keepdims)
-
-
-def _euclidean(x: Array, axes: tuple[int, ...], keepdims: Any) -> Array:
-    """The square root of the sum of squares."""
-    return reduction("norm", x, axes, keepdims) if axes else entrywise("absolute", x)
-
-
-def _of_vectors(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> Array:
-    if order is None or order == 2:
-        return _euclidean(x, axes, keepdims)
-    if order == 0:
-        return total(mask(x), axes, keepdims=keepdims)
-    size = entrywise("absolute", x)
-    if order == 1:
-        return total(size, axes, keepdims=keepdims)
-    if order in (np.inf, -np.inf):
-        return (maximum if order > 0 else minimum)(size, axes, keepdims=keepdims)
-    hint = f"where no entry is 0, np.sum(np.abs(x) ** {order}) ** (1 / {order}) is the same"
-    _refuse_order(f"{order!r} of a vector", hint, isinstance(order, (int, float)))
-
-
-def _of_matrices(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> Array:
-    rows, columns = axes
-    if rows == columns:
-        raise wrong("an axis is named twice")
-    if order in (None, "fro"):
-        return _euclidean(x, tuple(sorted(axes)), keepdims)
-    if order not in (1, -1, np.inf, -np.inf):
-        _refuse_order(f"{order!r} of a matrix", "np.linalg.norm(X) is the Frobenius norm", order in (2, -2, "nuc"))
-    summed, chosen = (rows, columns) if abs(order) == 1 else (columns, rows)
-    sums = total(entrywise("absolute", x), summed, keepdims=keepdims)
-    left = chosen if keepdims or chosen < summed else chosen - 1
-    return (maximum if order > 0 else minimum)(sums, left, keepdims=keepdims)
-
-
-def _refuse_order(what: str, hint: str, known: bool) -> NoReturn:
-    if known:
-        raise wrong(f"the norm of order {what} is not supported yet", hint, NotSupportedError)
-    raise wrong(f"there is no norm of order {what}", "the orders are those of np.linalg.norm")
+@function("linalg.eigvalsh")
+def eigvalsh(a: Any, UPLO: Any = "L") -> Array:
+    if UPLO not in ("L", "U"):
+        raise wrong(f"np.linalg.eigvalsh knows no triangle {said(UPLO)}", "leave it out")
+    x = _symmetric("eigvalsh", a)
+    return record("eigvalsh", (x,), x.call.shape[:-1])

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import importlib
 import linecache
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from types import ModuleType
+from types import ModuleType, TracebackType
 
-from gradgen import places
+from gradgen import hints, places
 from gradgen.errors import Place, SpecError
 
 _LOCK = RLock()
 PRIVATE = "gradgen_spec_"
+LONGEST = 300  # characters of what an exception says
 
 
 class Folder:
@@ -102,11 +104,34 @@ def failed(error: BaseException, folder: str) -> SpecError:
         return error.__cause__.at(place)
     if isinstance(error, SyntaxError):
         return SpecError(f"invalid syntax: {error.msg}", place=_syntax_place(error))
-    hint = ""
-    if isinstance(error, ImportError):
-        hint = "a spec may import NumPy, SciPy, gradgen and the files of its own folder"
-    text = str(error).strip()
+    text, hint = " ".join(str(error).split()), ""
+    known = [k for names in _names(error.__traceback__, folder) for k in names]
+    if isinstance(error, NameError):
+        hint = _of_name(error, known, place)
+    elif isinstance(error, AttributeError):
+        hint = hints.of_attribute(error)
+    elif isinstance(error, ImportError):
+        neighbours = [p.stem for p in Path(folder).glob("*.py")] if Path(folder).is_dir() else []
+        text, hint = hints.of_import(error, neighbours)
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+    text = text if len(text) <= LONGEST else text[:LONGEST] + "..."
     return SpecError(f"{type(error).__name__}: {text}" if text else type(error).__name__, hint, place)
+
+
+def _names(trace: TracebackType | None, folder: str) -> Iterator[list[str]]:
+    """What the innermost of the user's frames knows by name."""
+    frame = places.innermost(trace, folder)
+    if frame is not None:
+        yield list(frame.f_locals)
+        yield list(frame.f_globals)
+
+
+def _of_name(error: NameError, known: list[str], place: Place | None) -> str:
+    """What to do about a name that is not defined; in a type it should be a dimension."""
+    line = linecache.getline(place.file, place.line) if place else ""
+    if re.search(rf"(Vector|Matrix|Tensor|Indices|Symmetric|SPD|Diagonal|Triangular)\[[^]]*\b{error.name}\b", line):
+        return f'declare the dimension first: {error.name} = dims("{error.name}")'
+    return hints.of_name(error, known)
 
 
 def read(path: Path) -> tuple[Path, bytes]:

@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from gradgen.atoms import ATOMS, Unknown, call
 from gradgen.dims import Dim, Size, is_one
+from gradgen.errors import NotSupportedError
 from gradgen.guard import guarded
 from gradgen.nodes import (
     Node,
@@ -21,6 +22,7 @@ from gradgen.nodes import (
     Symbol,
     add,
     apply,
+    arange,
     as_node,
     as_number,
     constant,
@@ -30,12 +32,18 @@ from gradgen.nodes import (
     operand,
     product,
     symbol,
+    triangle,
     view,
     zero,
 )
 from gradgen.ops.determinant import det, detsign, logdet
+from gradgen.ops.factor import cholesky, eigenvalues
+from gradgen.ops.gather import gather
 from gradgen.ops.inverse import inverse
-from gradgen.ops.reduce import reduce
+from gradgen.ops.pinv import pinv
+from gradgen.ops.reduce import prod, reduce
+from gradgen.ops.reshape import reshape
+from gradgen.ops.scan import scan
 from gradgen.ops.select import Pick, embed, length, select
 from gradgen.tape import Argument, Call, Span, Tape
 from gradgen.translation import translate
@@ -44,11 +52,12 @@ from gradgen.walk import Name, Names, settle
 PLAIN = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not exp expm1 exp2 log log1p "
     "log2 log10 sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh absolute sign softplus relu "
-    "maximum minimum logaddexp hypot arctan2".split()
+    "maximum minimum logaddexp hypot arctan2 erf erfc ndtr log_ndtr logit entr gammaln digamma xlogy xlog1py "
+    "rel_entr".split()
 )
 
 
-SYMMETRIC = frozenset({"Symmetric"})
+SYMMETRIC = frozenset({"Symmetric", "SPD"})
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,8 @@ class Lowered:
     """The graph of a loss: its value, its symbols, the names that the spec gives to nodes, and NumPy's ranks, of the
     arguments and of the value.
 
-    ``function`` says that it is no loss but a map; ``entries`` that symmetric variables count by independent entries.
+    ``function`` says that it is no loss but a map; ``entries`` that symmetric variables count by independent entries;
+    ``triangular`` are the lower triangular arguments.
     """
 
     value: Node
@@ -66,6 +76,7 @@ class Lowered:
     rank: int
     function: bool = False
     entries: bool = False
+    triangular: frozenset[str] = frozenset()
 
     def curved(self, wrt: tuple[str, ...]) -> bool:
         """Whether the loss has a Hessian as one array: by one vector or scalar."""
@@ -80,7 +91,7 @@ def lower(tape: Tape) -> Lowered:
     """The graph of a tape, in the current arena."""
     dims = _ranked(tape)
     symbols = {
-        a.name: symbol(a.name, index, _squeezed(_resized(a.shape, dims)), _facts(a), symmetric=a.kind in SYMMETRIC)
+        a.name: symbol(a.name, index, _squeezed(_resized(a.given, dims)), _facts(a), symmetric=a.kind in SYMMETRIC)
         for index, a in enumerate(tape.arguments)
         if not a.callable
     }
@@ -96,13 +107,17 @@ def lower(tape: Tape) -> Lowered:
             settle(names, node, Name(tape.names[made], True, tuple(range(node.rank))))
     for node in symbols.values():
         names.pop(node, None)
-    ranks = {a.name: len(a.shape) for a in tape.arguments}
+    ranks = {a.name: len(a.given) for a in tape.arguments}
     entries = tape.options.get("symmetric") == "entries"
-    return Lowered(nodes[tape.result], symbols, names, ranks, len(tape.result.shape), tape.function, entries)
+    triangular = frozenset(a.name for a in tape.arguments if a.kind == "LowerTriangular")
+    rank = len(tape.result.shape)
+    return Lowered(nodes[tape.result], symbols, names, ranks, rank, tape.function, entries, triangular)
 
 
 def _facts(argument: Argument) -> frozenset[str]:
     """The facts of an argument; what is said of rows says nothing of the graph where a row has one entry."""
+    if argument.kind == "Indices":
+        return frozenset({"index"})
     if argument.shape and is_one(argument.shape[-1]):
         return argument.facts - {"one_hot", "simplex"}
     return argument.facts
@@ -201,11 +216,16 @@ _ARITHMETIC: dict[str, Callable[[list[Operand], Shape], Node]] = {
     "sqrt": lambda x, shape: _to(x[0], shape, Fraction(1, 2)),
     "reciprocal": lambda x, shape: _to(x[0], shape, -1),
     "expit": lambda x, shape: apply(ATOMS["sigmoid"], x, shape),
+    "log_expit": lambda x, shape: -apply(ATOMS["softplus"], [(-x[0][0], *x[0][1:])], shape),
 }
 
 
 def _argument(step: _Step) -> Node:
-    return step.symbols[step.call.params["name"]]
+    """The symbol of an argument; a diagonal matrix is one of its entries."""
+    found = step.symbols[step.call.params["name"]]
+    if found.rank == 1 and len(step.shape) == 2:
+        return product([(found, (0,), 1), (delta(found.shape[0]), (0, 1), 1)], step.shape)
+    return found
 
 
 def _constant(step: _Step) -> Node:
@@ -414,6 +434,101 @@ def _concatenate(step: _Step) -> Node:
     return add(terms, step.shape)
 
 
+def _prod(step: _Step) -> Node:
+    node, axes = step.nodes[0], step.axes(0)
+    gone = [a for k, a in enumerate(axes) if k in step.call.params["axis"] and a is not None]
+    for axis in sorted(gone, reverse=True):
+        node = prod(node, axis)
+    return node
+
+
+def _cumsum(step: _Step) -> Node:
+    axis = step.axes(0)[step.call.params["axis"]]
+    return step.nodes[0] if axis is None else scan(step.nodes[0], axis)
+
+
+def _take(step: _Step) -> Node:
+    """Entries of an axis by an argument of indices; of an axis of literal 1 all are the one entry."""
+    along = step.call.params["axis"]
+    index = step.nodes[1]
+    axis = step.axes(0)[along]
+    place = sum(a is not None for a in step.axes(0)[:along])
+    if is_one(step.full[along]):
+        raise NotSupportedError("Indices of literal length 1 are not supported yet", "give them a dimension for length")
+    if axis is None:
+        others_ = tuple(k if k < place else k + 1 for k in range(step.nodes[0].rank))
+        return view(1, step.nodes[0], others_, step.shape)
+    assert isinstance(index, Symbol)
+    return gather(step.nodes[0], axis, index)
+
+
+def _pick_constant(step: _Step) -> Node:
+    along, index = step.call.params["axis"], tuple(step.call.params["index"])
+    axis = step.axes(0)[along]
+    place = sum(a is not None for a in step.axes(0)[:along])
+    if axis is None or len(index) == 1:
+        node = step.nodes[0] if axis is None else _entry_of(step.nodes[0], axis, index[0])
+        if len(index) == 1:
+            return node
+        return view(1, node, tuple(k if k < place else k + 1 for k in range(node.rank)), step.shape)
+    return gather(step.nodes[0], axis, index)
+
+
+def _entry_of(node: Node, axis: int, position: int) -> Node:
+    return select(node, tuple(Size.of(position) if k == axis else None for k in range(node.rank)))
+
+
+def _triangle(step: _Step) -> Node:
+    """X ∘ T, with T the triangle of ones"""
+    node, offset = step.nodes[0], step.call.params["k"]
+    (rows, columns), axes = step.full[-2:], step.axes(0)[-2:]
+    i, j = axes
+    full = tuple(range(node.rank))
+    if i is None or j is None:
+        return _strip(node, (i, j), offset if step.call.op == "tril" else -offset, step.call.op == "tril")
+    if step.call.op == "tril":
+        return product([(node, full, 1), (triangle(rows, columns, offset), (i, j), 1)], node.shape)
+    return product([(node, full, 1), (triangle(columns, rows, -offset), (j, i), 1)], node.shape)
+
+
+def _strip(node: Node, axes: tuple[int | None, int | None], offset: int, lower: bool) -> Node:
+    """The triangle of a matrix of one row or one column: what stands before a place, or from there on."""
+    row, column = axes
+    axis = column if row is None else row
+    head = lower == (row is None)  # kept up to the offset, else from minus the offset on
+    if axis is None:
+        return node if offset >= 0 else zero(node.shape)
+    size = node.shape[axis]
+    if head and offset < 0:
+        return zero(node.shape)
+    if not head and offset >= 0:
+        return node
+    start, stop = (Size.of(0), Size.of(offset + 1)) if head else (Size.of(-offset), size)
+    if size.constant is None and not (head and offset == 0):
+        raise NotSupportedError("this triangle of one row or column is not supported yet", "slice it instead")
+    if size.constant is not None and (stop.constant or 0) >= size.constant and head:
+        return node
+    picks: tuple[Pick, ...] = tuple(Span(start, stop) if k == axis else None for k in range(node.rank))
+    return embed(select(node, picks), picks, node.shape)
+
+
+def _eigvalsh(step: _Step) -> Node:
+    return step.nodes[0] if is_one(step.call.args[0].shape[-1]) else eigenvalues(step.nodes[0])
+
+
+def _pinv(step: _Step) -> Node:
+    node, (rows, columns) = step.nodes[0], step.call.args[0].shape[-2:]
+    if is_one(rows) and is_one(columns):
+        return 1 / call("nonzero", node)
+    if is_one(rows) or is_one(columns):  # x⁺ = xᵀ / ‖x‖²
+        last = node.rank - 1
+        square = product([(node, tuple(range(node.rank)), 2)], node.shape[:-1])
+        return product(
+            [(node, tuple(range(node.rank)), 1), (call("nonzero", square), tuple(range(last)), -1)], node.shape
+        )
+    return pinv(node)
+
+
 def _unknown(step: _Step) -> Node:
     return apply(step.functions[step.call.params["function"]], [step.aligned(0)], step.shape)
 
@@ -456,5 +571,17 @@ _LOWER: dict[str, Callable[[_Step], Node]] = {
     "concatenate": _concatenate,
     "unknown": _unknown,
     "formula": _formula,
+    "einsum": lambda step: _labelled(step, step.call.params["inputs"], step.call.params["output"]),
+    "prod": _prod,
+    "cumsum": _cumsum,
+    "reshape": lambda step: reshape(step.nodes[0], step.shape),
+    "take": _take,
+    "pick": _pick_constant,
+    "tril": _triangle,
+    "triu": _triangle,
+    "cholesky": _matrices(cholesky, lambda x: x ** Fraction(1, 2)),
+    "eigvalsh": _eigvalsh,
+    "pinv": _pinv,
+    "arange": lambda step: arange(step.shape[0]) if step.shape else zero(()),
     "eye": _eye,
 }

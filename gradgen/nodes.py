@@ -185,6 +185,19 @@ class Delta(Node):
     __slots__ = fields = ()
 
 
+class Triangle(Node):
+    """1 where the column is at most ``offset`` beyond the row, 0 elsewhere: what the lower triangle is masked with."""
+
+    __slots__ = fields = ("offset",)
+    offset: int
+
+
+class Arange(Node):
+    """The numbers 0, 1, …"""
+
+    __slots__ = fields = ()
+
+
 class View(Node):
     """``coefficient * node`` under other labels: a scaled, transposed, diagonal or broadcast node."""
 
@@ -280,6 +293,14 @@ def count(size: Size) -> Node:
     if size.constant is not None:
         return as_node(size.constant)
     return intern(Count, (), (size,), (number(size.key),))
+
+
+def triangle(rows: Size, columns: Size, offset: int) -> Node:
+    return intern(Triangle, (rows, columns), (offset,), (offset,))
+
+
+def arange(size: Size) -> Node:
+    return intern(Arange, (size,), (), ())
 
 
 def delta(size: Size) -> Node:
@@ -414,7 +435,7 @@ def _reduced(node: Node, power: Number) -> Number:
             return 1
         if "sign" in node.facts:
             return power % 2
-    if isinstance(node, Map) and node.atom.mask and power > 0:
+    if (isinstance(node, Triangle) or (isinstance(node, Map) and node.atom.mask)) and power > 0:
         return 1
     return power
 

@@ -21,6 +21,7 @@ VANISHING = 1e-40
 Index = tuple[int, ...]
 Unit = tuple[Index, ...]
 """The entries that move together: one, or the two of a symmetric matrix that are the same."""
+SYMMETRIC = ("Symmetric", "SPD")
 
 
 def evaluate(tape: Tape, inputs: Inputs, digits: int = DIGITS) -> Any:
@@ -29,16 +30,19 @@ def evaluate(tape: Tape, inputs: Inputs, digits: int = DIGITS) -> Any:
 
 
 def is_symmetric(argument: Argument) -> bool:
-    return argument.kind == "Symmetric"
+    return argument.kind in SYMMETRIC
+
+
+def is_triangular(argument: Argument) -> bool:
+    return argument.kind == "LowerTriangular"
 
 
 def units(argument: Argument, shape: tuple[int, ...]) -> Iterator[Unit]:
-    """The independent entries: all, or the lower half of a symmetric matrix, row by row."""
+    """The independent entries: all, or the lower half of a symmetric or triangular matrix, row by row."""
+    symmetric, halved = is_symmetric(argument), is_symmetric(argument) or is_triangular(argument)
     for index in np.ndindex(shape):
-        if not is_symmetric(argument):
-            yield (index,)
-        elif index[0] >= index[1]:
-            yield (index,) if index[0] == index[1] else (index, index[::-1])
+        if not halved or index[0] >= index[1]:
+            yield (index, index[::-1]) if symmetric and index[0] != index[1] else (index,)
 
 
 @dataclass(frozen=True)

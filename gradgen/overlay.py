@@ -11,10 +11,13 @@ from functools import partial
 from types import CellType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any
 
+import numpy as np
+
 from gradgen import words
 from gradgen.arrays import Array
 from gradgen.dimension import Dimension
 from gradgen.places import lies_in
+from gradgen.positions import Positions
 from gradgen.registry import apply, call
 from gradgen.scope import wrong
 from gradgen.sympy_words import Word
@@ -24,7 +27,7 @@ from gradgen.tape import Call
 
 
 def _len(value: Any) -> Any:
-    if isinstance(value, Array) and value.ndim:
+    if isinstance(value, (Array, Positions)) and value.ndim:
         return value.shape[0]
     return len(value)
 
@@ -71,6 +74,12 @@ def _min(*values: Any, **options: Any) -> Any:
 # ---- SciPy's functions that no protocol reaches, with SciPy's defaults
 
 
+def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
+    if return_sign:
+        raise wrong("logsumexp gives no sign here", "of positive weights it is 1")
+    return words.logsumexp(a if b is None else a + np.log(b), axis, keepdims)
+
+
 def _softmax(x: Any, axis: Any = None) -> Any:
     return words.softmax(x, axis)
 
@@ -84,7 +93,7 @@ def tracing() -> dict[Any, Any]:
     replaced: dict[Any, Any] = {len: _len, sum: _sum, max: _max, min: _min}
     special = sys.modules.get("scipy.special")
     if special is not None:
-        replaced[special.logsumexp] = words.logsumexp
+        replaced[special.logsumexp] = _logsumexp
         replaced[special.softmax] = _softmax
         replaced[special.log_softmax] = _log_softmax
     return replaced

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gradgen import emit, emit_tests
 from gradgen.derive import derive
+from gradgen.errors import SpecError
 from gradgen.formula import formulas as written
 from gradgen.lower import lower
 from gradgen.nodes import arena
@@ -33,13 +34,16 @@ class Generated:
 
 
 @contextmanager
-def _workshop() -> Iterator[None]:
-    """An arena of its own, and no garbage collection: nodes make no cycles, so walking them all would be in vain."""
+def _workshop(tape: Tape) -> Iterator[None]:
+    """An arena of its own, and no garbage collection: nodes make no cycles, so walking them all would be in vain. What
+    is refused without a place gets that of the loss or function."""
     collecting = gc.isenabled()
     gc.disable()
     try:
         with arena():
             yield
+    except SpecError as error:
+        raise error.at(tape.place) from error.__cause__
     finally:
         if collecting:
             gc.enable()
@@ -55,7 +59,9 @@ def generate(tape: Tape) -> Generated:
 
 def generate_module(tape: Tape) -> tuple[str, tuple[str, ...]]:
     """The text of the module alone, and the formulas."""
-    with _workshop():
+    if not tape.name.isidentifier():  # it stands in the first line, which is no string
+        raise SpecError(f"{tape.name!r} is no Python name", "give the function the name that def gives it", tape.place)
+    with _workshop(tape):
         derived = derive(lower(tape), tape.wrt)
         found = written(derived, tape.several)
         header = HEADER.format(version=__version__, name=tape.name, digest=digest(tape))
@@ -64,13 +70,13 @@ def generate_module(tape: Tape) -> tuple[str, tuple[str, ...]]:
 
 def formulas(tape: Tape, hvp: bool = False) -> tuple[str, ...]:
     """The formulas alone, with those of the Hessian-vector product where asked."""
-    with _workshop():
+    with _workshop(tape):
         return written(derive(lower(tape), tape.wrt), tape.several, hvp)
 
 
 def statements(tape: Tape) -> str:
     """The statements that the formulas become: the private functions of the module."""
-    with _workshop():
+    with _workshop(tape):
         return emit.statements(tape, plan(derive(lower(tape), tape.wrt)))
 
 

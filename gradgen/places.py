@@ -81,7 +81,7 @@ class Finder:
             self._codes[id(code)] = code, list(code.co_positions())
         return self._codes[id(code)][1]
 
-    def _frame(self, frame: FrameType | None) -> FrameType | None:
+    def frame(self, frame: FrameType | None) -> FrameType | None:
         """The innermost of the user's frames, from ``frame`` outwards."""
         while frame is not None and not lies_in(frame.f_code.co_filename, self.folder):
             frame = frame.f_back
@@ -89,12 +89,12 @@ class Finder:
 
     def here(self, frame: FrameType | None) -> Place | None:
         """The place of the innermost of the user's frames, from ``frame`` outwards."""
-        found = self._frame(frame)
+        found = self.frame(frame)
         return self.at(found.f_code, found.f_lasti) if found else None
 
     def source(self, frame: FrameType | None) -> str:
         """The source text that the innermost of the user's frames is running, which may go over several lines."""
-        found = self._frame(frame)
+        found = self.frame(frame)
         return _source(found.f_code.co_filename, self._spots(found.f_code)[found.f_lasti // 2]) if found else ""
 
 
@@ -120,3 +120,9 @@ def raised(trace: TracebackType | None, folder: str) -> Place | None:
         at(s.tb_frame.f_code, s.tb_lasti) for s in _steps(trace) if lies_in(s.tb_frame.f_code.co_filename, folder)
     ]
     return places[-1] if places else None
+
+
+def innermost(trace: TracebackType | None, folder: str) -> FrameType | None:
+    """The innermost of the user's frames in a traceback."""
+    frames = [s.tb_frame for s in _steps(trace) if lies_in(s.tb_frame.f_code.co_filename, folder)]
+    return frames[-1] if frames else None

@@ -104,6 +104,7 @@ def _hoisted(derived: Derived) -> tuple[Node, ...]:
     not."""
     roots = derived.roots
     moving = _moving(derived, roots)
+    floating = depending(roots, lambda s: "index" not in s.facts)
     data = [s for s in order(roots) if isinstance(s, Symbol) and s not in moving]
     moving |= _unknown(roots, {size.symbol for s in data for size in s.shape})
     most = max((entries(s.shape) for s in data), default=0)
@@ -112,7 +113,7 @@ def _hoisted(derived: Derived) -> tuple[Node, ...]:
         if node in moving:
             for child in node.operands:
                 core = child.node if isinstance(child, View) else child
-                if core not in moving and _worth(core) and entries(core.shape) <= most:
+                if core not in moving and core in floating and _worth(core) and entries(core.shape) <= most:
                     found[core] = None
     return tuple(found)
 

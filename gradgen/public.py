@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradgen.dims import Size
-from gradgen.door import checks, dropped, size_lines, squeezed
+from gradgen.dims import Size, is_one
+from gradgen.door import checks, cut, dropped, entered, size_lines, squeezed
 from gradgen.functions import (
     DIRECTED,
     DOCS,
@@ -18,7 +18,7 @@ from gradgen.functions import (
     shape_text,
 )
 from gradgen.identifiers import Identifiers, free, listed, packed, renamed, words
-from gradgen.tape import Tape
+from gradgen.tape import Argument, Tape
 
 
 def public_function(ids: Identifiers, tape: Tape, name: str, first: Sequence[str], kernel: Function) -> Function:
@@ -44,15 +44,14 @@ def cotangent_lines(ids: Identifiers, shape: Sequence[Size]) -> list[str]:
     """The statements that check a cotangent against the shape of the value."""
     said = f"({listed([size.spell(ids.size) for size in shape])})" if shape else "()"
     sizes, _ = size_lines(ids, shape, [said], set(ids.of(ids.arguments)), ids.arguments)
-    [typed] = ids.of([next((a for a in ids.arguments if a.shape), ids.arguments[0])])
-    found = f'{ids.shaped}("{ids.cotangent}", {ids.cotangent}, {said}, {typed}.dtype)'
+    found = f'{ids.shaped}("{ids.cotangent}", {ids.cotangent}, {said}, {ids.typed(ids.arguments)}.dtype)'
     return [*sizes, f"{ids.cotangent} = {found}{dropped(shape)}"]
 
 
-def value_shape(tape: Tape, name: str) -> tuple[Size, ...]:
+def value_shape(ids: Identifiers, tape: Tape, name: str) -> tuple[Size, ...]:
     """The shape of the value of a map, of its derivative in a direction, or of its Jacobian."""
     value = tape.result.shape
-    return (*value, *tape.argument(tape.wrt[0]).shape) if name == "jacobian" else value
+    return (*value, *ids.wrt[0].shape) if name == "jacobian" else value
 
 
 def _doc(tape: Tape, name: str) -> str:
@@ -69,7 +68,7 @@ def _returns(ids: Identifiers, tape: Tape, name: str) -> tuple[str, ...]:
         size = ids.wrt[0].shape[:1]
         return (shape_text((*size, *size)),)
     if name in MAPPED:
-        return (shape_text(value_shape(tape, name)),)
+        return (shape_text(value_shape(ids, tape, name)),)
     arrays = [shape_text(w.shape, w.kind) for w in ids.wrt]
     if tape.several:
         part = name if name in ("hvp", "vjp") else "grad"
@@ -84,15 +83,23 @@ def door_function(ids: Identifiers, tape: Tape) -> Function:
     """What every function passes first."""
     names = ids.of(ids.arguments)
     dtype = free("dtype", ids.taken)
-    lines = [f'{n} = _array("{a.name}", {n}, {len(a.shape)})' for a, n in zip(ids.arguments, names, strict=True)]
+    lines = [entered(a, n) for a, n in zip(ids.arguments, names, strict=True)]
     lines += checks(ids.arguments, tape.constraints, ids.size, ids.local)
-    lines.append(f"{dtype} = _dtype({', '.join(names)})")
-    found = [renamed(a, ids.local) for a in ids.arguments]
-    results = [f"{squeezed(a)}.astype({dtype}, copy=False)" + ("" if a.shape else "[()]") for a in found]
+    lines.append(f"{dtype} = _dtype({', '.join(ids.of(ids.numbers))})")
+    results = [_result(renamed(a, ids.local), dtype) for a in ids.arguments]
     doc = "The arguments as arrays of the working dtype, their shapes checked."
     return Function(ids.door, ", ".join(names), doc, tuple(lines), packed(results, len(results) > 1))
 
 
+def _result(argument: Argument, dtype: str) -> str:
+    """A checked array as private functions take it."""
+    array = cut(argument, squeezed(argument)) if not any(map(is_one, argument.shape)) else squeezed(argument)
+    if argument.kind == "Indices":
+        return array
+    return f"{array}.astype({dtype}, copy=False)" + ("" if argument.shape else "[()]")
+
+
 def quoted(said: str) -> str:
-    """A text as it stands in a docstring."""
-    return said.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    """A text as it stands in a docstring: it can neither end it nor break its lines."""
+    plain = said.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in plain)

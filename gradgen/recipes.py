@@ -12,8 +12,18 @@ from gradgen.dims import Size
 from gradgen.errors import Place
 from gradgen.fields import Array
 from gradgen.ingredients import STAND_INS, Recipe, candidates, eliminated
-from gradgen.kinks import order, smooth, switches
-from gradgen.oracle import Linearised, Reference, Survey, is_symmetric, linearised, reference, settles, survey
+from gradgen.kinks import needed, order, smooth, switches
+from gradgen.oracle import (
+    Linearised,
+    Reference,
+    Survey,
+    is_symmetric,
+    is_triangular,
+    linearised,
+    reference,
+    settles,
+    survey,
+)
 from gradgen.replay import Inputs
 from gradgen.tape import Argument, Tape
 from gradgen.tiny import Sizes, affordable, tiny_sizes, ways
@@ -119,11 +129,16 @@ def draw(
 ) -> tuple[Inputs, Arrays]:
     """Inputs by the recipes, and directions for ``wrt``."""
     rng = np.random.default_rng(seed)
-    shapes = {a.name: shape_at(a.shape, sizes) for a in tape.arguments if not a.callable}
+    shapes = {a.name: shape_at(drawn_shape(a), sizes) for a in tape.arguments if not a.callable}
     inputs = {name: pick[name].draw(rng, shape) for name, shape in shapes.items()}
     directions = {name: direction(tape.argument(name), rng, shapes[name]) for name in tape.wrt}
     everything = {**inputs, **(stand_ins(tape)[0] if functions is None else functions)}
     return {a.name: everything[a.name] for a in tape.arguments}, directions
+
+
+def drawn_shape(argument: Argument) -> tuple[Size, ...]:
+    """What a recipe is told: the shape of the array, and for indices their bound after it."""
+    return (*argument.given, *([] if argument.below is None else [argument.below]))
 
 
 def shape_at(shape: Iterable[Size], sizes: Sizes) -> tuple[int, ...]:
@@ -131,8 +146,10 @@ def shape_at(shape: Iterable[Size], sizes: Sizes) -> tuple[int, ...]:
 
 
 def direction(argument: Argument, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """A direction of short decimals, symmetric where its variable is."""
+    """A direction of short decimals, symmetric or triangular where its variable is."""
     drawn = np.round(rng.uniform(-1, 1, shape), 2) + 0.0
+    if is_triangular(argument):
+        return np.tril(drawn)
     return np.tril(drawn) + np.tril(drawn, -1).T if is_symmetric(argument) else drawn
 
 
@@ -155,15 +172,16 @@ def well_defined(seen: Survey) -> bool:
 
 
 def literal_cases(tape: Tape, pick: Pick, sizes: Sequence[Sizes]) -> tuple[Case, ...]:
-    """A case at each size and with each function, and one at singular matrices; none where one of the first lacks."""
+    """A case at each size and with each function, one at singular matrices and one at factors of 0; none where one of
+    the first lacks."""
     cases = []
     for some, functions in product(sizes, stand_ins(tape)):
         case = literal_case(tape, some, usable_draws(tape, pick, some, functions))
         if not case:
             return ()
         cases.append(case)
-    singular = literal_case(tape, sizes[0], singular_draws(tape, pick, sizes[0]))
-    return (*cases, *([singular] if singular else []))
+    degenerate = (literal_case(tape, sizes[0], way(tape, pick, sizes[0])) for way in (singular_draws, vanishing_draws))
+    return (*cases, *(case for case in degenerate if case))
 
 
 def literal_case(tape: Tape, sizes: Sizes, draws: Iterable[tuple[Inputs, Arrays]]) -> Case | None:
@@ -203,18 +221,42 @@ def singular_draws(tape: Tape, pick: Pick, sizes: Sizes) -> Iterator[tuple[Input
     """Draws at which a determinant is 0, where the loss is smooth there."""
     if switches(tape) or not order(tape).determinants:
         return
-    names = [a.name for a in tape.arguments if len(a.shape) == 2 and a.name in eliminated(tape)]
+    involved = [a for a in tape.arguments if a.name in eliminated(tape) and a.kind != "SPD" and len(a.shape) >= 2]
     for inputs, directions in islice(usable_draws(tape, pick, sizes), KEPT):
-        flat = {**inputs, **{name: flattened(inputs[name]) for name in names}}
+        flat = {**inputs, **{a.name: flattened(a, inputs[a.name]) for a in involved}}
         if survey(tape, flat).flatness > SINGULAR and settled(tape, flat, directions):
             yield flat, directions
 
 
-def flattened(x: Array) -> Array:
-    """The matrix with its first row in place of its last, and columns likewise."""
+def vanishing_draws(tape: Tape, pick: Pick, sizes: Sizes) -> Iterator[tuple[Inputs, Arrays]]:
+    """Draws at which factors of a product are 0, where the loss is smooth there."""
+    products = [call for call in order(tape).moving if call.op == "prod"]
+    if switches(tape) or not products:
+        return
+    factors = {call.params["name"] for call in needed(products) if call.op == "argument"}
+    names = [name for name in tape.wrt if name in factors and tape.argument(name).kind != "SPD"]
+    for inputs, directions in islice(usable_draws(tape, pick, sizes), KEPT):
+        flat = {**inputs, **{name: vanished(inputs[name]) for name in names}}
+        if settled(tape, flat, directions):
+            yield flat, directions
+
+
+def vanished(x: Array) -> Array:
+    """The array with its first entry 0."""
     x = x.copy()
-    x[-1] = x[0]
-    x[:, -1] = x[:, 0]
+    x.reshape(-1)[:1] = 0.0
+    return x
+
+
+def flattened(argument: Argument, x: Array) -> Array:
+    """The matrix with its first row in place of its last, and columns likewise; without its last row where that would
+    take its structure."""
+    x = x.copy()
+    if argument.kind in ("Diagonal", "LowerTriangular"):
+        x[-1] = 0.0
+        return x
+    x[..., -1, :] = x[..., 0, :]
+    x[..., -1] = x[..., 0]
     return x
 
 

@@ -1,4 +1,4 @@
-"""Sums, means, extremes, and the softmax family."""
+"""Sums, products, means, deviations, extremes, running sums, and the softmax family."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from gradgen.arrays import Array, lift, record
+from gradgen.dimension import Dimension, wrap
 from gradgen.dims import ONE
-from gradgen.registry import function
+from gradgen.entrywise import entrywise, numeric
+from gradgen.registry import call, function
 from gradgen.scope import presuppose, wrong
-from gradgen.shapes import axes_of, reduced
+from gradgen.shapes import Shape, axes_of, axis_of, reduced, spell, volume
+from gradgen.views import filled, ravel
 
 
 def _no_options(name: str, options: dict[str, Any]) -> None:
@@ -39,6 +42,112 @@ def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims:
     return reduction("mean", a, axis, keepdims)
 
 
+@function("prod")
+def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **options: Any) -> Array:
+    _no_options("prod", {"out": out, **options})
+    return reduction("prod", numeric(a), axis, keepdims)
+
+
+def _deviations(a: Any, axes: tuple[int, ...], mean: Any) -> Array:
+    x = numeric(a)
+    middle = reduction("mean", x, axes, True) if mean is None or mean is np._NoValue else mean
+    return entrywise("subtract", x, middle)
+
+
+def _degrees(shape: Shape, axes: tuple[int, ...], ddof: Any, correction: Any) -> Any:
+    """The number of entries less the degrees of freedom."""
+    less = ddof if correction is None or correction is np._NoValue else correction
+    count = wrap(volume(tuple(shape[i] for i in axes)))
+    return count - less if isinstance(less, Dimension) or less != 0 else count
+
+
+@function("var")
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    mean: Any = None,
+    correction: Any = None,
+    **options: Any,
+) -> Array:
+    _no_options("var", {"out": out, **options})
+    axes = axes_of(axis, lift(a).ndim)
+    squares = entrywise("square", _deviations(a, axes, mean))
+    count = _degrees(squares.call.shape, axes, ddof, correction)
+    if ddof == 0 and (correction is None or correction is np._NoValue):
+        return reduction("mean", squares, axes, keepdims)
+    return entrywise("divide", reduction("sum", squares, axes, keepdims), count)
+
+
+@function("std")
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: Any = False,
+    *,
+    mean: Any = None,
+    correction: Any = None,
+    **options: Any,
+) -> Array:
+    """The norm of the deviations, whose gradient is 0 where there are none, by the root of their number."""
+    _no_options("std", {"out": out, **options})
+    axes = axes_of(axis, lift(a).ndim)
+    apart = _deviations(a, axes, mean)
+    count = _degrees(apart.call.shape, axes, ddof, correction)
+    return entrywise("divide", euclidean(apart, axes, keepdims), entrywise("sqrt", count))
+
+
+def euclidean(x: Array, axes: tuple[int, ...], keepdims: Any) -> Array:
+    """The square root of the sum of squares."""
+    return reduction("norm", x, axes, keepdims) if axes else entrywise("absolute", x)
+
+
+@function("cumsum")
+def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
+    _no_options("cumsum", {"out": out})
+    x = numeric(ravel(a) if axis is None else a)
+    return record("cumsum", (x,), x.call.shape, False, x.column, axis=axis_of(0 if axis is None else axis, x.ndim))
+
+
+@function("cumulative_sum")
+def cumulative_sum(
+    x: Any, /, *, axis: Any = None, dtype: Any = None, out: Any = None, include_initial: bool = False
+) -> Array:
+    a = numeric(x)
+    if axis is None and a.ndim != 1:
+        raise wrong(f"np.cumulative_sum of an array of {a.ndim} axes wants an axis", "write axis=0")
+    along = axis_of(0 if axis is None else axis, a.ndim)
+    result = cumsum(a, along, dtype, out)
+    if not include_initial:
+        return result
+    first = tuple(ONE if i == along else s for i, s in enumerate(a.call.shape))
+    return call("concatenate", ([filled("zeros", first), result], along), {})  # type: ignore[no-any-return]
+
+
+@function("average")
+def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, *, keepdims: Any = False) -> Array:
+    if returned:
+        raise wrong("np.average gives the average alone here", "the sum of the weights is np.sum(w)")
+    if weights is None:
+        return mean(a, axis, keepdims=keepdims)
+    x, w = numeric(a), numeric(weights)
+    if x.call.shape != w.call.shape:
+        along = axis_of(axis, x.ndim) if isinstance(axis, (int, np.integer)) else None
+        if along is None or w.call.shape != (x.call.shape[along],):
+            text = f"np.average of shape {spell(x.call.shape)} by weights of shape {spell(w.call.shape)}"
+            raise wrong(text, "weights are those of all entries, or of one axis that is named")
+        w = w[tuple(slice(None) if i == along else None for i in range(x.ndim))]
+    weighted = total(entrywise("multiply", x, w), axis, keepdims=keepdims)
+    return entrywise("divide", weighted, total(w, axis, keepdims=keepdims))
+
+
 def _extreme(op: str, a: Any, axis: Any, keepdims: Any) -> Array:
     x = lift(a)
     for i in axes_of(axis, x.ndim):
@@ -59,7 +168,8 @@ def minimum(a: Any, axis: Any = None, out: Any = None, keepdims: Any = False, **
 
 
 @function("logsumexp")
-def logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Array:
+def logsumexp(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) -> Array:
+    _no_options("logsumexp", options)
     return reduction("logsumexp", a, axis, keepdims)
 
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
 
-from gradgen import elimination
+from gradgen import decomposition, elimination
 from gradgen.dims import Let, Size, solve
 from gradgen.fields import Array, Field
 from gradgen.kinks import order
@@ -24,11 +25,15 @@ Inputs = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """What a call needs besides its operands; an `Elementwise` argument is a function of arrays of the field."""
+    """What a call needs besides its operands: numbers, sizes, and what callers pass for the arguments, by their kinds.
+
+    An `Elementwise` argument is a function of arrays of the field.
+    """
 
     field: Field
     sizes: Mapping[str, int]
     inputs: Inputs
+    kinds: Mapping[str, str]
 
     def shape(self, call: Call) -> tuple[int, ...]:
         return tuple(size.value(self.sizes) for size in call.shape)
@@ -39,6 +44,15 @@ Interpretation = Callable[..., Any]
 
 def truth(x: Array) -> Array:
     return x if x.dtype == bool else np.asarray(np.not_equal(x, 0))
+
+
+def _argument(at: Setting, call: Call) -> Any:
+    """A Diagonal is passed as its entries; of a LowerTriangular only the lower half counts."""
+    name = call.params["name"]
+    kind, x = at.kinds.get(name), at.inputs[name]
+    if kind == "Diagonal":
+        return _diag(at, call, x)
+    return np.where(np.tri(len(x), dtype=bool), x, at.field.lift(0.0)) if kind == "LowerTriangular" else x
 
 
 def _constant(at: Setting, call: Call) -> Any:
@@ -117,6 +131,25 @@ def _concatenate(at: Setting, call: Call, *parts: Array) -> Any:
     return np.concatenate(parts if masks else [at.field.numbers(x) for x in parts], axis=call.params["axis"])
 
 
+def _einsum(at: Setting, call: Call, *operands: Array) -> Any:
+    """The labels by letters, since NumPy knows no others."""
+    inputs, output = call.params["inputs"], call.params["output"]
+    letters = dict(zip(dict.fromkeys(label for labels in inputs for label in labels), ascii_letters, strict=False))
+    lists = ["".join(letters[label] for label in labels) for labels in (*inputs, output)]
+    text = f"{','.join(lists[:-1])}->{lists[-1]}"
+    return np.einsum(text, *map(at.field.numbers, operands))
+
+
+def _half(function: Any) -> Interpretation:
+    """`np.tril` or `np.triu`, with zeros of the field."""
+
+    def half(at: Setting, call: Call, x: Array) -> Any:
+        kept = function(np.ones(x.shape[-2:], dtype=bool), call.params["k"])
+        return np.where(kept, x, False if x.dtype == bool else at.field.lift(0.0))
+
+    return half
+
+
 def _formula(at: Setting, call: Call, *operands: Array) -> Any:
     from gradgen.scalar_values import compiled  # SymPy takes long to import
 
@@ -140,10 +173,11 @@ def _reduction(function: Any) -> Interpretation:
 
 
 INTERPRETATIONS: Mapping[str, Interpretation] = {
-    "argument": lambda at, call: at.inputs[call.params["name"]],
+    "argument": _argument,
     "constant": _constant,
     "size": lambda at, call: at.field.lift(float(call.params["size"].value(at.sizes))),
     "where": _where,
+    "einsum": _einsum,
     "matmul": _numeric(np.matmul),
     "dot": _numeric(np.dot),
     "inner": _numeric(np.inner),
@@ -151,6 +185,8 @@ INTERPRETATIONS: Mapping[str, Interpretation] = {
     "trace": _numeric(np.trace),
     "transpose": lambda at, call, x: np.transpose(x, call.params["axes"]),
     "sum": _reduction(np.sum),
+    "prod": _reduction(np.prod),
+    "cumsum": lambda at, call, x: np.cumsum(at.field.numbers(x), axis=call.params["axis"]),
     "mean": _mean,
     "max": _reduction(np.max),
     "min": _reduction(np.min),
@@ -158,12 +194,21 @@ INTERPRETATIONS: Mapping[str, Interpretation] = {
     "softmax": _softmax,
     "log_softmax": _log_softmax,
     "getitem": _getitem,
+    "reshape": lambda at, call, x: np.reshape(x, at.shape(call)),
+    "take": lambda at, call, x, index: np.take(x, index, axis=call.params["axis"]),
+    "pick": lambda at, call, x: np.take(x, np.array(call.params["index"], dtype=int), axis=call.params["axis"]),
+    "tril": _half(np.tril),
+    "triu": _half(np.triu),
     "broadcast_to": lambda at, call, x: np.broadcast_to(x, at.shape(call)),
     "ones": lambda at, call: at.field.lift(np.ones(at.shape(call))),
     "zeros": lambda at, call: at.field.lift(np.zeros(at.shape(call))),
     "eye": lambda at, call: at.field.lift(np.eye(at.shape(call)[0])),
+    "arange": lambda at, call: at.field.lift(np.arange(at.shape(call)[0], dtype=float)),
     "inv": _eliminated(elimination.inverse),
     "solve": _eliminated(elimination.solution),
+    "cholesky": _eliminated(decomposition.cholesky),
+    "eigvalsh": _eliminated(decomposition.eigenvalues),
+    "pinv": _eliminated(decomposition.pseudoinverse),
     "det": _eliminated(elimination.det),
     "logdet": lambda at, call, x: at.field.functions["log"](abs(elimination.det(at.field, at.field.numbers(x)))),
     "detsign": lambda at, call, x: at.field.functions["sign"](elimination.det(at.field, at.field.numbers(x))),
@@ -195,7 +240,7 @@ def interpret(at: Setting, call: Call, operands: Sequence[Array]) -> Array:
 def sizes_of(tape: Tape, inputs: Inputs) -> dict[str, int]:
     """The dimensions, from the shapes of the inputs."""
     found: dict[str, int] = {}
-    for step in solve([(a.name, a.shape) for a in tape.arguments])[0]:
+    for step in solve([(a.name, a.given) for a in tape.arguments])[0]:
         if isinstance(step, Let):
             length = np.shape(inputs[step.argument])[step.axis]
             found[step.dim.name] = (length - step.rest.value(found)) // step.factor
@@ -209,9 +254,10 @@ class Replay:
     """
 
     def __init__(self, tape: Tape, inputs: Inputs, field: Field) -> None:
-        start = {name: _started(field, x) for name, x in inputs.items()}
+        kinds = {a.name: a.kind for a in tape.arguments}
+        start = {name: _started(field, x, kinds.get(name, "")) for name, x in inputs.items()}
         self.last, self.calls = tape.result, order(tape).moving
-        self.setting = Setting(field, sizes_of(tape, inputs), start)
+        self.setting = Setting(field, sizes_of(tape, inputs), start, kinds)
         self.fixed = _run(self.setting, order(tape).fixed, {})
 
     def values(self, moved: Mapping[str, Array], more: Iterable[Call] = ()) -> dict[Call, Array]:
@@ -224,10 +270,12 @@ class Replay:
         return self.setting.field.numbers(self.values(moved)[self.last])[()]
 
 
-def _started(field: Field, x: Any) -> Any:
-    """An input as a value of the field."""
+def _started(field: Field, x: Any, kind: str) -> Any:
+    """An input as a value of the field; indices stay integers."""
     if isinstance(x, str):
         return field.functions[x]
+    if kind == "Indices":
+        return np.asarray(x, dtype=np.intp)
     return x if callable(x) else np.asarray(field.lift(np.asarray(x, dtype=float)))
 
 

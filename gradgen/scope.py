@@ -24,11 +24,13 @@ def _stranger(dim: Dim) -> SpecError:
 
 @dataclass
 class Trace:
-    """A loss is being traced: its folder, the symbols of its arguments, and what its slices presuppose."""
+    """A loss is being traced: its folder, the symbols of its arguments, which of these are symmetric, and what its
+    slices presuppose."""
 
     finder: Finder
     dims: Mapping[Dim, Dim]
     inline: Inline
+    symmetric: frozenset[str] = frozenset()
     constraints: dict[tuple[Size, Size], Constraint] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -47,6 +49,11 @@ class Trace:
 
     def source(self) -> str:
         return self.finder.source(sys._getframe(1))
+
+    def local(self, name: str) -> Any:
+        """What the innermost of the user's functions calls by that name, or None."""
+        frame = self.finder.frame(sys._getframe(1))
+        return frame.f_locals.get(name) if frame else None
 
 
 class Run:
@@ -103,6 +110,23 @@ def _is_expression(text: str) -> bool:
         return bool(ast.parse(text, mode="eval"))
     except SyntaxError:
         return False
+
+
+def said(value: Any) -> str:
+    """A value as an error speaks of it: a number or short text as written, else its kind, and never its contents."""
+    if type(value).__module__ == "numpy" and getattr(value, "shape", None) == () and hasattr(value, "item"):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        text = repr(value)
+        return text if len(text) <= 40 else text[:37] + "..."
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        return f"an array of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+    if isinstance(value, (list, tuple)):
+        return f"a {type(value).__name__} of {len(value)}"
+    if callable(value):
+        return f"the function {getattr(value, '__name__', type(value).__name__)}"
+    return f"a {type(value).__name__}"
 
 
 def source() -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Any
 
-from gradgen.dims import Size, is_one
-from gradgen.scope import wrong
+from gradgen.dims import Monomial, Size, is_one
+from gradgen.errors import SpecError
+from gradgen.scope import said, wrong
 
 Shape = tuple[Size, ...]
 
@@ -42,10 +45,7 @@ def join(left: Shape, right: Shape) -> Shape:
 
 def axis_of(axis: Any, rank: int) -> int:
     """One axis, counted from 0."""
-    try:
-        number = operator.index(axis)
-    except TypeError:
-        raise wrong(f"an axis is an integer, not {axis!r}") from None
+    number = integer(axis, "an axis is an integer")
     if not -rank <= number < rank:
         raise wrong(f"there is no axis {number} in an array of {rank} axes")
     return number % rank
@@ -65,6 +65,37 @@ def reduced(shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
     if keepdims:
         return tuple(Size.of(1) if i in axes else s for i, s in enumerate(shape))
     return tuple(s for i, s in enumerate(shape) if i not in axes)
+
+
+def integer(value: Any, otherwise: str) -> int:
+    """A Python integer, or an error in these words."""
+    try:
+        return operator.index(value)
+    except (TypeError, SpecError):
+        raise wrong(f"{otherwise}, not {said(value)}") from None
+
+
+def volume(shape: Shape) -> Size:
+    """The number of entries."""
+    return reduce(operator.mul, shape, Size.of(1))
+
+
+def quotient(size: Size, divisor: Size) -> Size | None:
+    """The size whose product with the divisor is the given one, or None: polynomial division."""
+    result, rest = Size.of(0), size
+    while rest.terms and divisor.terms:
+        (high, factor), (lead, unit) = max(rest.terms, key=_degree), max(divisor.terms, key=_degree)
+        left = Counter(high)
+        left.subtract(lead)
+        if factor % unit or min(left.values(), default=0) < 0:
+            return None
+        step = Size(((tuple(sorted(left.elements())), factor // unit),))
+        result, rest = result + step, rest - step * divisor
+    return None if rest.terms else result
+
+
+def _degree(term: tuple[Monomial, int]) -> tuple[int, Monomial]:
+    return len(term[0]), term[0]
 
 
 def permutation(axes: Any, rank: int) -> tuple[int, ...]:

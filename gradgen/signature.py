@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import unicodedata
 from types import FrameType, FunctionType
 from typing import Any
 
-from gradgen.declared import NOT_WRT, Declared, declaration, ranked
+from gradgen import hints
+from gradgen.declared import EXAMPLES, NOT_WRT, Declared, declaration, ranked
 from gradgen.definition import Definition
 from gradgen.dims import Dim, solve
 from gradgen.errors import Place, SpecError
+from gradgen.scope import said
 from gradgen.tape import Argument
 
 PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -43,9 +46,10 @@ def _declared(name: str, function: FunctionType, frame: FrameType | None) -> Dec
     except SpecError:
         raise
     except Exception as error:
-        raise SpecError(
-            f"the type of {name} cannot be read: {error}", "declare dimensions first: n, d = dims('n d')"
-        ) from error
+        hint = "declare dimensions first: n, d = dims('n d')"
+        if isinstance(error, NameError):
+            hint = hints.meant(str(error.name), [*EXAMPLES, *function.__globals__]) or hint
+        raise SpecError(f"the type of {name} cannot be read: {error}", hint) from error
 
 
 def arguments_of(function: FunctionType, frame: FrameType | None) -> tuple[tuple[Argument, ...], dict[Dim, Dim]]:
@@ -57,9 +61,16 @@ def arguments_of(function: FunctionType, frame: FrameType | None) -> tuple[tuple
             found[name] = _declared(name, function, frame)
         except SpecError as error:
             raise error.at(where.argument(name)) from error.__cause__
-    ranks = ranked({n: d.shape for n, d in found.items()})
+    ranks = ranked({n: (*d.shape, *((d.below,) if d.below else ())) for n, d in found.items()})
     made = [
-        Argument(n, d.kind, tuple(s.substitute(ranks) for s in d.shape), d.facts, where.argument(n))
+        Argument(
+            n,
+            d.kind,
+            tuple(s.substitute(ranks) for s in d.shape),
+            d.facts,
+            where.argument(n),
+            d.below and d.below.substitute(ranks),
+        )
         for n, d in found.items()
     ]
     _check_determined(made)
@@ -67,17 +78,22 @@ def arguments_of(function: FunctionType, frame: FrameType | None) -> tuple[tuple
 
 
 def _check_determined(arguments: list[Argument]) -> None:
-    _, free = solve([(a.name, a.shape) for a in arguments])
+    _, free = solve([(a.name, a.given) for a in arguments])
+    known = {dim for a in arguments for size in a.given for dim in size.symbols}
+    below = {dim for a in arguments if a.below for dim in a.below.symbols}
+    free += sorted(below - known)
     if not free:
         return
     names = ", ".join(dim.name for dim in free)
-    place = next(a.place for a in arguments if any(free[0] in s.symbols for s in a.shape))
+    sizes = {a.name: (*a.shape, *((a.below,) if a.below else ())) for a in arguments}
+    place = next(a.place for a in arguments if any(free[0] in s.symbols for s in sizes[a.name]))
     hint = f"let {free[-1].name} be an axis of its own in some argument"
     raise SpecError(f"the shapes of the arguments do not determine {names}", hint, place)
 
 
 def variables(wrt: Any, arguments: tuple[Argument, ...], place: Place) -> tuple[str, ...]:
-    names = (wrt,) if isinstance(wrt, str) else tuple(wrt) if isinstance(wrt, (tuple, list)) else ()
+    given = (wrt,) if isinstance(wrt, str) else tuple(wrt) if isinstance(wrt, (tuple, list)) else ()
+    names = tuple(unicodedata.normalize("NFKC", n) if isinstance(n, str) else said(n) for n in given)
     known = {a.name: a for a in arguments}
     if not names or len(set(names)) < len(names):
         raise SpecError(
@@ -91,6 +107,9 @@ def variables(wrt: Any, arguments: tuple[Argument, ...], place: Place) -> tuple[
         if known[name].callable:
             hint = "differentiate by the arrays: f' and f'' are asked for where they are needed"
             raise SpecError(f"{name} is in wrt, but it is a function", hint, known[name].place)
+        if known[name].kind == "Indices":
+            hint = f"differentiate by the array that it indexes: U[{name}]"
+            raise SpecError(f"{name} is in wrt, but it holds indices", hint, known[name].place)
         unfit = sorted(known[name].facts & NOT_WRT)
         if unfit:
             hint = "leave the fact out: it would change the gradient"

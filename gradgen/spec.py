@@ -16,15 +16,17 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from gradgen import eager, overlay, tracing
+from gradgen import eager, overlay, places, tracing
 from gradgen.arrays import Array
 from gradgen.declared import dims
 from gradgen.definition import Definition
 from gradgen.dims import Size, is_one
-from gradgen.errors import Place, SpecError
+from gradgen.errors import Errors, Place, SpecError
 from gradgen.loading import Folder, read
 from gradgen.places import folder_of
-from gradgen.scope import CURRENT, Run, Trace, entered
+from gradgen.positions import Positions
+from gradgen.registry import call
+from gradgen.scope import CURRENT, Run, Trace, entered, said
 from gradgen.shapes import Shape, spell
 from gradgen.signature import arguments_of, variables
 from gradgen.tape import Argument, Tape
@@ -34,11 +36,13 @@ __all__ = ["Declaration", "Function", "Loss", "dims", "function", "load_spec", "
 
 
 class _Session:
-    """One load: the folder that it runs in, and what it declares, with the file that declares each."""
+    """One load: the folder that it runs in, what it declares, with the file that declares each, and what is wrong with
+    declarations."""
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
         self.declared: list[tuple[str, Declaration]] = []
+        self.errors = Errors()
 
 
 _SESSION: ContextVar[_Session | None] = ContextVar("gradgen_session", default=None)
@@ -63,7 +67,7 @@ class Declaration:
         self.name = function.__name__
         self.place = Definition(inner).function()
         self.arguments, self.dims = arguments_of(inner, frame)
-        self.wrt = variables(wrt, self.arguments, self.place)
+        self.wrt = variables(wrt, self.arguments, Definition(inner).option("wrt"))
         self.several = not isinstance(wrt, str)
         self.options = dict(options)
         self.doc = inspect.getdoc(function) or ""
@@ -103,27 +107,39 @@ class Declaration:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         values = self._bound(args, kwargs)
         current = CURRENT.get()
-        if isinstance(current, Trace) and any(isinstance(v, (Array, Unknown)) for v in values):
-            self._check_inline(current, values)
-            return current.inline(self.function)(*values)
+        if isinstance(current, Trace) and any(isinstance(v, (Array, Unknown, Positions)) for v in values):
+            return current.inline(self.function)(*self._inlined(current, values))
         if isinstance(current, Run) and current.inline:
             return current.inline(self.function)(*values)
         return self._run(values)
 
-    def _check_inline(self, trace: Trace, values: list[Any]) -> None:
-        """Within another one it takes arrays of exactly the shapes that it declares, and functions where it says so."""
+    def _inlined(self, trace: Trace, values: list[Any]) -> list[Any]:
+        """The arguments within another loss: arrays of exactly the shapes that it declares, functions and indices where
+        it says so."""
         spelled = {local: dim for dim, local in self.dims.items()}
+        result = []
         for argument, value in zip(self.arguments, values, strict=True):
             if argument.callable:
                 if not callable(value):
-                    text = f"{self.name} declares {argument.name} as a function, but gets {value!r}"
+                    text = f"{self.name} declares {argument.name} as a function, but gets {said(value)}"
                     raise SpecError(text, "give it a function of an array, such as np.tanh")
+                result.append(value)
                 continue
+            if isinstance(value, Positions) != (argument.kind == "Indices") and isinstance(value, (Array, Positions)):
+                what = "an array" if isinstance(value, Array) else "indices"
+                text = f"{self.name} declares {argument.name} as {argument.kind}, but gets {what}"
+                raise SpecError(text, "indices are an argument of their own: rows: Indices[m, n]")
             wanted = tuple(trace.resolve(s.substitute(spelled)) for s in argument.shape)
-            given = value.call.shape if isinstance(value, Array) else tuple(map(Size.of, np.shape(value)))
+            given = _shape_of(value)
+            if argument.kind == "Diagonal" and given == wanted[:1]:
+                value, given = call("diag", (value,), {}), wanted
             if wanted != given:
                 text = f"{self.name} declares {argument.name} of shape {spell(wanted)}, but gets {spell(given)}"
                 raise SpecError(text, "move its body to a helper function, which takes any shape")
+            if argument.kind == "LowerTriangular" and isinstance(value, Array) and value.call.op != "argument":
+                value = call("tril", (value,), {})
+            result.append(value)
+        return result
 
     def _run(self, values: list[Any]) -> Any:
         arrays, sizes = eager.enter(self.arguments, values)
@@ -143,6 +159,20 @@ class Declaration:
     def _value(self, result: Any) -> Any:
         """What the Python function returned, as callers get it."""
         raise NotImplementedError
+
+
+def _shape_of(value: Any) -> Shape:
+    return value.call.shape if isinstance(value, (Array, Positions)) else tuple(map(Size.of, np.shape(value)))
+
+
+class Broken:
+    """What stands for a loss that is declared wrongly, while the rest of its spec is read."""
+
+    def __init__(self, error: SpecError) -> None:
+        self._error = error
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._error
 
 
 class Loss(Declaration):
@@ -196,12 +226,26 @@ def declaring(
     kind: type[Made], function: Any, wrt: Any, gram: bool, symmetric: str | None, frame: FrameType
 ) -> Callable[[Callable[..., Any]], Made]:
     """The decorator that makes a loss or function of the given kind, for a spec that runs in the given frame."""
-    if function is not None:
-        raise SpecError(f"@{kind.word} wants wrt", f'write @{kind.word}(wrt="w")', _place_of(function))
-    if symmetric not in (None, "entries"):
-        raise SpecError(f"symmetric is {symmetric!r}", 'the one other choice is symmetric="entries"')
+    session = _SESSION.get()
+    try:
+        if function is not None:
+            raise SpecError(f"@{kind.word} wants wrt", f'write @{kind.word}(wrt="w")', _place_of(function))
+        if symmetric not in (None, "entries"):
+            raise SpecError(f"symmetric is {said(symmetric)}", 'the one other choice is symmetric="entries"')
+    except SpecError as error:
+        return _broken(error, session, frame, isinstance(function, FunctionType))  # type: ignore[no-any-return]
     options = {"gram": bool(gram), "symmetric": symmetric}
     return lambda function: _declare(kind, function, wrt, options, frame)
+
+
+def _broken(error: SpecError, session: _Session | None, frame: FrameType, decorated: bool) -> Any:
+    """While a spec is read its errors are collected, and the reading goes on; else they are raised."""
+    if session is None:
+        raise error
+    placed = error.at(places.at(frame.f_code, frame.f_lasti))
+    placed.__cause__ = error.__cause__
+    session.errors.found.append(placed)
+    return Broken(placed) if decorated else lambda function: Broken(placed)
 
 
 def _place_of(function: Any) -> Place | None:
@@ -214,7 +258,10 @@ def _declare(kind: type[Made], function: Any, wrt: Any, options: Mapping[str, An
     if function.__name__ == "<lambda>":
         raise SpecError(f"a {kind.word} is a Python function with a name", "write def", _place_of(function))
     session = _SESSION.get()
-    made = kind(function, wrt, options, frame, session.folder if session else None)
+    try:
+        made = kind(function, wrt, options, frame, session.folder if session else None)
+    except SpecError as error:
+        return _broken(error, session, frame, True)  # type: ignore[no-any-return]
     if session:
         session.declared.append((frame.f_code.co_filename, made))
     return made
@@ -225,15 +272,25 @@ def _declare(kind: type[Made], function: Any, wrt: Any, options: Mapping[str, An
 
 def load_spec(path: Path | str) -> dict[str, Declaration]:
     """Execute a spec file and return its losses and functions by name, in order. Whatever is wrong with it is a
-    SpecError."""
+    SpecError; where several declarations are wrong, a `SpecErrors` of all."""
     file, source = read(Path(path))
     session = _Session(Folder(str(file.parent)))
     token = _SESSION.set(session)
+    stopped = True
     try:
-        session.folder.run(file, source)
+        with session.errors.collected():
+            session.folder.run(file, source)
+            stopped = False
     finally:
         _SESSION.reset(token)
-    return _by_name([made for where, made in session.declared if where == str(file)])
+    declared = [made for where, made in session.declared if where == str(file)]
+    if session.errors.found and not stopped:
+        for made in declared:  # what else is wrong is told at once
+            with session.errors.collected():
+                _ = made.tape
+    session.errors.found.sort(key=lambda error: error.place.line if error.place else 0)
+    session.errors.report()
+    return _by_name(declared)
 
 
 def _by_name(declared: list[Declaration]) -> dict[str, Declaration]:
@@ -264,15 +321,16 @@ def run_with(
         run_with(ridge, {"X": X, "y": y, "w": w, "lam": lam}, {np: jax.numpy}, {gradgen.relu: jax.nn.relu})
     """
     lengths = {a.name: tuple(np.shape(args[a.name])) for a in loss.arguments if not a.callable}
-    sizes = eager.measure([(a.name, a.shape) for a in loss.arguments], lengths)
+    sizes = eager.measure([(a.name, a.given) for a in loss.arguments], lengths)
     run = Run({local: sizes[local.name] for local in loss.dims.values()})
     everything = {**overlay.twins(modules), **(replacements or {})}
     with entered(run):
         copies = overlay.Overlay(lambda: everything, loss.path, ("gradgen.words",))
         run.inline = copies.function
-        return copies.function(loss.function)(*(_given(a, args[a.name]) for a in loss.arguments))
+        library = modules.get(np, np)
+        return copies.function(loss.function)(*(_given(a, args[a.name], library) for a in loss.arguments))
 
 
-def _given(argument: Argument, value: Any) -> Any:
-    """An argument as it is given; a function gets numbers where the spec gives it a mask."""
-    return (lambda array: value(array * 1.0)) if argument.callable else value
+def _given(argument: Argument, value: Any, library: Any) -> Any:
+    """An argument as the formula knows it; a function gets numbers where the spec gives it a mask."""
+    return (lambda array: value(array * 1.0)) if argument.callable else eager.expanded(argument, value, library)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import pi, sqrt
 
 from gradgen import text
 from gradgen.atoms import Unknown, is_mask
@@ -22,6 +23,7 @@ from gradgen.labels import Labels
 from gradgen.layout import layouts
 from gradgen.nodes import (
     Add,
+    Arange,
     Constant,
     Count,
     Delta,
@@ -33,11 +35,13 @@ from gradgen.nodes import (
     Product,
     Shape,
     Symbol,
+    Triangle,
     View,
     as_number,
     one,
     operand,
 )
+from gradgen.ops.gather import Scatter
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select, Tile, Tiles, apart, index, tiles
 from gradgen.reuse import reused
@@ -49,7 +53,13 @@ LARGE = 2**15  # entries: 256 KiB
 LINE = 75  # of the results of a function
 MOST_TERMS = 32
 DEEP = 8
-LEAVES = (Symbol, Constant, Count, Delta)
+LEAVES = (Symbol, Constant, Count, Delta, Triangle, Arange)
+SCIPY = {
+    **{name: f"scipy.special.{name}({{}})" for name in "erf erfc ndtr log_ndtr gammaln digamma".split()},
+    "trigamma": "scipy.special.polygamma(1, {})",
+    "tetragamma": "scipy.special.polygamma(2, {})",
+    "mills": f"{sqrt(2 / pi)!r} / scipy.special.erfcx({-sqrt(0.5)!r} * {{}})",
+}
 MAP_HINTS = {
     "exp": "exponential",
     "tanh": "activation",
@@ -215,7 +225,7 @@ class Speller:
                 counts.update(core(child) for child in node.operands)
             if isinstance(node, Product) and len(node.factors) == 1 and _squares(node):
                 counts[node.factors[0][0]] += 1
-            if isinstance(node, Map) and node.rank and node.atom.name == "nonzero":
+            if isinstance(node, Map) and node.atom.name in ("nonzero", "regular") and node.rank:
                 counts[node.arguments[0][1]] += 1
         for root in roots:
             counts[core(root.node)] += 1
@@ -228,6 +238,8 @@ class Speller:
         elif isinstance(node, Add) and any(self._scatters(term, node) for term in node.terms):
             base = [term for term in node.terms if not self._scatters(term, node)]
             self.done[node] = self._scatter(node, base, [term for term in node.terms if term not in base])
+        elif isinstance(node, Scatter):
+            self.done[node] = self._added_up(node)
         elif isinstance(node, Embed):
             if self.uses[node] > 1 or node in self.names:
                 self.done[node] = self._scatter(node, [], [(1, node, tuple(range(node.rank)))])
@@ -371,6 +383,11 @@ class Speller:
             return text.call("np.eye", self.size(node.shape[0]), after=f"dtype={self.dtype}")
         if isinstance(node, Constant):
             return self._constant(node)
+        if isinstance(node, Arange):
+            return text.call("np.arange", self.size(node.shape[0]), after=f"dtype={self.dtype}")
+        if isinstance(node, Triangle):
+            sizes = [*map(self.size, node.shape), text.number(node.offset)]
+            return text.call("np.tri", *sizes, after=f"dtype={self.dtype}")
         target = self.layouts[node]
         if isinstance(node, Add):
             return self._sum(node.terms, target)
@@ -451,8 +468,16 @@ class Speller:
             return text.call("np.maximum", *parts, after="0")
         if name == "root":
             return text.call("np.sqrt", *parts)
+        if name in SCIPY:
+            self.helpers["scipy.special"] = None
+            said = SCIPY[name].format(parts[0].at(text.POWER) if name == "mills" else parts[0].text)
+            if "polygamma" in said:
+                said += f".astype({self.dtype})"
+            return Expr(said, text.TERM if name == "mills" else text.ATOM, depth=text.deeper(*parts))
         if name == "nonzero":
             return self._nonzero(node, parts[0])
+        if name == "regular":
+            return text.call("np.where", Expr(f"{parts[0].at(text.SUM)} != 0", text.COMPARE), parts[0], after="np.nan")
         if name == "heaviside":
             return text.call("np.heaviside", *parts, after="0.5")
         if name == "absolute":
@@ -471,7 +496,7 @@ class Speller:
         """The number, or infinity in place of 0."""
         if not node.rank:
             return Expr(f"({part.text} or np.inf)", depth=text.deeper(part))
-        above = Expr(f"{part.at(text.SUM)} > 0", text.COMPARE)
+        above = Expr(f"{part.at(text.SUM)} != 0", text.COMPARE)
         return text.call("np.where", above, part, after="np.inf")
 
     def _infix(self, sign: str, parts: Sequence[Expr]) -> Expr:
@@ -518,6 +543,8 @@ class Speller:
         (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
         if isinstance(b, Delta) and p == 1 and len(la) == 1 and la[0] in lb:
             return text.call("np.diag", self._number(left))
+        if isinstance(b, Triangle) and p == q == 1 and set(lb) == set(target[-2:]) and set(la) == set(target):
+            return self._triangle(b, _turned(self._number(left), la, target)[0], lb == target[-2:])
         if p == q == 1 and len(la) == len(lb) == 1 and la != lb:
             pair = [left, right] if (la + lb) == target else [right, left]
             return text.call("np.outer", *(self._number(part) for part in pair))
@@ -534,6 +561,11 @@ class Speller:
         if q < 0:
             return text.over(self._number(left), text.power(self._number(right), -q))
         return text.times(text.power(left, p), text.power(right, q))
+
+    def _triangle(self, mask: Triangle, expr: Expr, lower: bool) -> Expr:
+        """The lower or upper triangle of matrices."""
+        offset = mask.offset if lower else -mask.offset
+        return text.call("np.tril" if lower else "np.triu", expr, after=str(offset) if offset else "")
 
     def _contraction(self, node: Product, first: Factor, second: Factor, target: Labels) -> Expr:
         """The table of cases: an inner product, a matrix product, else an einsum of two operands."""
@@ -651,6 +683,25 @@ class Speller:
         self.owned[chosen] = False
         return text.name(chosen)
 
+    def _added_up(self, node: Scatter) -> Expr:
+        """Zeros, to which entries are added at indices, which may repeat."""
+        target = self.layouts[node]
+        name = self.names.get(node)
+        chosen = self.fresh(name.text if name else self.roots.get(node, "total"))
+        self.lines.append(
+            f"{chosen} = np.zeros({self._shape(tuple(node.shape[a] for a in target))}, dtype={self.dtype})"
+        )
+        body = self._number(self.operand(operand(node.node, tuple(range(node.rank))), target))
+        said = self.done[node.index].text if isinstance(node.index, Symbol) else str(list(node.index))
+        at = target.index(node.axis)
+        if node.distinct:
+            self.lines.append(f"{chosen}[{', '.join([':'] * at + [said])}] = {body.text}")
+        else:
+            place = f"({', '.join(['slice(None)'] * at + [said])})" if at else said
+            self.lines.append(f"np.add.at({chosen}, {place}, {body.text})")
+        self.owned[chosen] = False
+        return text.name(chosen)
+
     def _accumulate(self, name: str, where: str, added: bool, expr: Expr) -> None:
         self.lines.append(f"{name}{where} {'+' if added else '-'}= {expr.text}")
 
@@ -740,7 +791,7 @@ def _rank_of_term(node: Node) -> tuple[bool, bool, int]:
 def _rank_of_factor(factor: Factor) -> tuple[bool, bool, int]:
     """Scalars first, identities last."""
     node = factor[0]
-    return bool(node.rank), isinstance(node, Delta), node.serial
+    return bool(node.rank), isinstance(node, Delta | Triangle), node.serial
 
 
 def _nested(entries: Sequence[str], shape: Sequence[int]) -> str:

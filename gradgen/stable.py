@@ -17,6 +17,10 @@ from gradgen.ops.reduce import Reduce, reduce
 from gradgen.text import magnitude
 from gradgen.walk import Name, Names, core, order, rewrite, settle
 
+SPELLED = frozenset(
+    "sigmoid softplus bell log_cosh logit xlogy xlog1py over_unless_zero entr rel_entr power_log mills_slope".split()
+)
+
 
 def stable(roots: Sequence[Node], names: Names) -> list[Node]:
     """The roots with every sensitive function in its stable spelling; names move along."""
@@ -27,7 +31,7 @@ def stable(roots: Sequence[Node], names: Names) -> list[Node]:
 
 def _sensitive(node: Node) -> bool:
     if isinstance(node, Map):
-        return node.atom.name in ("sigmoid", "softplus", "bell", "log_cosh")
+        return node.atom.name in SPELLED
     return isinstance(node, Reduce) and node.kind == "logsumexp"
 
 
@@ -56,6 +60,36 @@ class _Normaliser:
     total: Node
 
 
+def _unless_zero(x: Node, y: Node, otherwise: int) -> Node:
+    """y, but a number where x is 0"""
+    return call("where", call("not_equal", x, 0 * x), y, 0 * y + otherwise)
+
+
+def _logarithm(x: Node, y: Node, safe: int, name: str) -> Node:
+    """x log(y), 0 where x is"""
+    return x * call(name, _unless_zero(x, y, safe))
+
+
+def _mills_slope(x: Node) -> Node:
+    """-h (x + h), h the density of ndtr over its value; 1/x² - 1 - 6/x⁴ far to the left, where x + h cancels"""
+    h = call("mills", x)
+    left = call("less", x, 0 * x - FAR_LEFT)
+    away = call("where", left, x, 0 * x - FAR_LEFT)
+    return call("where", left, away**-2 - 1 - 6 * away**-4, -h * (x + h))
+
+
+FAR_LEFT = 300
+
+
+def _both(node: Map) -> tuple[Node, Node]:
+    return node.argument(0), node.argument(1)
+
+
+def _relative(x: Node, y: Node) -> Node:
+    """x log(x / y), 0 where x is"""
+    return x * call("log", _unless_zero(x, x, 1) / _unless_zero(x, y, 1))
+
+
 class _Speller:
     def __init__(self, names: Names) -> None:
         self.names = names
@@ -74,6 +108,14 @@ class _Speller:
                 "softplus": self._softplus,
                 "bell": self._bell,
                 "log_cosh": self._log_cosh,
+                "logit": lambda same: call("log", same.argument(0) / (1 - same.argument(0))),
+                "xlogy": lambda same: _logarithm(same.argument(0), same.argument(1), 1, "log"),
+                "xlog1py": lambda same: _logarithm(same.argument(0), same.argument(1), 0, "log1p"),
+                "entr": lambda same: -_logarithm(same.argument(0), same.argument(0), 1, "log"),
+                "mills_slope": lambda same: _mills_slope(same.argument(0)),
+                "power_log": lambda same: _logarithm(call("power", *_both(same)), same.argument(0), 1, "log"),
+                "rel_entr": lambda same: _relative(same.argument(0), same.argument(1)),
+                "over_unless_zero": lambda same: same.argument(0) / _unless_zero(same.argument(0), same.argument(1), 1),
             }
             return spell[node.atom.name](node) if node.atom.name in spell else node
         return node

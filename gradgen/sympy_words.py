@@ -21,7 +21,7 @@ from gradgen.dimension import Dimension
 from gradgen.entrywise import entrywise, numeric
 from gradgen.errors import SpecError
 from gradgen.scalar import ScalarFormula
-from gradgen.scope import wrong
+from gradgen.scope import said, wrong
 
 # SymPy's names, and NumPy's.
 NUMPY = {
@@ -128,7 +128,7 @@ def elementwise(name: str, formula: Callable[..., Any]) -> Any:
     import sympy  # takes longer to import than all of gradgen
 
     if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
-        raise SpecError(f"{name!r} cannot name a function", EXAMPLE)
+        raise SpecError(f"{said(name)} cannot name a function", EXAMPLE)
     symbols = tuple(sympy.Symbol(p, real=True) for p in _parameters(name, formula))
     try:
         made = formula(*symbols)
@@ -158,13 +158,13 @@ def _expression(name: str, made: Any, sympy: ModuleType) -> Any:
     try:
         expression = sympy.sympify(made, strict=True)
     except sympy.SympifyError:
-        raise SpecError(f"the formula of {name} gives {made!r}, which is no formula of SymPy", EXAMPLE) from None
+        raise SpecError(f"the formula of {name} gives {said(made)}, which is no formula of SymPy", EXAMPLE) from None
     if isinstance(expression, sympy.Expr):
         return expression
     if isinstance(expression, sympy.logic.boolalg.Boolean):
         hint = "write sympy.Piecewise((1, t > 0), (0, True))"
         raise SpecError(f"the formula of {name} gives {expression}, which is no number", hint)
-    raise SpecError(f"the formula of {name} gives {made!r}, which is no number", EXAMPLE)
+    raise SpecError(f"the formula of {name} gives {said(made)}, which is no number", EXAMPLE)
 
 
 def _below(top: Any) -> Iterator[Any]:

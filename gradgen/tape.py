@@ -32,6 +32,20 @@ diagonal                        none; that of the last two axes, which are squar
 concatenate                     ``axis`` (>= 0)
 unknown                         ``function``: the name of an `Elementwise` argument, applied entry by entry
 formula                         ``formula``: a `ScalarFormula` of as many operands, broadcast as in NumPy
+einsum                          ``inputs``: a tuple of tuples of ints, a label for each axis of each operand;
+                                ``output``: the labels of the result. A label has one length wherever it stands (no
+                                axis broadcasts); repeated in one operand it takes a diagonal; what is not in
+                                ``output`` is summed
+prod                            ``axis``, ``keepdims`` likewise
+cumsum                          ``axis`` (an int >= 0): the running sum along it
+reshape                         none; the target is ``shape``, of as many entries, in C order
+take                            ``axis`` (>= 0); operands x and an `Indices` argument, whose axis comes in its place
+pick                            ``axis`` (>= 0), ``index``: a tuple of nonnegative ints, gathered along it
+tril triu                       ``k`` (an int): of the last two axes
+arange                          none; the floats 0, 1, ... of ``shape`` (n,)
+cholesky                        none; the lower factor of the last two axes, which are proved or declared symmetric
+eigvalsh                        none, likewise: the eigenvalues in ascending order
+pinv                            none; the pseudo-inverse of the last two axes
 ==============================  ==================================================================================
 """
 
@@ -46,16 +60,17 @@ from gradgen.errors import Place
 
 UNARY = (
     "negative positive absolute sign square sqrt reciprocal exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin "
-    "arccos arctan sinh cosh tanh arcsinh arccosh arctanh expit softplus relu logical_not"
+    "arccos arctan sinh cosh tanh arcsinh arccosh arctanh expit softplus relu logical_not "
+    "logit log_expit entr erf erfc ndtr log_ndtr gammaln digamma"
 ).split()
 BINARY = (
-    "add subtract multiply divide power maximum minimum logaddexp hypot arctan2 "
+    "add subtract multiply divide power maximum minimum logaddexp hypot arctan2 xlogy xlog1py rel_entr "
     "greater greater_equal less less_equal equal not_equal logical_and logical_or"
 ).split()
 OTHER = (
     "argument constant size where matmul dot inner outer trace transpose sum mean max min logsumexp softmax "
     "log_softmax getitem broadcast_to ones zeros eye inv det logdet detsign solve norm diag diagonal concatenate "
-    "unknown formula"
+    "unknown formula einsum prod cumsum reshape take pick tril triu arange cholesky eigvalsh pinv"
 ).split()
 OPS = frozenset((*UNARY, *BINARY, *OTHER))
 
@@ -86,9 +101,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Argument:
-    """A declared argument: its type's name, NumPy shape and facts.
+    """A declared argument: its type's name, NumPy shape in the formula, and facts.
 
-    ``kind`` is Scalar, Vector, Matrix, Symmetric (of shape (n, n)) or Elementwise (of shape ()) for now.
+    ``kind`` is Scalar, Vector, Matrix, Tensor, one of the matrices of shape (n, n) Symmetric, SPD, Diagonal and
+    LowerTriangular, Indices (of shape (m,), with values from 0 to ``below`` - 1) or Elementwise (of shape ()).
     """
 
     name: str
@@ -96,11 +112,17 @@ class Argument:
     shape: tuple[Size, ...]
     facts: frozenset[str] = frozenset()
     place: Place | None = None
+    below: Size | None = None
 
     @property
     def callable(self) -> bool:
         """Whether the argument is a function of numbers, applied entry by entry."""
         return self.kind == "Elementwise"
+
+    @property
+    def given(self) -> tuple[Size, ...]:
+        """The shape of what callers pass: for a Diagonal that of its diagonal."""
+        return self.shape[:1] if self.kind == "Diagonal" else self.shape
 
 
 @dataclass(frozen=True)

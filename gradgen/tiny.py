@@ -18,13 +18,13 @@ Sizes = Mapping[str, int]
 
 def symbols(tape: Tape) -> tuple[str, ...]:
     """The names of the dimensions, in their order."""
-    found = {dim for argument in tape.arguments for size in argument.shape for dim in size.symbols}
+    found = {dim for argument in tape.arguments for size in argument.given for dim in size.symbols}
     return tuple(dim.name for dim in sorted(found))
 
 
 def unknowns(tape: Tape) -> Size:
     """How many entries ``wrt`` has."""
-    return sum((_entries(tape.argument(name).shape) for name in tape.wrt), Size.of(0))
+    return sum((_entries(tape.argument(name).given) for name in tape.wrt), Size.of(0))
 
 
 def few_unknowns(tape: Tape) -> int:

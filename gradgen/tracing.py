@@ -10,12 +10,16 @@ from typing import Any
 
 from gradgen import overlay, places
 from gradgen.arrays import Array
+from gradgen.dimension import Dimension
 from gradgen.dims import ONE, Dim
 from gradgen.errors import Place, SpecError
 from gradgen.loading import failed
-from gradgen.scope import Trace, entered
+from gradgen.positions import Positions
+from gradgen.scope import Trace, entered, said
 from gradgen.tape import Argument, Call, Constraint
 from gradgen.unknown import Unknown
+
+SYMMETRIC = frozenset({"Symmetric", "SPD", "Diagonal"})
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ def trace(
 ) -> Traced:
     """Run the function on its arguments as symbols; SpecError with its place where that fails."""
     copies = overlay.Overlay(overlay.tracing, folder)
-    scope = Trace(places.Finder(folder), dims, copies.function)
+    symmetric = frozenset(a.name for a in arguments if a.kind in SYMMETRIC)
+    scope = Trace(places.Finder(folder), dims, copies.function, symmetric)
     code = inspect.unwrap(function).__code__
     symbols = {a.name: _symbol(a) for a in arguments}
     names = overlay.Names(code, {n: a.call for n, a in symbols.items() if isinstance(a, Array)})
@@ -56,10 +61,12 @@ def trace(
     return Traced(_value(name, result, end), end, names.names, tuple(scope.constraints.values()))
 
 
-def _symbol(argument: Argument) -> Array | Unknown:
+def _symbol(argument: Argument) -> Array | Unknown | Positions:
     if argument.callable:
         return Unknown(argument.name)
     call = Call("argument", (), argument.shape, {"name": argument.name}, place=argument.place)
+    if argument.below is not None:
+        return Positions(call, argument.below)
     return Array(call, ONE in argument.shape)
 
 
@@ -69,12 +76,15 @@ def _value(name: str, result: Any, place: Place) -> Call:
         raise SpecError(f"{name} returns None", "end it with return and its value", place)
     if isinstance(result, Unknown):
         raise SpecError(f"{name} returns {result!r} itself", f"apply it: {result.name}(Z)", place)
+    if isinstance(result, Positions):
+        raise SpecError(f"{name} returns {result!r} themselves", f"index with them: U[{result.name}]", place)
     if isinstance(result, (tuple, list)):
         kind = type(result).__name__
         hint = "return one array; np.concatenate and np.block join several"
         raise SpecError(f"{name} returns a {kind} of {len(result)}", hint, place)
     if not isinstance(result, Array):
-        text = f"{name} returns {result!r}, in which no argument takes part"
+        what = repr(result) if isinstance(result, Dimension) else said(result)
+        text = f"{name} returns {what}, in which no argument takes part"
         raise SpecError(text, "return a formula of its arguments", place)
     if result.call.boolean:
         raise SpecError(f"{name} returns a comparison", "return numbers: 1.0 * mask", place)

@@ -23,7 +23,27 @@ WORDS = {
     "detsign": "np.linalg.slogdet({})[0]",
     "diagonal": "np.diagonal({}, axis1=-2, axis2=-1)",
 }
-TAKEN = ("np", "nearest", "invertible", "sizes", "values")
+# What NumPy does not have, by the standard library.
+ENTRYWISE = {"erf": "erf", "erfc": "erfc", "gammaln": "lgamma"}
+WORDS |= {op: f"np.vectorize(math.{word}, otypes=[float])({{}})" for op, word in ENTRYWISE.items()}
+WORDS |= {
+    "log_expit": "-np.logaddexp(0, -{})",
+    "ndtr": "np.vectorize(math.erfc, otypes=[float])(-{} / np.sqrt(2)) / 2",
+    "log_ndtr": "np.log(np.vectorize(math.erfc, otypes=[float])(-{} / np.sqrt(2)) / 2)",
+}
+INSIDE = {"expit": (ATOM, MULTIPLY), "log_expit": (ATOM, ADD), "ndtr": (ATOM, MULTIPLY), "log_ndtr": (ATOM, ATOM)}
+# Of named operands.
+FORMULAS = {
+    "logit": "np.log({0} / (1 - {0}))",
+    "xlogy": "np.where({0} == 0, 0.0, {0} * np.log({1}))",
+    "xlog1py": "np.where({0} == 0, 0.0, {0} * np.log1p({1}))",
+    "entr": "np.where({0} == 0, 0.0, -{0} * np.log({0}))",
+    "rel_entr": "np.where({0} == 0, 0.0, {0} * np.log({0} / {1}))",
+    # Stirling's series behind the recurrence digamma(x) = digamma(x + 1) - 1 / x.
+    "digamma": "(np.log({0} + 20) - 1 / (2 * ({0} + 20)) - 1 / (12 * ({0} + 20) ** 2) + 1 / (120 * ({0} + 20) ** 4)"
+    " - 1 / (252 * ({0} + 20) ** 6) + 1 / (240 * ({0} + 20) ** 8) - sum(1 / ({0} + k) for k in range(20)))",
+}
+TAKEN = ("np", "math", "float", "range", "sum", "nearest", "invertible", "definite", "sizes", "values")
 Names = Mapping[str, str]
 
 
@@ -116,8 +136,10 @@ class Transcript:
         if call.op == "formula":
             return _formula(self, call), 0
         if call.op in WORDS:
-            inside, outside = (ATOM, MULTIPLY) if call.op == "expit" else (0, ATOM)
+            inside, outside = INSIDE.get(call.op, (0, ATOM))
             return WORDS[call.op].format(self.at(call.args[0], inside)), outside
+        if call.op in FORMULAS:
+            return FORMULAS[call.op].format(*map(self.name, call.args)), ATOM
         special = SPECIAL.get(call.op)
         return (special(self, call) if special else self.function(call)), ATOM
 
@@ -187,12 +209,31 @@ def _concatenate(to: Transcript, call: Call) -> str:
     return f"np.concatenate(({', '.join(map(to.at, call.args))}), axis={call.params['axis']})"
 
 
+def _einsum(to: Transcript, call: Call) -> str:
+    """Operands and their labels in turn; the labels from 0, since NumPy knows few."""
+    inputs, output = call.params["inputs"], call.params["output"]
+    number = {label: k for k, label in enumerate(dict.fromkeys(label for labels in inputs for label in labels))}
+    lists = [str([number[label] for label in labels]) for labels in (*inputs, output)]
+    pairs = (f"{to.at(operand)}, {labels}" for operand, labels in zip(call.args, lists, strict=False))
+    return f"np.einsum({', '.join(pairs)}, {lists[-1]})"
+
+
+def _along(to: Transcript, call: Call) -> str:
+    return to.function(call, f"axis={call.params['axis']}")
+
+
+def _half(to: Transcript, call: Call) -> str:
+    return to.function(call, *([f"k={call.params['k']}"] if call.params["k"] else []))
+
+
 SPECIAL: Mapping[str, Callable[[Transcript, Call], str]] = {
     "argument": lambda to, call: to.argument(call.params["name"]),
     "constant": _constant,
     "size": lambda to, call: f"({to.size(call.params['size'])})",
     "transpose": lambda to, call: to.function(call, str(call.params["axes"])),
     "sum": _reduction,
+    "prod": _reduction,
+    "cumsum": _along,
     "mean": _reduction,
     "max": _reduction,
     "min": _reduction,
@@ -201,10 +242,22 @@ SPECIAL: Mapping[str, Callable[[Transcript, Call], str]] = {
     "softmax": _softmax,
     "getitem": _getitem,
     "broadcast_to": lambda to, call: to.function(call, to.shape(call)),
+    "reshape": lambda to, call: to.function(call, to.shape(call)),
+    "einsum": _einsum,
+    "take": _along,
+    "pick": lambda to, call: to.function(
+        call, str(list(call.params["index"])), f"axis={call.params['axis']}", name="take"
+    ),
+    "tril": _half,
+    "triu": _half,
+    "arange": lambda to, call: f"np.arange(float({to.size(call.shape[0])}))",
     "ones": lambda to, call: f"np.ones({to.shape(call)})",
     "zeros": lambda to, call: f"np.zeros({to.shape(call)})",
     "inv": lambda to, call: to.function(call, name="linalg.inv"),
     "solve": lambda to, call: to.function(call, name="linalg.solve"),
+    "pinv": lambda to, call: to.function(call, name="linalg.pinv"),
+    "cholesky": lambda to, call: to.function(call, name="linalg.cholesky"),
+    "eigvalsh": lambda to, call: to.function(call, name="linalg.eigvalsh"),
     "det": lambda to, call: to.function(call, name="linalg.det"),
     "norm": _norm,
     "concatenate": _concatenate,

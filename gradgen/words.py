@@ -9,9 +9,7 @@ import numpy as np
 from gradgen import scope, vocabulary
 from gradgen.arrays import Array
 from gradgen.dimension import Dimension, sizes
-from gradgen.errors import NotSupportedError
 from gradgen.registry import apply
-from gradgen.scope import wrong
 from gradgen.shapes import axes_of
 
 _LAST = -1
@@ -115,9 +113,12 @@ def log_softmax(x: Any, axis: Any = _LAST) -> Any:
     return np.subtract(x, logsumexp(x, _axes(x, axis), True))
 
 
-def arange(*bounds: Any) -> Any:
-    """NumPy's ``arange``, of dimensions (not supported yet)."""
-    raise wrong("arange is not supported yet", "let the numbers be an argument", NotSupportedError)
+def arange(start: Any, stop: Any = None, step: Any = 1) -> Any:
+    """``arange(n)``: the floats 0, 1, ..., n - 1; ``arange(a, b)`` and ``arange(a, b, step)`` as in NumPy."""
+    first, last = (0, start) if stop is None else (start, stop)
+    if scope.tracing():
+        return vocabulary.counted(first, last, step)
+    return np.arange(int(first), int(last), int(step), dtype=float)
 
 
 def logdet(a: Any) -> Any:

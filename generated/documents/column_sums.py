@@ -250,6 +250,8 @@ def _array(name, value, rank):
         raise ValueError(f"{name} is no array: {error}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array

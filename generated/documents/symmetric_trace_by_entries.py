@@ -206,6 +206,8 @@ def _array(name, value, rank):
         raise ValueError(f"{name} is no array: {error}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
@@ -236,7 +238,7 @@ def _direction(name, value, like):
 
 
 def _lower_half(name, value):
-    """The entries of the lower half of a symmetric matrix, row by row."""
+    """The entries of the lower half of a matrix, row by row."""
     matrix = _array(name, value, 2)
     _match(name, matrix.shape, 1, len(matrix), "the number of rows")
     return matrix[np.tril_indices(len(matrix))]

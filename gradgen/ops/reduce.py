@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradgen.atoms import call
+from gradgen.dims import Size
 from gradgen.labels import Labels, number
-from gradgen.nodes import Node, Number, Operand, Shape, count, intern, operand, product, tag, view
+from gradgen.nodes import Node, Number, Operand, Shape, as_node, count, intern, operand, product, tag, view
 from gradgen.notation import Math
 from gradgen.ops.operation import Operation, Part, Spelling, contract
+from gradgen.ops.others import others
+from gradgen.ops.select import select
+from gradgen.tape import Span
 from gradgen.text import method, scaled
 
 
@@ -42,6 +46,9 @@ class Reduce(Operation):
         value = view(1, self, back, node.shape)
         if self.kind == "logsumexp":
             return view(c, call("exp", x - value))
+        if self.kind == "prod":
+            [axis] = [axis for axis, k in enumerate(self.labels) if k >= self.rank]
+            return others(node, axis)
         ties = call("equal", x, value)
         shares = product([(ties, self.labels, 1)], self.shape)
         return view(c, ties) / view(1, shares, back, node.shape)
@@ -71,8 +78,28 @@ class Reduce(Operation):
         return Math(f"{self.kind}({operand.text}{tail})")
 
 
+def prod(node: Node, axis: int) -> Node:
+    """The product of the entries along an axis: the coefficient and what does not vary along it count as often."""
+    size, rank = node.shape[axis], node.rank - 1
+    shape = (*node.shape[:axis], *node.shape[axis + 1 :])
+    c, core, inner = operand(node, tuple(range(node.rank)))
+    labels = tuple(k if k < axis else rank if k == axis else k - 1 for k in inner)
+    scale = as_node(c) if c in (0, 1) or size.constant is not None else call("power", as_node(c), count(size))
+    if size.constant is not None:
+        scale = as_node(c) ** size.constant
+    if axis not in inner:
+        base = view(1, core, labels, shape)
+        power = base**size.constant if size.constant is not None else call("power", base, 0 * base + count(size))
+        return scale * power
+    if inner.count(axis) > 1:  # a diagonal, as an array of its own
+        whole = tuple(Span(Size.of(0), s) if k == axis else None for k, s in enumerate(node.shape))
+        core = select(view(1, core, inner, node.shape), whole)
+        labels = tuple(k if k < axis else rank if k == axis else k - 1 for k in range(node.rank))
+    return scale * reduce("prod", core, labels, shape)
+
+
 def reduce(kind: str, node: Node, labels: Labels, shape: Shape) -> Node:
-    """``kind`` (max, min or logsumexp) of a node over the labels from ``len(shape)`` on."""
+    """``kind`` (max, min, logsumexp or prod) of a node over the labels from ``len(shape)`` on."""
     c, core, inner = operand(node, labels)
     lost = [size for label, size in zip(labels, node.shape, strict=True) if label >= len(shape) and label not in inner]
     kept = [k for k in inner if k < len(shape)]

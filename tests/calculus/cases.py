@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.special
 from snippets import kernel, loss, unhoisted
 
 import gradgen
@@ -24,7 +25,8 @@ FOLDER = Path(__file__).parent / "cases"
 ARGUMENTS = (
     "X: Matrix[n, d], Y: Matrix[n, d], R: Matrix[n, d, positive], A: Matrix[n, n], B: Matrix[n, n], W: Matrix[d, k], "
     "v: Vector[n], u: Vector[n], r: Vector[n, positive], w: Vector[d], c: Vector[3], s: Scalar, t: Scalar, "
-    "S: Symmetric[n], D: Matrix[d, d], f: Elementwise"
+    "S: Symmetric[n], D: Matrix[d, d], f: Elementwise, Q: SPD[n], L: LowerTriangular[n], "
+    "G: Diagonal[n], i: Indices[m, n]"
 )
 
 
@@ -55,7 +57,7 @@ class Case:
 
     def run(self, arguments: dict[str, Any]) -> Any:
         """What the statements compute."""
-        scope: dict[str, Any] = {"np": np}
+        scope: dict[str, Any] = {"np": np, "scipy": scipy}
         exec(self.source, scope)
         return scope["_grad"](**{name: arguments[name] for name in signature(scope["_grad"]).parameters})
 

@@ -14,18 +14,45 @@ from scipy import special
 
 from gradgen.atoms import Unknown
 from gradgen.dims import Dim, Size
-from gradgen.nodes import Add, Constant, Count, Delta, Map, Node, Product, Shape, Symbol, View, symbol
+from gradgen.nodes import (
+    Add,
+    Arange,
+    Constant,
+    Count,
+    Delta,
+    Map,
+    Node,
+    Product,
+    Shape,
+    Symbol,
+    Triangle,
+    View,
+    symbol,
+)
 from gradgen.ops.adjugate import Adjugate, AdjugateAlong
 from gradgen.ops.determinant import Det, DetSign, LogDet
+from gradgen.ops.factor import Cholesky, Eigenvalues, Eigenvectors
+from gradgen.ops.gather import Gather, Index, Scatter
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.matrix import Matrices
+from gradgen.ops.operation import Operation
+from gradgen.ops.others import Others, OthersAlong
+from gradgen.ops.pinv import Pinv
 from gradgen.ops.reduce import Reduce
+from gradgen.ops.reshape import Reshape
+from gradgen.ops.scan import Scan
 from gradgen.ops.select import Embed, Pick, Select
 from gradgen.ops.solve import Solve
 
 SIZES = {"n": 5, "d": 3, "k": 2, "m": 4}
 DIMS = {name: Size.of(Dim(rank, name)) for rank, name in enumerate(SIZES)}
 Values = Mapping[str, Any]
+
+
+def mills(x: Any) -> Any:
+    """The normal density over its distribution function."""
+    return np.sqrt(2 / np.pi) / special.erfcx(-np.sqrt(0.5) * x)
+
 
 ATOM_VALUES: dict[str, Callable[..., Any]] = {
     **{name: getattr(np, name) for name in "exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin arccos".split()},
@@ -42,6 +69,15 @@ ATOM_VALUES: dict[str, Callable[..., Any]] = {
     "log_cosh": lambda x: np.logaddexp(x, -x) - np.log(2),
     "root": np.sqrt,
     "nonzero": lambda x: np.where(x == 0, np.inf, x),
+    "regular": lambda x: np.where(x == 0, np.nan, x),
+    **{name: getattr(special, name) for name in "erf erfc ndtr log_ndtr logit entr gammaln digamma".split()},
+    **{name: getattr(special, name) for name in "xlogy xlog1py rel_entr".split()},
+    "trigamma": lambda x: special.polygamma(1, x),
+    "tetragamma": lambda x: special.polygamma(2, x),
+    "mills": lambda x: mills(x),
+    "mills_slope": lambda x: -mills(x) * (x + mills(x)),
+    "power_log": lambda a, b: special.xlogy(a**b, a),
+    "over_unless_zero": lambda a, b: np.where(a == 0, 0, a / np.where(a == 0, 1, b)),
 }
 # What stands for a function that is given at run time, with its derivatives.
 UNKNOWN: tuple[Callable[..., Any], ...] = (
@@ -86,6 +122,8 @@ _FACTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "boolean": lambda x: (x > 0) * 1.0,
     "one_hot": lambda x: (x == x.max(axis=-1, keepdims=True)) * 1.0,
     "simplex": lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
+    "unit_interval": special.expit,
+    "indices": lambda x: np.arange(x.size) * 2 % 3 * 1.0,  # 0, 2, 1, 0, …: into an axis of at least 3, with repeats
 }
 
 
@@ -132,6 +170,10 @@ def _array(node: Node, done: Mapping[Node, np.ndarray], values: Values) -> Any:
         return float(node.size.value(SIZES))
     if isinstance(node, Delta):
         return np.eye(node.shape[0].value(SIZES))
+    if isinstance(node, Triangle):
+        return np.tri(node.shape[0].value(SIZES), node.shape[1].value(SIZES), node.offset)
+    if isinstance(node, Arange):
+        return np.arange(float(node.shape[0].value(SIZES)))
     if isinstance(node, View):
         return float(node.coefficient) * _laid(done[node.node], node.labels, node.rank)
     if isinstance(node, Add):
@@ -146,6 +188,30 @@ def _array(node: Node, done: Mapping[Node, np.ndarray], values: Values) -> Any:
         return _laid(done[node.node], node.labels, len(node.picks))[indices(node.picks)]
     if isinstance(node, Matrices):
         return _of_matrices(node, done)
+    return _moved(node, done)
+
+
+def _moved(node: Node, done: Mapping[Node, np.ndarray]) -> Any:
+    """Operations that move entries along axes, or run along one."""
+    if isinstance(node, Reshape):
+        sizes, full = ([size.value(SIZES) for size in shape] for shape in (node.shape, node.full))
+        return np.broadcast_to(_laid(done[node.node], node.labels, len(full)), full).reshape(sizes)
+    if isinstance(node, Gather):
+        return np.take(_first(node, done), _positions(node.index, done), axis=node.axis)
+    if isinstance(node, Scatter):
+        hits = np.eye(node.size.value(SIZES))[_positions(node.index, done)]
+        return np.moveaxis(np.tensordot(_first(node, done), hits, axes=(node.axis, 0)), -1, node.axis)
+    if isinstance(node, Scan):
+        array = _first(node, done)
+        sums = np.cumsum(np.flip(array, node.axis) if node.backwards else array, axis=node.axis)
+        return np.flip(sums, node.axis) if node.backwards else sums
+    if isinstance(node, Others):
+        return others(_first(node, done), node.axis)
+    if isinstance(node, OthersAlong):
+        return _others_along(node, done)
+    if isinstance(node, Pinv):
+        full = [size.value(SIZES) for size in node.full]
+        return np.linalg.pinv(np.broadcast_to(_laid(done[node.node], node.labels, len(full)), full))
     assert isinstance(node, Embed)
     placed = np.zeros([size.value(SIZES) for size in node.shape])
     placed[indices(node.picks)] = done[node.node]
@@ -183,7 +249,7 @@ def _mapped(node: Map, arrays: list[np.ndarray]) -> np.ndarray:
 def _reduced(node: Reduce, array: np.ndarray) -> np.ndarray:
     gone = tuple(axis for axis, label in enumerate(node.labels) if label >= node.rank)
     kept = [label for label in node.labels if label < node.rank]
-    how = {"max": np.max, "min": np.min, "logsumexp": special.logsumexp}[node.kind]
+    how = {"max": np.max, "min": np.min, "logsumexp": special.logsumexp, "prod": np.prod}[node.kind]
     return np.transpose(how(float(node.coefficient) * array, axis=gone), np.argsort(kept))
 
 
@@ -201,8 +267,42 @@ def _of_matrices(node: Matrices, done: Mapping[Node, np.ndarray]) -> np.ndarray:
         columns = right[..., None] if right.ndim < matrices.ndim else right
         found = np.linalg.solve(np.swapaxes(matrices, -1, -2) if node.turned else matrices, columns)
         return found.reshape(right.shape)
+    if isinstance(node, Cholesky | Eigenvalues | Eigenvectors):
+        return _factored(node, (matrices + matrices.mT) / 2)
     kinds = {Det: np.linalg.det, LogDet: lambda a: np.linalg.slogdet(a)[1], DetSign: lambda a: np.linalg.slogdet(a)[0]}
     return np.asarray(kinds[type(node)](matrices))
+
+
+def _factored(node: Node, matrices: np.ndarray) -> np.ndarray:
+    if isinstance(node, Cholesky):
+        return np.linalg.cholesky(matrices)
+    values, vectors = np.linalg.eigh(matrices)
+    return values if isinstance(node, Eigenvalues) else vectors
+
+
+def others(array: np.ndarray, axis: int) -> np.ndarray:
+    """For each entry the product of all others along an axis."""
+    parts = [np.prod(np.delete(array, k, axis=axis), axis=axis) for k in range(array.shape[axis])]
+    return np.stack(parts, axis=axis)
+
+
+def _others_along(node: OthersAlong, done: Mapping[Node, np.ndarray]) -> np.ndarray:
+    """By a complex step; the axes of the directions behind the node's stay there."""
+    direction = np.broadcast_to(*_on(node.direction, node.labels, node, done))
+    rank, more, step = node.node.rank, node.rank - node.node.rank, 1e-30
+    first = np.moveaxis(direction, range(rank, node.rank), range(more))
+    moved = _first(node, done) + 1j * step * first
+    return np.moveaxis(others(moved, more + node.axis).imag / step, range(more), range(rank, node.rank))
+
+
+def _first(node: Operation, done: Mapping[Node, np.ndarray]) -> np.ndarray:
+    """The first operand of an operation, on its labels."""
+    coefficient, inner, labels = node.arguments[0]
+    return np.asarray(float(coefficient) * _laid(done[inner], labels, max(labels) + 1))
+
+
+def _positions(index: Index, done: Mapping[Node, np.ndarray]) -> np.ndarray:
+    return (done[index] if isinstance(index, Symbol) else np.asarray(index)).astype(int)
 
 
 def _on(

@@ -20,7 +20,14 @@ from gradgen.nodes import Symbol, arena
 from gradgen.plan import Kernel, plan
 from gradgen.walk import order
 
-HEAD = "import numpy as np\nimport sympy\nfrom gradgen import *\n\nn, d, k, m, p, q = dims('n d k m p q')\n\n"
+HEAD = """import numpy as np
+import sympy
+from scipy import special
+from gradgen import *
+
+n, d, k, m, p, q = dims("n d k m p q")
+
+"""
 SIZES = {"n": 5, "d": 3, "k": 2, "m": 4, "p": 3, "q": 2}
 
 
@@ -84,9 +91,16 @@ def draw(made: gradgen.Loss, seed: int = 0, dtype: Any = np.float64) -> list[Any
 def _drawn(argument: Any, rng: np.random.Generator, dtype: Any) -> Any:
     if argument.callable:
         return np.arctan
-    drawn = rng.standard_normal([size.value(SIZES) for size in argument.shape])
-    if argument.kind == "Symmetric":
+    shape = [size.value(SIZES) for size in argument.given]
+    if argument.kind == "Indices":
+        return rng.integers(0, argument.below.value(SIZES), shape)
+    drawn = rng.standard_normal(shape)
+    if argument.kind in ("Symmetric", "SPD"):
         drawn = drawn + drawn.T
+    if argument.kind in ("SPD", "LowerTriangular"):
+        drawn = drawn + 2 * len(drawn) * np.eye(len(drawn))
+    if argument.kind == "LowerTriangular":
+        drawn = np.tril(drawn)
     if argument.facts & {"positive", "nonnegative"}:
         drawn = np.abs(drawn) + 0.5
     if "sign" in argument.facts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,10 @@ import pytest
 from evaluate import adjugate
 from snippets import draw, loss
 
-TEMPLATE = Path(__file__).parents[2] / "templates" / "adjugate.py.j2"
+from gradgen.templating import environment
+
 SCOPE: dict[str, Any] = {"np": np}
-exec(TEMPLATE.read_text(encoding="utf-8"), SCOPE)
+exec(environment().get_template("adjugate.py.j2").render(), SCOPE)
 computed: Callable[..., np.ndarray] = SCOPE["_adjugate"]
 computed_along: Callable[..., np.ndarray] = SCOPE["_adjugate_along"]
 

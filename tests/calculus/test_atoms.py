@@ -21,6 +21,7 @@ from gradgen.walk import order
 LINE = (-2.3, -0.7, 0.4, 1.9)
 INSIDE = (-0.8, -0.1, 0.35, 0.9)
 POSITIVE = (0.2, 0.9, 1.7, 4.0)
+UNIT = (0.1, 0.35, 0.6, 0.95)
 ABOVE_ONE = (1.1, 1.9, 3.5)
 
 # The function in high precision, and points of its domain away from kinks.
@@ -61,9 +62,37 @@ EXACT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "where": (lambda mask, a, b: a if mask else b, LINE),
     "root": (mpmath.sqrt, POSITIVE),
     "nonzero": (lambda x: x, POSITIVE),
+    "regular": (lambda x: x, POSITIVE),
+    "erf": (mpmath.erf, LINE),
+    "erfc": (mpmath.erfc, LINE),
+    "ndtr": (mpmath.ncdf, LINE),
+    "log_ndtr": (lambda x: mpmath.log(mpmath.ncdf(x)), LINE),
+    "logit": (lambda x: mpmath.log(x / (1 - x)), UNIT),
+    "entr": (lambda x: -x * mpmath.log(x), POSITIVE),
+    "gammaln": (mpmath.loggamma, POSITIVE),
+    "digamma": (mpmath.digamma, POSITIVE),
+    "trigamma": (lambda x: mpmath.polygamma(1, x), POSITIVE),
+    "tetragamma": (lambda x: mpmath.polygamma(2, x), POSITIVE),
+    "mills": (lambda x: mpmath.npdf(x) / mpmath.ncdf(x), LINE),
+    "mills_slope": (lambda x: mpmath.diff(lambda t: mpmath.npdf(t) / mpmath.ncdf(t), x), LINE),
+    "power_log": (lambda a, b: a**b * mpmath.log(a), POSITIVE),
+    "xlogy": (lambda a, b: a * mpmath.log(b), POSITIVE),
+    "xlog1py": (lambda a, b: a * mpmath.log(1 + b), POSITIVE),
+    "over_unless_zero": (lambda a, b: a / b, LINE),
+    "rel_entr": (lambda a, b: a * mpmath.log(a / b), POSITIVE),
 }
-ARITY = {**dict.fromkeys("maximum minimum logaddexp power hypot arctan2".split(), 2), "where": 3}
+ARITY = {
+    **dict.fromkeys("maximum minimum logaddexp power hypot arctan2".split(), 2),
+    **dict.fromkeys("xlogy xlog1py over_unless_zero rel_entr power_log".split(), 2),
+    "where": 3,
+}
 SMOOTH = sorted(set(EXACT) - {"where"})
+LAST = {
+    "trigamma": 1,
+    "tetragamma": 0,
+    "mills": 1,
+    "mills_slope": 0,
+}  # how many derivatives are had of what is itself a derivative
 
 
 def points(name: str) -> list[tuple[float, ...]]:
@@ -84,7 +113,7 @@ def test_every_atom_is_checked() -> None:
     assert set(EXACT) | MASKS == set(ATOMS)
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", [name for name in SMOOTH if LAST.get(name, 2) > 0])
 def test_derivatives_against_high_precision(name: str) -> None:
     exact, _ = EXACT[name]
     for point in points(name):
@@ -95,7 +124,7 @@ def test_derivatives_against_high_precision(name: str) -> None:
             assert agree(evaluate(found, values), float(mpmath.diff(exact, point, order)), 1e-9), (point, k)
 
 
-@pytest.mark.parametrize("name", SMOOTH)
+@pytest.mark.parametrize("name", [name for name in SMOOTH if LAST.get(name, 2) > 1])
 def test_second_derivatives_against_high_precision(name: str) -> None:
     exact, _ = EXACT[name]
     for point in points(name):

@@ -12,12 +12,18 @@ from gradgen.adjoint import adjoint
 from gradgen.atoms import Unknown, call
 from gradgen.differential import differential
 from gradgen.dims import Size
-from gradgen.nodes import Node, Symbol, add, apply, delta, is_zero, one, product, symbol, view
+from gradgen.nodes import Node, Symbol, add, apply, arange, delta, is_zero, one, product, symbol, triangle, view
 from gradgen.ops.adjugate import adjugate, adjugate_along
 from gradgen.ops.determinant import det, detsign, logdet
+from gradgen.ops.factor import cholesky, eigenvalues, eigenvectors
+from gradgen.ops.gather import gather, scatter
 from gradgen.ops.inverse import inverse
 from gradgen.ops.operation import Operation
-from gradgen.ops.reduce import Reduce, reduce
+from gradgen.ops.others import others_along
+from gradgen.ops.pinv import pinv
+from gradgen.ops.reduce import Reduce, prod, reduce
+from gradgen.ops.reshape import reshape
+from gradgen.ops.scan import scan
 from gradgen.ops.select import Embed, Select, embed, select
 from gradgen.ops.solve import Solve
 from gradgen.tape import Span
@@ -240,6 +246,145 @@ def the_adjugate_along_a_diagonal() -> tuple[Node, Symbol]:
 
 
 @linear
+def a_flat_matrix() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return reshape(-2 * x, (N * D,)), x
+
+
+@linear
+def a_flat_transpose() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return reshape(x.T, (N * D,)), x
+
+
+@linear
+def a_flat_matrix_by_rows_of_another_length() -> tuple[Node, Symbol]:
+    [x] = symbols("x:ndk")
+    return reshape(view(1, x, (1, 0, 2), shape("dnk")), (D, N * DIMS["k"])), x
+
+
+@linear
+def a_flat_broadcast() -> tuple[Node, Symbol]:
+    [x] = symbols("x:d")
+    return reshape(view(3, x, (1,), shape("nd")), (N * D,)), x
+
+
+@linear
+def a_flat_diagonal() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nn")
+    return reshape(view(1, view(1, x, (0, 0), shape("n")), (1,), shape("dn")), (N * D,)), x
+
+
+@linear
+def rows_by_indices() -> tuple[Node, Symbol]:
+    x, i = symbols("x:nd i:m:indices")
+    return gather(-2 * x, 0, i), x
+
+
+@linear
+def columns_of_a_transpose_by_indices() -> tuple[Node, Symbol]:
+    x, i = symbols("x:nd i:m:indices")
+    return gather(x.T, 1, i), x
+
+
+@linear
+def entries_of_a_diagonal_by_indices() -> tuple[Node, Symbol]:
+    x, i = symbols("x:nn i:m:indices")
+    return gather(view(1, x, (0, 0), shape("n")), 0, i), x
+
+
+@linear
+def rows_of_a_broadcast_by_indices() -> tuple[Node, Symbol]:
+    x, i = symbols("x:d i:m:indices")
+    return gather(view(2, x, (1,), shape("nd")), 0, i), x
+
+
+@linear
+def entries_that_stand_in_the_spec() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return gather(x, 1, (2, 0, 0, 1)), x
+
+
+@linear
+def rows_scattered_over_more() -> tuple[Node, Symbol]:
+    x, i = symbols("x:dm i:m:indices")
+    return scatter(3 * x, 1, i, N), x
+
+
+@linear
+def one_row_scattered_everywhere() -> tuple[Node, Symbol]:
+    x, i = symbols("x:d i:m:indices")
+    return scatter(view(1, x, (1,), shape("md")), 0, i, N), x
+
+
+@linear
+def entries_scattered_by_the_spec() -> tuple[Node, Symbol]:
+    [x] = symbols("x:3n")
+    return scatter(x.T, 1, (1, 1, 0), D), x
+
+
+@linear
+def running_sums() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return scan(-2 * x.T, 1), x
+
+
+@linear
+def running_sums_from_the_end() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return scan(x, 1, backwards=True), x
+
+
+@linear
+def running_sums_of_a_broadcast() -> tuple[Node, Symbol]:
+    [x] = symbols("x:d")
+    spread = view(2, x, (1,), shape("nd"))
+    return scan(spread, 0) - scan(spread, 0, backwards=True), x
+
+
+@linear
+def running_sums_of_a_diagonal() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nn")
+    return scan(view(1, x, (0, 0), shape("n")), 0), x
+
+
+@linear
+def a_lower_triangle() -> tuple[Node, Symbol]:
+    [x] = symbols("x:nd")
+    return triangle(N, D, -1) * x, x
+
+
+@linear
+def the_products_of_others_along_a_direction() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nd x:nd")
+    return others_along(A, -2 * x, 1), x
+
+
+@linear
+def the_products_of_others_along_a_transpose() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nd x:dn")
+    return others_along(A, x.T, 0), x
+
+
+@linear
+def the_products_of_others_along_a_broadcast() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nd x:d")
+    return others_along(A, view(1, x, (1,), A.shape), 1), x
+
+
+@linear
+def the_products_of_others_along_what_does_not_vary_along_the_axis() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nd x:n")
+    return others_along(A, view(1, x, (0,), A.shape), 1), x
+
+
+@linear
+def the_products_of_others_along_many_directions() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nd x:knd")
+    return others_along(A, view(1, x, (2, 0, 1), shape("ndk")), 0), x
+
+
+@linear
 def the_adjugate_of_a_symmetric_matrix_along_a_direction() -> tuple[Node, Symbol]:
     A, x = symbols("A:nn:symmetric x:nn")
     return adjugate_along(A, x), x
@@ -340,6 +485,38 @@ NONLINEAR: dict[str, tuple[str, Scalar]] = {
     "signs of determinants of a stack": ("x:mn A:nn b:m", lambda x, A, b: detsign(_stack(x, A)) @ b * _total(x**2)),
     "a norm": ("x:nd", lambda x: call("root", _total(x**2))),
     "norms of rows": ("x:nd y:n", lambda x, y: call("root", product([(x, (0, 1), 2)], x.shape[:1])) @ y),
+    "a product": ("x:n", lambda x: prod(-2 * x, 0)),
+    "products of rows": ("x:nd y:n", lambda x, y: prod(x, 1) @ y),
+    "products of columns, turned": ("x:nd", lambda x: _total(prod(3 * x.T, 1) ** 2)),
+    "a product of everything": ("x:3k", lambda x: prod(prod(x, 1), 0)),
+    "a product of what does not vary": ("x:n y:d", lambda x, y: _total(prod(view(2, x, (0,), shape("n3")), 1) ** 2)),
+    "a product over many of the same": ("x:n:positive", lambda x: _total(prod(view(2, x, (0,), shape("nd")), 1))),
+    "a product of a diagonal": ("x:nn", lambda x: prod(view(1, x, (0, 0), x.shape[:1]), 0)),
+    "a product of outer sums": ("x:n y:3", lambda x, y: _total(prod(_back(x, _outer(x, y)) + y, 1) ** 2)),
+    "a cumulative product of sums": ("x:n", lambda x: prod(scan(x, 0), 0)),
+    "the square of a flat matrix": ("x:nd A:dn", lambda x, A: _total(reshape(x, (D, N)) ** 2 * A * x.T)),
+    "rows by indices": ("x:nd i:m:indices", lambda x, i: _total(gather(x, 0, i) ** 3)),
+    "rows by indices that cross": ("x:nn i:m:indices", lambda x, i: _total(gather(gather(x, 0, i), 1, i) ** 3)),
+    "scattered squares": ("x:m y:n i:m:indices", lambda x, y, i: _total((scatter(x**2, 0, i, N) + y) ** 2)),
+    "squares of running sums": ("x:nd", lambda x: _total(scan(x, 0) ** 2 * scan(x, 1, backwards=True))),
+    "weights by position": ("x:n", lambda x: arange(N) @ x**3),
+    "a triangle of a product": ("x:nd", lambda x: _total((triangle(N, N, 0) * (x @ x.T)) ** 2)),
+    "a Cholesky factor": ("x:nn A:nn", lambda x, A: _total(A * cholesky(_far(x @ x.T)) ** 2)),
+    "a Cholesky factor of a multiple": ("x:nn A:nn", lambda x, A: _total(A * cholesky(2 * _far(x + x.T)))),
+    "Cholesky factors of a stack": ("x:mn B:nmn", lambda x, B: _over(cholesky(_stack(x, 0 * delta(N))), B)),
+    "Cholesky factors of scaled matrices": ("x:m:positive B:nmn", lambda x, B: _over(cholesky(_even_stack(x)), B)),
+    "eigenvalues": ("x:nn", lambda x: arange(N) @ eigenvalues(x + x.T) ** 3),
+    "eigenvalues of a multiple": ("x:nd a:n", lambda x, a: a @ eigenvalues(-2 * (x @ x.T) + _apart())),
+    "eigenvalues of a stack": ("x:mn y:mn", lambda x, y: _total(eigenvalues(_stack(x, _apart())) ** 2 * y)),
+    "squares of eigenvectors": ("x:nn A:nn", lambda x, A: _total(A * eigenvectors(x + x.T) ** 2)),
+    "squares of eigenvectors of a stack": ("x:mn B:nmn", lambda x, B: _over(eigenvectors(_stack(x, _apart())) ** 2, B)),
+    "a pseudoinverse of a tall matrix": ("x:nd A:dn", lambda x, A: _total(A * pinv(x))),
+    "a pseudoinverse of a wide transpose": ("x:nd A:nd", lambda x, A: _total(A * pinv(-2 * x.T))),
+    "pseudoinverses of a stack": ("x:mnd B:dmn", lambda x, B: _over(pinv(x), B)),
+    "pseudoinverses of a stack in another order": (
+        "x:nmd B:dmn",
+        lambda x, B: _over(pinv(view(1, x, (1, 0, 2), (x.shape[1], N, D))), B),
+    ),
     "an unknown function": ("x:nd A:kn", lambda x, A: _total((A @ _unknown(x)) ** 2)),
     "an unknown function of itself": ("x:d", lambda x: _total(_unknown(_unknown(0.3 * x)))),
 }
@@ -352,6 +529,19 @@ SYMMETRIC: dict[str, tuple[str, Scalar]] = {
     "the log-determinant of a symmetric matrix": ("x:nn:symmetric", lambda x: logdet(_far(x))),
     "products of a symmetric matrix": ("x:nn:symmetric A:nn", lambda x, A: _total((x @ A @ x) ** 2)),
     "a slice of a symmetric matrix": ("x:nn:symmetric", lambda x: _total(_cut(x, 1, N) ** 3 * _cut(x, 0, N - 1))),
+    "a Cholesky factor of a symmetric matrix": (
+        "x:nn:symmetric A:nn",
+        lambda x, A: _total(A * cholesky(_far(x)) ** 2),
+    ),
+    "eigenvalues of a symmetric matrix": ("x:nn:symmetric a:n", lambda x, a: a @ eigenvalues(x) ** 2),
+    "rows of a symmetric matrix by indices": (
+        "x:nn:symmetric i:m:indices",
+        lambda x, i: _total(gather(x, 0, i) ** 3) + _total(gather(gather(x, 1, i), 0, i) ** 2),
+    ),
+    "running sums of a symmetric matrix": ("x:nn:symmetric", lambda x: _total(scan(x, 0) ** 2 * scan(x, 1))),
+    "products of a symmetric matrix's rows": ("x:nn:symmetric a:n", lambda x, a: prod(x, 0) @ a + _total(prod(x, 1))),
+    "a flat symmetric matrix": ("x:nn:symmetric a:nn", lambda x, a: reshape(x, (N * N,)) ** 3 @ reshape(a, (N * N,))),
+    "a pseudoinverse of a symmetric matrix": ("x:nn:symmetric A:nn", lambda x, A: _total(A * pinv(_far(x)))),
     "a diagonal of a symmetric matrix": ("x:nn:symmetric", lambda x: _total(view(1, x @ x, (0, 0), x.shape[:1]) ** 2)),
 }
 
@@ -390,6 +580,20 @@ def _stack(x: Node, A: Node) -> Node:
 def _scaled(x: Node, A: Node) -> Node:
     """x A for each entry of x."""
     return product([(x, (0,), 1), (A, (1, 2), 1)], (*x.shape, *A.shape))
+
+
+def _outer(x: Node, y: Node) -> Node:
+    return product([(x, (0,), 1), (y, (1,), 1)], (*x.shape, *y.shape))
+
+
+def _apart() -> Node:
+    """A diagonal matrix whose eigenvalues are far from one another."""
+    return product([(30 * arange(N), (0,), 1), (delta(N), (0, 1), 1)], (N, N))
+
+
+def _even_stack(x: Node) -> Node:
+    """x (7 I + 1 1ᵀ) for each entry of x."""
+    return _scaled(x, _far(view(1, one(), (), (N, N))))
 
 
 def _over(stack: Node, B: Node) -> Node:
@@ -479,7 +683,7 @@ def test_the_whole_hessian_is_the_loop_over_directions(said: str) -> None:
 
 def test_every_reduction_has_a_case() -> None:
     kinds = {node.kind for make in NONLINEAR for node in _below(_made(make)[0]) if isinstance(node, Reduce)}
-    assert kinds == {"max", "min", "logsumexp"}
+    assert kinds == {"max", "min", "logsumexp", "prod"}
 
 
 def test_every_operation_has_a_case() -> None:
@@ -510,6 +714,27 @@ def test_ties_of_a_maximum_share_its_derivative() -> None:
     [x] = symbols("x:n")
     gradient = _gradient(reduce("max", x, (0,), ()), direction(x), x)
     assert agree(evaluate(gradient, {"x": np.array([1.0, 3.0, 0.0, 3.0, 3.0])}), np.array([0, 1, 0, 1, 1]) / 3)
+
+
+@pytest.mark.parametrize("zeros", [[], [2], [0, 3], [0, 1, 4], [0, 1, 2, 3, 4]], ids=str)
+def test_a_product_with_zeros(zeros: list[int]) -> None:
+    """The derivative by one entry is the product of the others, by two that of the rest."""
+    [x] = symbols("x:n")
+    dx = direction(x)
+    at = np.array([2.0, -3.0, 0.5, 4.0, -1.5])
+    at[zeros] = 0
+    gradient = _gradient(prod(x, 0), dx, x)
+    assert agree(evaluate(gradient, {"x": at}), [np.prod(np.delete(at, k)) for k in range(5)])
+    [hvp] = differential([gradient], {x: dx})
+    d = value_of(dx)
+    pairs = [sum(np.prod(np.delete(at, [j, k])) * d[j] for j in range(5) if j != k) for k in range(5)]
+    assert agree(evaluate(hvp, {"x": at}), pairs)
+
+
+def test_equal_eigenvalues_have_no_eigenvectors_to_turn() -> None:
+    x, dx = symbols("x:nn:symmetric d:nn:symmetric")
+    [turned] = differential([eigenvectors(x)], {x: dx})
+    assert np.isnan(evaluate(turned, {"x": np.eye(5)})).all()
 
 
 def test_what_does_not_move_has_no_differential() -> None:

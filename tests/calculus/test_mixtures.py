@@ -5,12 +5,13 @@ Hessian and `bind`, in both dtypes.
 small as they could be made:
 
     [X: Matrix[n, d], lam: Scalar] X lam
+        # what went wrong
         logdet(X.T @ X + lam * eye(d))
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -33,6 +34,14 @@ FUNCTIONS = {
 STEP = 1e-5
 
 
+def even(array: np.ndarray) -> np.ndarray:
+    return np.asarray((array + array.T) / 2)
+
+
+# What the values and directions of a structured argument are like.
+STRUCTURED: dict[str, Callable[[np.ndarray], np.ndarray]] = {"Symmetric": even, "SPD": even, "LowerTriangular": np.tril}
+
+
 class Mixture(NamedTuple):
     signature: str
     wrt: tuple[str, ...]
@@ -40,7 +49,8 @@ class Mixture(NamedTuple):
     body: str
 
     def __str__(self) -> str:
-        return f"{self.body} by {' '.join(self.wrt)}"
+        code = [line for line in self.body.splitlines() if not line.strip().startswith("#")]
+        return "\n".join(code) + f" by {' '.join(self.wrt)}"
 
 
 def mixtures() -> Iterator[Mixture]:
@@ -60,13 +70,16 @@ def made(mixture: Mixture) -> Any:
 
 def draw(argument: Any, rng: np.random.Generator) -> np.ndarray:
     """Square matrices are far from singular ones."""
-    drawn = rng.standard_normal([size.value(SIZES) for size in argument.shape])
+    shape = [size.value(SIZES) for size in argument.given]
+    if argument.kind == "Indices":
+        return rng.integers(0, argument.below.value(SIZES), shape)
+    drawn = rng.standard_normal(shape)
     if not argument.shape:
         drawn = np.asarray(rng.uniform(0.5, 1.5))
-    if drawn.ndim == 2 and drawn.shape[0] == drawn.shape[1]:
-        drawn = 2.5 * np.eye(len(drawn)) + 0.5 * drawn
-    if argument.kind == "Symmetric":
-        drawn = (drawn + drawn.T) / 2
+    if drawn.ndim > 1 and drawn.shape[-1] == drawn.shape[-2]:
+        drawn = 2.5 * np.eye(drawn.shape[-1]) + 0.5 * drawn
+    if argument.kind in STRUCTURED:
+        drawn = STRUCTURED[argument.kind](drawn)
     if argument.facts & {"positive", "nonnegative"}:
         drawn = np.abs(drawn) + 0.5
     if "one_hot" in argument.facts:
@@ -88,10 +101,10 @@ class Trial:
 
     def _direction(self, name: str, rng: np.random.Generator) -> np.ndarray:
         drawn = rng.standard_normal(self.at[name].shape)
-        return (drawn + drawn.T) / 2 if self.symmetric(name) else drawn
+        return STRUCTURED.get(self.kind(name), np.asarray)(drawn)
 
-    def symmetric(self, name: str) -> bool:
-        return self.tape.argument(name).kind == "Symmetric"
+    def kind(self, name: str) -> str:
+        return str(self.tape.argument(name).kind)
 
     def arguments(self, at: dict[str, Any], order: int) -> list[Any]:
         """In the order of the signature, functions with as many derivatives as the order says."""
@@ -108,13 +121,13 @@ class Trial:
         return found if isinstance(found, tuple) else (found,)
 
     def slopes(self, name: str) -> np.ndarray:
-        """The gradient by differences; both entries of a symmetric pair move together."""
+        """The gradient by differences; both entries of a symmetric pair move together, and none above a triangle."""
         found = np.zeros(self.at[name].shape)
         for index in np.ndindex(found.shape):
             moved = np.zeros(found.shape)
             moved[index] = 1.0
             share = 1.0
-            if self.symmetric(name) and index[0] != index[1]:
+            if STRUCTURED.get(self.kind(name)) is even and index[0] != index[1]:
                 moved[index[::-1]] = 1.0
                 share = 0.5 if self.tape.options["symmetric"] is None else 1.0
             found[index] = share * (self.value(self.moved({name: moved})) - self.value(self.moved({name: -moved})))
@@ -161,7 +174,7 @@ def _check_other_forms(trial: Trial, gradients: tuple[Any, ...], products: tuple
 
 
 def _check_float32(trial: Trial) -> None:
-    single = {name: np.asarray(value, dtype=np.float32)[()] for name, value in trial.at.items()}
+    single = {name: value if value.dtype == int else value.astype(np.float32)[()] for name, value in trial.at.items()}
     directions = [np.asarray(d, dtype=np.float32)[()] for d in trial.directions.values()]
     for found in (*trial.call("grad", 1, at=single), *trial.call("hvp", 2, *directions, at=single)):
         assert not np.ndim(found) or found.dtype == np.float32

@@ -17,8 +17,12 @@ def given(case: Case, dtype: Any = np.float64) -> dict[str, Any]:
     """Random arguments by name, scalars in the working dtype."""
     drawn = draw(case.loss, dtype=dtype)
     names = [argument.name for argument in case.loss.tape.arguments]
-    cast = [value if callable(value) else np.asarray(value, dtype=dtype)[()] for value in drawn]
+    cast = [value if _kept(value) else np.asarray(value, dtype=dtype)[()] for value in drawn]
     return dict(zip(names, cast, strict=True))
+
+
+def _kept(value: Any) -> bool:
+    return callable(value) or np.asarray(value).dtype.kind == "i"
 
 
 def calls(text: str, function: str) -> list[ast.Call]:

@@ -8,6 +8,7 @@ import numpy as np
 NAMES, WRT, SEVERAL = {names!r}, {wrt!r}, {several!r}
 SHAPES = {shapes!r}
 SYMMETRIC, TWICE = {symmetric!r}, {twice!r}
+TRIANGULAR, INDICES = {triangular!r}, {indices!r}
 
 
 def _array(name, x, rank):
@@ -19,6 +20,19 @@ def _array(name, x, rank):
     if array.ndim != rank:
         raise ValueError(f"{{name}} has rank {{array.ndim}}, not {{rank}}")
     return array
+
+
+def _cut(name, x):
+    return np.tril(x) if name in TRIANGULAR else x
+
+
+def _indices(name, x, bound):
+    if x.dtype.kind not in "iu":
+        raise TypeError(f"{{name}} holds no integers")
+    if np.any(x < 0):
+        raise ValueError(f"{{name}} is negative")
+    if np.any(x >= bound):
+        raise ValueError(f"{{name}} reaches beyond {{bound}}")
 
 
 class _Function:
@@ -50,10 +64,13 @@ def _door(values, order):
         for axis, (dim, size) in enumerate(zip(SHAPES[name], array.shape)):
             if sizes.setdefault(dim, size) != size:
                 raise ValueError(f"{{name}} has {{size}} along {{axis}}, but {{dim}} is {{sizes[dim]}}")
-    floating = [a.dtype for a in arrays.values() if a.ndim]
+    for name, bound in INDICES.items():
+        _indices(name, arrays[name], sizes[bound])
+    floating = [a.dtype for name, a in arrays.items() if a.ndim and name not in INDICES]
     single = bool(floating) and all(d == np.float32 for d in floating)
     dtype = np.float32 if single else np.float64
-    arrays = {{name: a.astype(dtype, copy=False)[()] for name, a in arrays.items()}}
+    dtypes = {{name: np.intp if name in INDICES else dtype for name in arrays}}
+    arrays = {{name: _cut(name, a.astype(dtypes[name], copy=False)[()]) for name, a in arrays.items()}}
     return [arrays[name] if name in arrays else _Function(name, x) for name, x in given.items()]
 
 
@@ -64,7 +81,7 @@ def _directions(values, steps, order):
         x = values[_signature(order).index(name)]
         if array.shape != np.shape(x):
             raise ValueError(f"d{{name}} has shape {{array.shape}}")
-        arrays.append(array.astype(x.dtype, copy=False)[()])
+        arrays.append(_cut(name, array.astype(x.dtype, copy=False)[()]))
     return arrays
 
 
@@ -95,7 +112,7 @@ class _Bound:
 
     def _entries(self, name, x):
         x = np.asarray(x, dtype=float)
-        return x[np.tril_indices(len(x))] if name in SYMMETRIC else np.ravel(x)
+        return x[np.tril_indices(len(x))] if name in SYMMETRIC + TRIANGULAR else np.ravel(x)
 
     def _flat(self, gradients):
         found = gradients if SEVERAL else (gradients,)
@@ -105,10 +122,12 @@ class _Bound:
     def unpack(self, x):
         arrays = []
         for name, shape in zip(WRT, self.shapes):
-            if name in SYMMETRIC:
+            if name in SYMMETRIC + TRIANGULAR:
                 rows, columns = np.tril_indices(shape[0])
-                array = np.empty(shape)
-                array[rows, columns] = array[columns, rows] = x[: rows.size]
+                array = np.zeros(shape)
+                array[rows, columns] = x[: rows.size]
+                if name in SYMMETRIC:
+                    array[columns, rows] = x[: rows.size]
                 x = x[rows.size :]
             else:
                 size = int(np.prod(shape))
@@ -436,6 +455,52 @@ def _vjp(S, B, cotangent):
     return (G + G.T) / 2, inverse @ cotangent
 """
 
+RECOMMENDER = """
+def _residual(rows, columns, r, U, V, b):
+    return np.sum(U[rows] * V[columns], axis=1) + b[rows] - r
+
+
+def _scattered(rows, columns, e, U, V, b):
+    G, g = np.zeros_like(U), np.zeros_like(b)
+    np.add.at(G, rows, e[:, None] * V[columns])
+    np.add.at(g, rows, e)
+    return G, g
+
+
+def _loss(rows, columns, r, U, V, b):
+    e = _residual(rows, columns, r, U, V, b)
+    return e @ e / 2
+
+
+def _grad(rows, columns, r, U, V, b):
+    return _scattered(rows, columns, _residual(rows, columns, r, U, V, b), U, V, b)
+
+
+def _hvp(rows, columns, r, U, V, b, dU, db):
+    return _scattered(rows, columns, _residual(rows, columns, 0 * r, dU, V, db), U, V, b)
+"""
+
+TRIANGULAR = """
+def _loss(x, L, T, D):
+    u = T @ x
+    z = np.linalg.solve(L, u)
+    return z @ z / 2 + np.linalg.slogdet(L)[1] + np.sum((D * u) ** 2) + np.sum(L * T)
+
+
+def _grad(x, L, T, D):
+    u, B = T @ x, np.linalg.inv(L)
+    z = B @ u
+    return np.tril(B.T - np.outer(B.T @ z, z) + T), 2 * D * u**2
+
+
+def _hvp(x, L, T, D, dL, dD):
+    u, B = T @ x, np.linalg.inv(L)
+    z = B @ u
+    w, dB, dz = B.T @ z, -B @ dL @ B, -B @ dL @ z
+    dw = dB.T @ z + B.T @ dz
+    return np.tril(dB.T - np.outer(dw, z) - np.outer(w, dz)), 2 * dD * u**2
+"""
+
 CORES = {
     "ridge": RIDGE,
     "logistic": LOGISTIC,
@@ -447,6 +512,8 @@ CORES = {
     "symmetric_by_entries": SYMMETRIC_BY_ENTRIES,
     "two_functions": TWO_FUNCTIONS,
     "normed": NORMED,
+    "recommender": RECOMMENDER,
+    "triangular": TRIANGULAR,
     "layer": LAYER,
     "resolvent": RESOLVENT,
 }
@@ -458,8 +525,10 @@ def module_text(tape):
         names=tuple(a.name for a in tape.arguments),
         wrt=tape.wrt,
         several=tape.several,
-        shapes={a.name: tuple(map(str, a.shape)) for a in tape.arguments if not a.callable},
+        shapes={a.name: tuple(map(str, a.given)) for a in tape.arguments if not a.callable},
         symmetric=tuple(a.name for a in tape.arguments if a.kind == "Symmetric"),
+        triangular=tuple(a.name for a in tape.arguments if a.kind == "LowerTriangular"),
+        indices={a.name: str(a.below) for a in tape.arguments if a.kind == "Indices"},
         twice=1 if tape.options.get("symmetric") == "entries" else 2,
     )
     return head + (MAP if tape.function else LOSS) + CORES[tape.name]

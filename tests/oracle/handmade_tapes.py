@@ -137,16 +137,63 @@ def applied(formula, *operands):
     return term("formula", operands, joined(*(x.call.shape for x in operands)), formula=formula)
 
 
+def summed(inputs, output, *operands):
+    """An einsum of labels."""
+    operands = [lifted(x) for x in operands]
+    sizes = dict(
+        pair for labels, x in zip(inputs, operands, strict=True) for pair in zip(labels, x.call.shape, strict=True)
+    )
+    return term("einsum", operands, tuple(sizes[label] for label in output), inputs=inputs, output=output)
+
+
+def taken(x, index, axis=0):
+    shape = x.call.shape
+    return term("take", (x, index), (*shape[:axis], *index.call.shape, *shape[axis + 1 :]), axis=axis)
+
+
+def picked(x, index, axis=0):
+    shape = x.call.shape
+    return term("pick", (x,), (*shape[:axis], Size.of(len(index)), *shape[axis + 1 :]), axis=axis, index=index)
+
+
+def same(op, x, **params):
+    """A call whose value has the shape of its operand."""
+    return term(op, (x,), x.call.shape, **params)
+
+
+def eigenvalues(A):
+    return term("eigvalsh", (A,), A.call.shape[:-1])
+
+
+def pseudoinverse(A):
+    *batch, m, n = A.call.shape
+    return term("pinv", (A,), (*batch, n, m))
+
+
+def reshaped(x, *shape):
+    return term("reshape", (x,), tuple(map(Size.of, shape)))
+
+
 ELEMENTWISE = "a function of numbers"
-KINDS = ("Scalar", "Vector", "Matrix", "Tensor")
+KINDS = ("Scalar", "Vector", "Matrix", "Tensor", "Tensor")
+STRUCTURES = {"symmetric": "Symmetric", "spd": "SPD", "diagonal": "Diagonal", "lower": "LowerTriangular"}
+
+
+class Below:
+    """In place of a shape: so many indices, below a bound."""
+
+    def __init__(self, number, bound):
+        self.number, self.bound = Size.of(number), Size.of(bound)
 
 
 def declared(name, shape, facts=()):
-    """The argument: of a symmetric matrix where that is a fact, a function where that stands for the shape."""
+    """The argument: a structured matrix where that is a fact, a function or indices where that stands for the shape."""
     if shape is ELEMENTWISE:
         return Argument(name, "Elementwise", ())
-    kind = "Symmetric" if "symmetric" in facts else KINDS[len(shape)]
-    return Argument(name, kind, tuple(map(Size.of, shape)), frozenset(facts) - {"symmetric"})
+    if isinstance(shape, Below):
+        return Argument(name, "Indices", (shape.number,), below=shape.bound)
+    kind = next((kind for fact, kind in STRUCTURES.items() if fact in facts), KINDS[len(shape)])
+    return Argument(name, kind, tuple(map(Size.of, shape)), frozenset(facts) - set(STRUCTURES))
 
 
 def term_of(argument):
@@ -278,6 +325,31 @@ def normed():
         return reduced("norm", X @ w - y)
 
     return tape("normed", [("X", (n, d)), ("y", (n,)), ("w", (d,))], "w", loss)
+
+
+def recommender():
+    """Factors of the pairs that were observed, and a bias of each row."""
+    m, n, k, t = dims("m n k t")
+
+    def loss(rows, columns, r, U, V, b):
+        found = reduced("sum", taken(U, rows) * taken(V, columns), 1) + taken(b, rows)
+        return reduced("sum", (found - r) ** 2) / 2
+
+    indices = [("rows", Below(t, m)), ("columns", Below(t, n))]
+    arguments = [*indices, ("r", (t,)), ("U", (m, k)), ("V", (n, k)), ("b", (m,))]
+    return tape("recommender", arguments, ("U", "b"), loss)
+
+
+def triangular():
+    """A Gaussian by its Cholesky factor and its scales."""
+    n = dims("n")[0]
+
+    def loss(x, L, T, D):
+        z = solved(L, T @ x)
+        return z @ z / 2 + determinant(L, "logdet") + reduced("sum", (D @ T @ x) ** 2) + reduced("sum", L * T)
+
+    arguments = [("x", (n,)), ("L", (n, n), ["lower"]), ("T", (n, n), ["lower"]), ("D", (n, n), ["diagonal"])]
+    return tape("triangular", arguments, ("L", "D"), loss)
 
 
 # Functions

@@ -106,7 +106,22 @@ MUTATIONS = {
     "a flat gradient that is doubled": ("symmetric_by_entries", "), 1\n", "), 2\n"),
     "the upper half": ("symmetric", "x[np.tril_indices(len(x))]", "x[np.triu_indices(len(x))]"),
     "the whole matrix": ("symmetric", "SYMMETRIC, TWICE = ('S',)", "SYMMETRIC, TWICE = ()"),
-    "one half filled": ("symmetric", "array[rows, columns] = array[columns, rows] =", "array[rows, columns] ="),
+    "one half filled": ("symmetric", "if name in SYMMETRIC:", "if False:"),
+    "indices cast to floats": ("recommender", "np.intp if name in INDICES else dtype", "dtype"),
+    "indices that decide the dtype": ("recommender", "if a.ndim and name not in INDICES]", "if a.ndim]"),
+    "negative indices let in": ("recommender", "if np.any(x < 0):", "if False:"),
+    "indices beyond the end without a name": ("recommender", "if np.any(x >= bound):", "if False:"),
+    "fractions let in as indices": ("recommender", """if x.dtype.kind not in "iu":""", "if False:"),
+    "indices that bind shares": ("recommender", "else np.array(x)", "else np.asarray(x)"),
+    "the last of equal indices": ("recommender", "np.add.at(g, rows, e)", "g[rows] = e"),
+    "the upper half of a gradient": ("triangular", "return np.tril(B.T", "return (B.T"),
+    "the upper half of a product": ("triangular", "np.tril(dB.T", "(dB.T"),
+    "an upper half read": ("triangular", "return np.tril(x) if name in TRIANGULAR else x", "return x"),
+    "an upper half of a direction read": ("triangular", "append(_cut(name, ", "append(_cut('', "),
+    "a triangle mirrored": ("triangular", "if name in SYMMETRIC:\n", "if True:\n"),
+    "a whole triangle in the flat vector": ("triangular", "INDICES = ('L', 'T')", "INDICES = ()"),
+    "a triangle doubled": ("triangular", "if n in SYMMETRIC else x", "if np.ndim(x) == 2 else x"),
+    "a diagonal as a matrix": ("triangular", "2 * D * u**2", "np.diag(2 * D * u**2)"),
     "another function": ("two_functions", "np.sum(g(V) ** 2)", "np.sum(f(V) ** 2)"),
     "tanh whatever is given": ("two_functions", "np.sum(f(X @ V))", "np.sum(np.tanh(X @ V))"),
     "a derivative for another": ("two_functions", "X.T @ df(X @ V)", "X.T @ dg(X @ V)"),
@@ -208,6 +223,13 @@ SEEN_BY = {
     "a complex function let in": "test_a_wrong_function_is_named",
     "a missing derivative without its name": "test_a_missing_derivative_is_named",
     "a derivative that the loss needs": "test_a_missing_derivative_is_named",
+    "negative indices let in": "test_wrong_indices_are_named",
+    "fractions let in as indices": "test_wrong_indices_are_named",
+    "indices beyond the end without a name": "test_wrong_indices_are_named",
+    "indices that bind shares": "test_bind_copies_its_data",
+    "indices that decide the dtype": "test_float32_stays_float32",
+    "an upper half read": "test_only_the_lower_half_is_read",
+    "an upper half of a direction read": "test_only_the_lower_half_is_read",
     "a cotangent overwritten": "test_inputs_are_only_read",
     "a cotangent let in": "test_a_wrong_cotangent_is_named",
     "a cotangent without a name": "test_a_wrong_cotangent_is_named",
@@ -314,7 +336,8 @@ def test_first_line_and_size():
 def test_what_a_loss_does_not_need_is_not_emitted():
     """No word of functions, symmetry, inverses or kinks in the tests of a smooth loss of arrays."""
     text = emitted_text("ridge")
-    assert not any(word in text for word in ("tanh", "SYMMETRIC", "invertible", "kink", "cotangent"))
+    words = ("tanh", "SYMMETRIC", "TRIANGULAR", "INDICES", "intp", "invertible", "kink", "cotangent", "math")
+    assert not any(word in text for word in words)
     assert "kink_distance" in emitted_text("normed")
     assert "invertible(A)" in emitted_text("gaussian")
 

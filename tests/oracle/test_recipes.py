@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from handmade_tapes import (
     ELEMENTWISE,
+    Below,
     determinant,
     dims,
+    eigenvalues,
     entrywise,
     factorization,
     gaussian,
@@ -22,14 +24,19 @@ from handmade_tapes import (
     logistic,
     network,
     normed,
+    pseudoinverse,
+    recommender,
     reduced,
     resolvent,
     ridge,
+    same,
     softmax_regression,
     solved,
     symmetric,
+    taken,
     tape,
     term,
+    triangular,
     two_functions,
     volume,
 )
@@ -39,7 +46,10 @@ from gradgen.kinks import switches
 from gradgen.oracle import survey
 from gradgen.recipes import choose
 
-LOSSES = (ridge, logistic, huber, factorization, softmax_regression, network, symmetric, gaussian, normed, resolvent)
+LOSSES = (
+    *(ridge, logistic, huber, factorization, softmax_regression, network, symmetric, gaussian, normed, resolvent),
+    *(recommender, triangular),
+)
 ROOT = Path(__file__).resolve().parents[2]
 n, d = dims("n d")
 
@@ -185,6 +195,139 @@ def test_symmetric_arguments_are_definite_where_they_must_be():
     assert {name: recipe.name for name, recipe in found.choice.items()} == {"S": "symmetric_regular", "x": "normal"}
 
 
+def quadratic(A, x):
+    return x @ solved(A, x)
+
+
+def drawn(recorded, number=50):
+    """Inputs at many draws by the recipes that were chosen."""
+    found = choose(recorded)
+    assert found.warning is None
+    return [recipes.draw(recorded, found.choice, {"n": 1 + seed % 5, "d": 4}, seed) for seed in range(number)]
+
+
+@pytest.mark.parametrize("facts", [(), ("positive",), ("unit_interval",), ("integer",), ("integer", "positive")])
+def test_definite_arguments_are_definite(facts):
+    holds = {
+        "positive": lambda x: np.all(x > 0),
+        "unit_interval": lambda x: np.all((x >= 0) & (x <= 1)),
+        "integer": lambda x: np.all(x == np.round(x)),
+    }
+    recorded = tape("some", [("A", (n, n), ["spd", *facts]), ("x", (n,))], "x", quadratic)
+    for inputs, _ in drawn(recorded):
+        assert (inputs["A"] == inputs["A"].T).all()
+        assert np.linalg.eigvalsh(inputs["A"]).min() > 0.2
+        assert np.linalg.cond(inputs["A"]) < 20
+        assert all(holds[fact](inputs["A"]) for fact in facts)
+
+
+def test_triangular_arguments_and_directions_are_triangular():
+    recorded = triangular()
+    for inputs, directions in drawn(recorded):
+        for array in (inputs["L"], inputs["T"], directions["L"]):
+            assert (array == np.tril(array)).all()
+        for name in "LT":
+            assert np.abs(np.diagonal(inputs[name])).min() > 0.4
+            assert np.linalg.cond(inputs[name]) < 20
+        assert inputs["D"].shape == directions["D"].shape == inputs["x"].shape
+    signs = {s for inputs, _ in drawn(recorded) for s in np.sign(np.diagonal(inputs["L"])).tolist()}
+    assert signs == {-1.0, 1.0}
+    for case in choose(recorded).cases:
+        assert not np.triu(case.reference.grad[0], 1).any()
+        assert case.reference.grad[1].shape == case.inputs["D"].shape
+    recorded = tape(
+        "some",
+        [("L", (n, n), ["lower"])],
+        "L",
+        lambda L: reduced("sum", entrywise("log", term("diagonal", (L,), (n,)))),
+    )
+    assert choose(recorded).choice["L"].name == "lower_regular"
+
+
+def test_diagonals_that_are_inverted_stay_away_from_zero():
+    arguments = [("D", (n, n), ["diagonal"]), ("x", (n,))]
+    for inputs, _ in drawn(tape("some", arguments, ("D", "x"), quadratic)):
+        assert np.abs(inputs["D"]).min() >= 0.5
+    assert choose(tape("some", arguments, "D", lambda D, x: x @ D @ x)).choice["D"].name == "normal"
+
+
+def test_indices_are_integers_below_their_bound_and_repeat():
+    recorded = recommender()
+    found = choose(recorded)
+    case = found.cases[0]
+    assert case.inputs["rows"].dtype.kind == "i"
+    assert case.inputs["rows"].shape == (case.sizes["t"],)
+    for seed in range(20):
+        inputs, _ = recipes.draw(recorded, found.choice, {"m": 3, "n": 2, "k": 2, "t": 5}, seed)
+        assert (0 <= inputs["rows"]).all() and (inputs["rows"] < 3).all()
+        assert (0 <= inputs["columns"]).all() and (inputs["columns"] < 2).all()
+    bounds = [("i", Below(3, n + d)), ("x", (n + d,)), ("y", (n,))]
+    recorded = tape("some", bounds, ("x", "y"), lambda i, x, y: reduced("sum", taken(x, i) ** 2) * reduced("sum", y))
+    assert len(choose(recorded).cases) == 2
+
+
+def test_stacks_of_matrices_are_regular():
+    arguments = [("A", (d, n, n)), ("x", (d, n, 2))]
+
+    def loss(A, x):
+        z = term("solve", (A, x), x.call.shape)
+        return reduced("sum", z * z) + reduced("sum", determinant(A, "logdet"))
+
+    recorded = tape("some", arguments, ("A", "x"), loss)
+    assert choose(recorded).choice["A"].name == "stacked_reflected"
+    for inputs, _ in drawn(recorded):
+        assert np.linalg.cond(inputs["A"]).max() < 10
+
+
+def test_matrices_with_a_factor_are_definite():
+    """A sum with a transpose has a Cholesky factor where its diagonal dominates."""
+    recorded = tape("some", [("A", (n, n))], "A", lambda A: reduced("sum", same("cholesky", A + A.T) ** 2))
+    found = choose(recorded)
+    assert (found.warning, found.choice["A"].name) == (None, "regular")
+    symmetric = tape("some", [("A", (n, n), ["symmetric"])], "A", lambda A: reduced("sum", same("cholesky", A)))
+    assert choose(symmetric).choice["A"].name == "symmetric_regular"
+
+
+def test_literal_eigenvalues_are_apart():
+    recorded = tape("some", [("A", (n, n), ["symmetric"])], "A", lambda A: eigenvalues(A) @ term("arange", (), (n,)))
+    for case in choose(recorded).cases:
+        assert np.diff(np.linalg.eigvalsh(case.inputs["A"])).min(initial=1) > 1e-3
+
+
+def test_a_pseudoinverse_is_of_full_rank():
+    for shape in ((n, d), (d, n), (n, n)):
+        recorded = tape("some", [("A", shape)], "A", lambda A: reduced("sum", pseudoinverse(A) ** 2))
+        for case in choose(recorded).cases:
+            assert np.linalg.cond(case.inputs["A"]) < 100
+
+
+def test_products_have_a_case_with_a_factor_of_zero():
+    recorded = tape("some", [("x", (n, d))], "x", lambda x: reduced("sum", reduced("prod", x, 1)))
+    *_, last = choose(recorded).cases
+    assert last.inputs["x"][0, 0] == 0.0
+    assert last.reference.grad[0][0, 0] != 0.0
+    recorded = tape("some", [("x", (n,))], "x", lambda x: entrywise("log", reduced("prod", x) ** 2))
+    assert len(choose(recorded).cases) == 2
+
+
+def test_structured_determinants_have_a_singular_case():
+    for structure in ("lower", "diagonal"):
+        recorded = tape("some", [("A", (n, n), [structure]), ("B", (n, n))], "A", lambda A, B: determinant(A @ B + A))
+        *_, last = choose(recorded).cases
+        assert last.reference.loss == 0.0
+        assert not last.inputs["A"][-1].any()
+        assert last.reference.grad[0].any()
+
+
+def test_entropies_of_labels():
+    """Relative entropy from a boolean or one-hot target is finite."""
+    arguments = [("Y", (n, d), ["one_hot"]), ("P", (n, d))]
+    recorded = tape("some", arguments, "P", lambda Y, P: reduced("sum", entrywise("rel_entr", Y, P)))
+    assert choose(recorded).choice["P"].name == "positive"
+    recorded = tape("some", arguments, "P", lambda Y, P: reduced("sum", entrywise("xlogy", Y, P)))
+    assert choose(recorded).warning is None
+
+
 def test_functions_stand_in_for_each_other():
     """Each Elementwise argument is tanh once and softplus once, and two are never the same."""
     found = choose(two_functions())
@@ -277,7 +420,8 @@ def test_the_same_choice_under_any_hash_seed():
     code = (
         "import sys; sys.path.insert(0, 'tests/oracle'); import handmade_tapes as t\n"
         "from gradgen.emit_tests import render\n"
-        "print(''.join(render(f()) for f in (t.huber, t.network, t.softmax_regression, t.two_functions, t.resolvent)))"
+        "losses = t.huber, t.network, t.triangular, t.recommender, t.two_functions, t.resolvent\n"
+        "print(''.join(render(loss()) for loss in losses))"
     )
     texts = {
         subprocess.run(

@@ -10,6 +10,7 @@ from handmade_tapes import (
     applied,
     determinant,
     dims,
+    eigenvalues,
     entrywise,
     factorization,
     gaussian,
@@ -18,14 +19,18 @@ from handmade_tapes import (
     logistic,
     network,
     normed,
+    pseudoinverse,
+    recommender,
     reduced,
     resolvent,
     ridge,
+    same,
     softmax_regression,
     symmetric,
     symmetric_by_entries,
     tape,
     term,
+    triangular,
     two_functions,
     volume,
 )
@@ -147,6 +152,64 @@ def test_symmetric_arguments_move_by_independent_entries(loss):
     np.testing.assert_allclose(found.grad[1], 2 * S @ S @ v, rtol=1e-13)
 
 
+def test_triangular_and_diagonal_arguments_move_by_their_entries():
+    """The upper half of a gradient is 0, and that of a diagonal matrix is a vector."""
+    L, dL, T = np.tril(A), np.tril(D), np.tril(X[:3])
+    found = reference(triangular(), {"x": W, "L": L, "T": T, "D": V}, {"L": dL, "D": W})
+    u, B = T @ W, np.linalg.inv(L)
+    z = B @ u
+    np.testing.assert_allclose(found.grad[0], np.tril(B.T - np.outer(B.T @ z, z) + T), rtol=1e-12, atol=1e-14)
+    dB, dz = -B @ dL @ B, -B @ dL @ z
+    product = dB.T - np.outer(dB.T @ z + B.T @ dz, z) - np.outer(B.T @ z, dz)
+    np.testing.assert_allclose(found.hvp[0], np.tril(product), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(found.grad[1], 2 * V * u**2, rtol=1e-13)
+    np.testing.assert_allclose(found.hvp[1], 2 * W * u**2, rtol=1e-13)
+
+
+def test_rows_that_repeat_add_up():
+    rng = np.random.default_rng(4)
+    U, V_, dU = (rng.standard_normal((3, 2)) for _ in range(3))
+    rows, columns, b = np.array([2, 0, 2, 2]), np.array([1, 1, 0, 1]), rng.standard_normal(3)
+    inputs = {"rows": rows, "columns": columns, "r": Y, "U": U, "V": V_, "b": b}
+    found = reference(recommender(), inputs, {"U": dU, "b": b})
+    E = np.zeros((3, 3))
+    residual = np.sum(U[rows] * V_[columns], axis=1) + b[rows] - Y
+    np.add.at(E, (rows, columns), residual)
+    np.testing.assert_allclose(found.grad[0], E @ V_, rtol=1e-13)
+    np.testing.assert_allclose(found.grad[1], E.sum(axis=1), rtol=1e-13)
+    assert not found.grad[0][1].any()
+
+
+def test_eigenvalues_factors_and_pseudoinverses():
+    """Gradients as the textbooks have them, at a symmetric argument."""
+    S, dS = A + A.T + 4 * np.eye(3), D + D.T
+    weights = np.array([1.0, -2, 0.5])
+    arguments = [("S", (d, d), ["spd"])]
+    found = reference(
+        tape("some", arguments, "S", lambda S: reduced("sum", eigenvalues(S) * weights)), {"S": S}, {"S": dS}
+    )
+    values, Q = np.linalg.eigh(S)
+    np.testing.assert_allclose(found.grad[0], (Q * weights) @ Q.T, rtol=1e-12)
+    gaps = values - values[:, None] + np.diag(np.full(3, np.inf))
+    inner = Q.T @ dS @ Q
+    product = Q @ (inner * (weights - weights[:, None]) / gaps) @ Q.T
+    np.testing.assert_allclose(found.hvp[0], product, rtol=1e-11)
+
+    def logarithms(S):
+        return 2 * reduced("sum", entrywise("log", term("diagonal", (same("cholesky", S),), (d,))))
+
+    found = reference(tape("some", arguments, "S", logarithms), {"S": S}, {"S": dS})
+    B = np.linalg.inv(S)
+    np.testing.assert_allclose(found.grad[0], B, rtol=1e-12)
+    np.testing.assert_allclose(found.hvp[0], -B @ dS @ B, rtol=1e-12)
+
+    square = tape("some", [("X", (n, d))], "X", lambda X: reduced("sum", pseudoinverse(X) ** 2))
+    P = np.linalg.pinv(X)
+    found = reference(square, {"X": X}, {"X": X})
+    np.testing.assert_allclose(found.loss, np.sum(P * P), rtol=1e-12)
+    np.testing.assert_allclose(found.grad[0], -2 * (P @ P.T @ P).T, rtol=1e-11)
+
+
 def test_unknown_functions_are_stood_in_for():
     rng = np.random.default_rng(2)
     inputs = {"X": X, "f": "tanh", "V": rng.standard_normal((3, 2)), "g": "softplus"}
@@ -251,6 +314,22 @@ def test_a_switch_of_the_data_is_no_kink():
         return reduced("sum", term("where", (y > 0, x * x, x), (d,)))
 
     assert switches(tape("some", [("x", (d,)), ("y", (d,))], "x", loss)) == ()
+
+
+def test_eigenvalues_switch_where_two_meet():
+    recorded = tape("some", [("A", (d, d), ["symmetric"])], "A", lambda A: reduced("max", eigenvalues(A)))
+    S = np.diag([1.0, 1.125, 4.0])
+    assert survey(recorded, {"A": S}).distance == 0.125
+    recorded = tape("some", [("A", (d, d), ["symmetric"])], "A", lambda A: reduced("sum", eigenvalues(A) ** 2))
+    assert smooth(recorded)
+    assert survey(recorded, {"A": S}).distance == 0.125
+    assert survey(recorded, {"A": S[:1, :1]}).distance == np.inf
+
+
+def test_what_has_a_factor_must_be_regular():
+    for loss in (lambda A: same("cholesky", A), pseudoinverse):
+        recorded = tape("some", [("A", (d, d), ["spd"])], "A", lambda A, loss=loss: reduced("sum", loss(A)))
+        np.testing.assert_allclose(survey(recorded, {"A": np.diag([1.0, 50.0])}).condition, 50)
 
 
 def distance(loss, x):

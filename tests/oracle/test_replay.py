@@ -4,8 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.special
 import sympy
-from handmade_tapes import applied, determinant, dims, entrywise, inverse, lifted, reduced, solved, tape, term
+from handmade_tapes import (
+    Below,
+    applied,
+    determinant,
+    dims,
+    eigenvalues,
+    entrywise,
+    inverse,
+    lifted,
+    picked,
+    pseudoinverse,
+    reduced,
+    reshaped,
+    same,
+    solved,
+    summed,
+    taken,
+    tape,
+    term,
+)
 
 from gradgen.dims import Size
 from gradgen.fields import FLOAT, exact
@@ -24,11 +44,14 @@ BENT = ScalarFormula(
 )
 DOMAINS = {
     "positive": lambda rng, shape: rng.uniform(0.2, 3, shape),
+    "fraction": lambda rng, shape: rng.uniform(0.1, 0.9, shape),
     "unit": lambda rng, shape: rng.uniform(-0.9, 0.9, shape),
     "above_one": lambda rng, shape: rng.uniform(1.1, 3, shape),
     "normal": lambda rng, shape: 2 * rng.standard_normal(shape),
 }
 DOMAIN = dict.fromkeys(["sqrt", "log", "log1p", "log2", "log10", "power", "reciprocal", "divide"], "positive")
+DOMAIN |= dict.fromkeys(["entr", "gammaln", "digamma", "xlogy", "xlog1py", "rel_entr"], "positive")
+DOMAIN |= {"logit": "fraction"}
 DOMAIN |= dict.fromkeys(["arcsin", "arccos", "arctanh"], "unit") | {"arccosh": "above_one"}
 NUMPY = {
     "expit": lambda x: 1 / (1 + np.exp(-x)),
@@ -56,16 +79,19 @@ def agrees(function, expected, domain="normal"):
             np.testing.assert_allclose(found.astype(float), wanted.astype(float), rtol=1e-13, atol=1e-14)
 
 
+def named(op):
+    """The function of NumPy, else of SciPy."""
+    return getattr(np, op, None) or getattr(scipy.special, op, None)
+
+
 @pytest.mark.parametrize("op", UNARY)
 def test_one_operand(op):
-    agrees(
-        lambda x, *_: entrywise(op, x), lambda x, *_: NUMPY.get(op, getattr(np, op, None))(x), DOMAIN.get(op, "normal")
-    )
+    agrees(lambda x, *_: entrywise(op, x), lambda x, *_: NUMPY.get(op, named(op))(x), DOMAIN.get(op, "normal"))
 
 
 @pytest.mark.parametrize("op", BINARY)
 def test_two_operands_that_broadcast(op):
-    agrees(lambda x, y, v, A: entrywise(op, x, v), lambda x, y, v, A: getattr(np, op)(x, v), DOMAIN.get(op, "normal"))
+    agrees(lambda x, y, v, A: entrywise(op, x, v), lambda x, y, v, A: named(op)(x, v), DOMAIN.get(op, "normal"))
 
 
 def span(start, stop, step=1):
@@ -73,6 +99,7 @@ def span(start, stop, step=1):
 
 
 REDUCTIONS = {
+    "prod": np.prod,
     "sum": np.sum,
     "mean": np.mean,
     "max": np.max,
@@ -147,6 +174,25 @@ OTHER = {
         lambda x, y, v, A: term("getitem", (x,), (), index=(span(1, 4, -2), Size.of(0))),
         lambda x, y, v, A: x[3:0:-2, 0],
     ),
+    "einsum": (
+        lambda x, y, v, A: summed(((70, 3), (3, 5), (3,)), (5, 70), x, A, v),
+        lambda x, y, v, A: np.einsum("ij,jk,j->ki", x, A, v),
+    ),
+    "einsum of a diagonal and of a mask": (
+        lambda x, y, v, A: summed(((1, 1), (0, 1)), (1,), A, x > y),
+        lambda x, y, v, A: np.einsum("jj,ij->j", A, 1.0 * (x > y)),
+    ),
+    "cumsum": (lambda x, y, v, A: same("cumsum", x, axis=1), lambda x, y, v, A: np.cumsum(x, axis=1)),
+    "cumsum of a mask": (lambda x, y, v, A: same("cumsum", x > y, axis=0), lambda x, y, v, A: np.cumsum(x > y, axis=0)),
+    "reshape": (
+        lambda x, y, v, A: reshaped(x, d, n) + reshaped(reshaped(y, n * d), d, n),
+        lambda x, y, v, A: x.reshape(3, 4) + y.ravel().reshape(3, 4),
+    ),
+    "pick": (lambda x, y, v, A: picked(x, (2, 0, 2), 1), lambda x, y, v, A: x[:, [2, 0, 2]]),
+    "pick of a mask": (lambda x, y, v, A: picked(x > y, (3, 3)), lambda x, y, v, A: (x > y)[[3, 3]]),
+    "tril": (lambda x, y, v, A: same("tril", x, k=1), lambda x, y, v, A: np.tril(x, 1)),
+    "triu": (lambda x, y, v, A: same("triu", A / 0, k=0), lambda x, y, v, A: np.triu(np.sign(A) * np.inf)),
+    "arange": (lambda x, y, v, A: x * term("arange", (), (d,)), lambda x, y, v, A: x * np.arange(3)),
     "masks are numbers": (
         lambda x, y, v, A: reduced("sum", x > y) + (x > 0) * 2,
         lambda x, y, v, A: np.sum(x > y) + (x > 0) * 2,
@@ -165,6 +211,10 @@ MATRICES = {
     "det": (lambda x, y, v, A: determinant(A), lambda x, y, v, A: np.linalg.det(A)),
     "logdet": (lambda x, y, v, A: determinant(A, "logdet"), lambda x, y, v, A: np.linalg.slogdet(A)[1]),
     "detsign": (lambda x, y, v, A: determinant(A, "detsign"), lambda x, y, v, A: np.linalg.slogdet(A)[0]),
+    "cholesky": (lambda x, y, v, A: same("cholesky", A @ A.T), lambda x, y, v, A: np.linalg.cholesky(A @ A.T)),
+    "eigvalsh": (lambda x, y, v, A: eigenvalues(A + A.T), lambda x, y, v, A: np.linalg.eigvalsh(A + A.T)),
+    "pinv": (lambda x, y, v, A: pseudoinverse(x), lambda x, y, v, A: np.linalg.pinv(x)),
+    "pinv of a wide one": (lambda x, y, v, A: pseudoinverse(x.T), lambda x, y, v, A: np.linalg.pinv(x.T)),
     "diag": (lambda x, y, v, A: term("diag", (v,), (d, d)), lambda x, y, v, A: np.diag(v)),
     "diag of a mask": (lambda x, y, v, A: term("diag", (v > 0,), (d, d), True), lambda x, y, v, A: np.diag(v > 0)),
     "diagonal": (lambda x, y, v, A: term("diagonal", (A,), (d,)), lambda x, y, v, A: np.diag(A)),
@@ -206,6 +256,11 @@ def test_stacks_of_matrices(field, shape):
         "inv": np.linalg.inv(A),
     }.items():
         close(run(op, field, A), wanted)
+    S, W = A + np.swapaxes(A, -1, -2), A[..., :-1, :]
+    P = A @ np.swapaxes(A, -1, -2) + np.eye(shape[-1])
+    close(run("eigvalsh", field, S), np.linalg.eigvalsh(S))
+    close(run("cholesky", field, P), np.linalg.cholesky(P))
+    close(run("pinv", field, W), np.linalg.pinv(W))
     close(run("solve", field, A, b), np.linalg.solve(A, b))
     close(run("solve", field, A, B), np.linalg.solve(A, B))
 
@@ -214,7 +269,7 @@ def run(op, field, *arrays):
     """The value of a call that has no parameters."""
     call = term(op, [lifted(0)] * len(arrays), ()).call
     with np.errstate(all="ignore"):
-        return interpret(Setting(field, {}, {}), call, [np.asarray(field.lift(x)) for x in arrays]).astype(float)
+        return interpret(Setting(field, {}, {}, {}), call, [np.asarray(field.lift(x)) for x in arrays]).astype(float)
 
 
 def close(found, wanted):
@@ -233,10 +288,81 @@ def test_singular_matrices_are_no_exception(field, A):
     assert not np.isfinite(run("solve", field, A, np.ones(len(A)))).all()
 
 
+def test_eigenvalues_have_fifty_digits():
+    """Those of the second difference, and of a matrix that has one eigenvalue thrice."""
+    real, k = exact().context, np.arange(1, 8)
+    A = 2 * np.eye(7) - np.eye(7, k=1) - np.eye(7, k=-1)
+    found = interpret(Setting(exact(), {}, {}, {}), eigenvalues(lifted(A)).call, [exact().lift(A)])
+    wanted = [2 - 2 * real.cos(real.pi * int(i) / 8) for i in k]
+    assert max(abs(a - b) for a, b in zip(found, wanted, strict=True)) < 1e-48
+    B = np.array([[3.0, 1, 1, 1], [1, 3, 1, 1], [1, 1, 3, 1], [1, 1, 1, 3]])
+    found = interpret(Setting(exact(), {}, {}, {}), eigenvalues(lifted(B)).call, [exact().lift(B)])
+    assert max(abs(a - b) for a, b in zip(found, [2, 2, 2, 6], strict=True)) < 1e-48
+
+
+@pytest.mark.parametrize("field", [FLOAT, exact()], ids=["float", "exact"])
+def test_a_matrix_without_a_factor_is_no_exception(field):
+    for A in (-np.eye(2), np.array([[1.0, 2.0], [2.0, 1.0]]), np.full((2, 2), np.nan)):
+        assert not np.isfinite(run("cholesky", field, A)).all()
+    for A in (np.full((2, 2), np.nan), np.full((2, 2), np.inf)):
+        assert not np.isfinite(run("eigvalsh", field, A)).all()
+    assert not np.isfinite(run("pinv", field, np.ones((3, 2)))).all()
+
+
+@pytest.mark.parametrize("field", [FLOAT, exact()], ids=["float", "exact"])
+@pytest.mark.parametrize("op", ["xlogy", "xlog1py", "rel_entr"])
+def test_special_functions_of_two_at_their_edges(field, op):
+    x, y = np.array([0.0, 0, 0, 1, 1, -1, 0, np.nan]), np.array([0.0, 2, -2, 0, -3, 2, np.nan, 1])
+    np.testing.assert_array_equal(run(op, field, x, y), getattr(scipy.special, op)(x, y))
+
+
+@pytest.mark.parametrize("field", [FLOAT, exact()], ids=["float", "exact"])
+@pytest.mark.parametrize(
+    ("op", "x"),
+    [
+        ("entr", [0.0, 1, -1, np.nan]),
+        ("logit", [0.0, 0.5, 1, 2, -1]),
+        ("erf", [0.0, np.inf, -np.inf, 7]),
+        ("erfc", [0.0, np.inf, -np.inf, 20]),
+        ("ndtr", [0.0, -30, 30]),
+        ("log_ndtr", [0.0, -100, 30]),
+        ("log_expit", [0.0, -800, 800]),
+        ("gammaln", [0.0, -1, -0.5, -2.25, 1, 150]),
+        ("digamma", [1.0, -0.5, -2.25, 150]),
+    ],
+)
+def test_special_functions_at_their_edges(field, op, x):
+    np.testing.assert_allclose(run(op, field, np.array(x)), getattr(scipy.special, op)(x), rtol=1e-13)
+
+
+def test_indices_are_integers_and_repeat():
+    arguments = [("x", (n, d)), ("rows", Below(4, n)), ("columns", Below(2, d))]
+    recorded = tape("some", arguments, "x", lambda x, rows, columns: taken(taken(x, rows), columns, 1))
+    x = np.random.default_rng(0).standard_normal((3, 2))
+    inputs = {"x": x, "rows": np.array([2, 0, 2, 1]), "columns": [1, 1]}
+    for field in (FLOAT, exact()):
+        found = Replay(recorded, inputs, field).result({}).astype(float)
+        np.testing.assert_array_equal(found, x[[2, 0, 2, 1]][:, [1, 1]])
+
+
+def test_structured_arguments_are_matrices_in_the_formula():
+    """A Diagonal is given by its entries, and the upper half of a LowerTriangular counts for nothing."""
+    arguments = [("D", (n, n), ["diagonal"]), ("L", (n, n), ["lower"]), ("x", (n,))]
+    recorded = tape("some", arguments, "x", lambda D, L, x: D @ L @ x)
+    v, x = np.array([1.0, -2, 3]), np.array([0.5, 0.25, -1])
+    L = np.arange(1.0, 10).reshape(3, 3)
+    for garbage in (0, np.nan):
+        inputs = {"D": v, "L": L + np.triu(np.full((3, 3), garbage), 1), "x": x}
+        for field in (FLOAT, exact()):
+            with np.errstate(invalid="ignore"):
+                found = Replay(recorded, inputs, field).result({}).astype(float)
+            np.testing.assert_array_equal(found, np.diag(v) @ np.tril(L) @ x)
+
+
 def test_a_matrix_is_only_read():
     A = np.array([[1.0, 2.0], [3.0, 4.0]])
-    for op in ("inv", "det", "solve"):
-        interpret(Setting(FLOAT, {}, {}), term(op, [lifted(0)] * 2, ()).call, [A, A][: 1 + (op == "solve")])
+    for op in ("inv", "det", "solve", "eigvalsh", "pinv"):
+        interpret(Setting(FLOAT, {}, {}, {}), term(op, [lifted(0)] * 2, ()).call, [A, A][: 1 + (op == "solve")])
     assert A.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
@@ -267,7 +393,7 @@ def test_every_operation_has_an_interpretation_and_is_tested():
     for field in (FLOAT, exact()):
         assert set(field.functions) | set(INTERPRETATIONS) >= OPS
     softmax = {"softmax", "log_softmax"}
-    assert {*UNARY, *BINARY, *REDUCTIONS, *OTHER, *MATRICES, *softmax, "unknown"} >= OPS
+    assert {*UNARY, *BINARY, *REDUCTIONS, *OTHER, *MATRICES, *softmax, "unknown", "take"} >= OPS
 
 
 def test_what_is_not_real_is_nan_and_division_by_zero_is_not_finite():
@@ -285,6 +411,6 @@ def test_what_is_not_real_is_nan_and_division_by_zero_is_not_finite():
 
 
 def test_a_constant_is_the_float_itself():
-    found = interpret(Setting(exact(), {}, {}), lifted(0.1).call, [])[()]
+    found = interpret(Setting(exact(), {}, {}, {}), lifted(0.1).call, [])[()]
     assert found == 0.1
     assert found != exact().lift("0.1")

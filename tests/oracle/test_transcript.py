@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
-from handmade_tapes import applied, determinant, dims, entrywise, inverse, reduced, tape, term
+from handmade_tapes import Below, applied, determinant, dims, entrywise, inverse, reduced, taken, tape, term
 from test_replay import BENT, DOMAIN, DOMAINS, MATRICES, OTHER, REDUCTIONS, SHAPES
 
 from gradgen.fields import FLOAT
@@ -36,10 +38,17 @@ EXPRESSIONS = {
 def run(call, inputs, arguments, dimensions, named):
     """The value of a call by its transcript."""
     text = Transcript((call,), arguments, dimensions, named)
-    names = {"np": np, **{arguments[name]: x for name, x in inputs.items()}, dimensions["n"]: 4, dimensions["d"]: 3}
-    for statement in text.statements:
-        exec(statement, names)
-    return eval(text.at(call), names)
+    names = {
+        "np": np,
+        "math": math,
+        **{arguments[name]: x for name, x in inputs.items()},
+        dimensions["n"]: 4,
+        dimensions["d"]: 3,
+    }
+    with np.errstate(all="ignore"):
+        for statement in text.statements:
+            exec(statement, names)
+        return eval(text.at(call), names)
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
@@ -57,7 +66,13 @@ def test_transcript_and_replay_agree(name):
 
 
 def test_every_operation_is_written():
-    assert {*EXPRESSIONS, "unknown"} >= OPS
+    assert {*EXPRESSIONS, "unknown", "take"} >= OPS
+
+
+def test_indices_are_called_by_their_name():
+    recorded = tape("some", [("x", (n, d)), ("i", Below(4, d))], "x", lambda x, i: taken(x, i, 1) * 2)
+    text = Transcript((recorded.result,), {"x": "x", "i": "i_"}, {}, {})
+    assert text.at(recorded.result) == "np.take(x, i_, axis=1) * 2.0"
 
 
 def test_a_function_is_called_by_its_name():

@@ -8,12 +8,14 @@ import pytest
 
 from benchmarks.fuzz_seeds import ROOT, failing_seeds, load
 
-PATHS = sorted((ROOT / "generated").rglob("test_*.py"))
+EMITTED = sorted((ROOT / "generated").rglob("test_*.py"))
+PATHS = [path for path in EMITTED if "def check(seed)" in path.read_text(encoding="utf-8")]
 SEEDS = 1_000
 
 
 def test_there_are_modules_to_seed() -> None:
     assert len(PATHS) >= 15
+    assert {path.stem for path in set(EMITTED) - set(PATHS)} == {"test_tsne"}  # no literal inputs were found for it
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradgen import NotSupportedError, SpecError
+from gradgen import SpecError
 from gradgen.spec import load_spec
 
 HEAD = """import math
@@ -76,7 +76,7 @@ ESCAPES = [
     ("return np.sum(np.sort(x))", "np.sort is not in the vocabulary", "max and min"),
     ("return np.sum(np.fft.fft(x))", "np.fft.fft is not in the vocabulary", ""),
     ("return np.sum(np.sinc(x))", "np.sinc is not in the vocabulary", "np.sin"),
-    ("return np.add.outer(x, x).sum()", "np.add.outer is not in the vocabulary", "operators"),
+    ("return np.maximum.accumulate(x).sum()", "np.maximum.accumulate is not in the vocabulary", "operators"),
     ("return np.sum(scipy.special.j0(x))", "scipy.special.j0 is not in the vocabulary", ""),
     ("return np.sum(x, where=x > 0)", "takes no where", "axis and keepdims"),
     ("return np.sum(x, out=np.ones(()))", "takes no out", ""),
@@ -113,44 +113,11 @@ def test_escapes_name_the_fix(tmp_path: Path, line: str, message: str, hint: str
     assert "^" in error.place.excerpt()
 
 
-LATER = [
-    "np.linalg.pinv(X).sum()",
-    "np.linalg.cholesky(X.T @ X).sum()",
-    "np.linalg.matrix_power(X.T @ X, 2).sum()",
-    "np.einsum('i,i', x, x)",
-    "np.tril(X).sum()",
-    "np.cumsum(x)[0]",
-    "np.std(x)",
-    "x.var()",
-    "x.reshape(n, 1).sum()",
-    "x.ravel().sum()",
-    "np.prod(x)",
-    "np.flip(x)[0]",
-    "np.diag(X)",
-    "scipy.special.xlogy(x, x).sum()",
-    "scipy.special.gammaln(s)",
-    "arange(n)[0]",
-    "x[[0, 1]].sum()",
-    "x[np.array([0, 1])].sum()",
-    "np.trace(X, offset=1)",
-    "np.outer(X, x).sum()",
-    "np.dot(X[None], x).sum()",
-    "np.vecdot(x, x)",
-]
-
-
-@pytest.mark.parametrize("expression", LATER)
-def test_what_comes_later_says_so(tmp_path: Path, expression: str) -> None:
-    error = error_of(tmp_path, f"return {expression}")
-    assert isinstance(error, NotSupportedError)
-    assert "not supported yet" in error.message
-    assert error.place is not None and error.place.line == LINE
-
-
 def test_the_text_of_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert str(error_of(tmp_path, "return np.sum(X @ x)")) == (
-        f"wrong.py:{LINE}:19: X @ x: (n, d) @ (n,) do not match: d against n\n"
+        f"wrong.py:{LINE}:19: X @ x: (n, d) @ (n,) do not match: d against n "
+        "(X is declared at 8:35, x is declared at 8:7)\n"
         "        return np.sum(X @ x)\n"
         "                      ^^^^^\n"
         "hint: X.T @ x has shape (d,)"

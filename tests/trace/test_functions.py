@@ -86,7 +86,7 @@ def test_a_function_may_be_passed_on() -> None:
     def wrong(x: Vector[n]):
         return inner(x, x)
 
-    with pytest.raises(SpecError, match="inner declares g as a function, but gets <traced"):
+    with pytest.raises(SpecError, match="inner declares g as a function, but gets an array"):
         _ = wrong.tape
 
 

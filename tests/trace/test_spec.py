@@ -11,14 +11,11 @@ import numpy as np
 import pytest
 
 from gradgen import (
-    SPD,
     Elementwise,
     Matrix,
-    NotSupportedError,
     Scalar,
     SpecError,
     Symmetric,
-    Tensor,
     Vector,
     boolean,
     dims,
@@ -144,11 +141,11 @@ def test_text_annotations_are_evaluated(tmp_path: Path) -> None:
 # ---- what is refused
 
 WRONG = [
-    ("@loss(wrt='v')\ndef f(w: Vector[n]):\n    return w @ w\n", 5, "'v', which is no argument", "arguments are w"),
-    ("@loss(wrt='alhpa')\ndef f(alpha: Vector[n]):\n    return 1\n", 5, "'alhpa'", "did you mean alpha?"),
-    ("@loss(wrt=())\ndef f(w: Vector[n]):\n    return w @ w\n", 5, "wrt names", 'wrt="w"'),
-    ("@loss(wrt=('w', 'w'))\ndef f(w: Vector[n]):\n    return w @ w\n", 5, "each once", 'wrt="w"'),
-    ("@loss(wrt=3)\ndef f(w: Vector[n]):\n    return w @ w\n", 5, "wrt names", 'wrt="w"'),
+    ("@loss(wrt='v')\ndef f(w: Vector[n]):\n    return w @ w\n", 4, "'v', which is no argument", "arguments are w"),
+    ("@loss(wrt='alhpa')\ndef f(alpha: Vector[n]):\n    return 1\n", 4, "'alhpa'", "did you mean alpha?"),
+    ("@loss(wrt=())\ndef f(w: Vector[n]):\n    return w @ w\n", 4, "wrt names", 'wrt="w"'),
+    ("@loss(wrt=('w', 'w'))\ndef f(w: Vector[n]):\n    return w @ w\n", 4, "each once", 'wrt="w"'),
+    ("@loss(wrt=3)\ndef f(w: Vector[n]):\n    return w @ w\n", 4, "wrt names", 'wrt="w"'),
     ("@loss()\ndef f(w: Vector[n]):\n    return w @ w\n", 5, "wrt names", 'wrt="w"'),
     ("@loss\ndef f(w: Vector[n]):\n    return w @ w\n", 5, "@loss wants wrt", 'wrt="w"'),
     ("@loss('w')\ndef f(w: Vector[n]):\n    return w @ w\n", 4, "@loss wants wrt", 'wrt="w"'),
@@ -223,7 +220,7 @@ WRONG = [
     (GOOD.format(name="f") + GOOD.format(name="f"), 8, "two losses called 'f'", "f_2"),
     ("1 / 0\n", 4, "ZeroDivisionError: division by zero", ""),
     ("import no_such_module\n", 4, "No module named 'no_such_module'", "own folder"),
-    ("from gradgen import no_such\n", 4, "cannot import name 'no_such'", "own folder"),
+    ("from gradgen import no_such\n", 4, "gradgen has no no_such", "own folder"),
     ("raise SystemExit(3)\n", 4, "SystemExit", ""),
     ("def f(:\n", 4, "invalid syntax", ""),
     ("x = (\n", 4, "invalid syntax", ""),
@@ -250,23 +247,6 @@ def test_facts_that_would_change_a_gradient(fact: Any) -> None:
         @loss(wrt="x")
         def f(x: Vector[n, fact]):
             return x @ x
-
-
-def test_types_that_come_later() -> None:
-    with pytest.raises(NotSupportedError, match="Tensor is not supported yet"):
-        _ = Tensor[n, n, n]
-    with pytest.raises(NotSupportedError, match="SPD is not supported yet") as caught:
-
-        @loss(wrt="x")
-        def f(x: Vector[n], S: SPD):
-            return x @ x
-
-    assert caught.value.place is not None
-
-
-def test_a_later_type_has_its_place(tmp_path: Path) -> None:
-    error = refused(tmp_path, "@loss(wrt='w')\ndef f(w: SPD[n]):\n    return w[0, 0]\n")
-    assert isinstance(error, NotSupportedError) and error.place is not None and error.place.line == 5
 
 
 # ---- loading

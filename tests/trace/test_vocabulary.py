@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 
 from gradgen import (
     Matrix,
@@ -173,8 +174,8 @@ def test_values_are_those_of_numpy(name: str) -> None:
 
 
 def test_ufuncs_record_their_own_names() -> None:
-    for name in set(UNARY) - {"expit", "softplus", "relu", "positive", "logical_not"}:
-        function = getattr(np, name)
+    for name in set(UNARY) - {"softplus", "relu", "positive", "logical_not"}:
+        function = getattr(np, name, None) or getattr(scipy.special, name)
         assert declared(lambda X, *_, f=function: f(X)).tape.result.args[0].op == name
 
 

@@ -1,0 +1,90 @@
+"""Norms of vectors and matrices, of every order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradgen.arrays import Array
+from gradgen.entrywise import entrywise, mask, numeric, where
+from gradgen.errors import NotSupportedError
+from gradgen.reductions import euclidean, maximum, minimum, total
+from gradgen.registry import function
+from gradgen.scope import said, wrong
+from gradgen.shapes import axes_of, axis_of, spell
+
+
+@function("linalg.norm")
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Array:
+    a = numeric(x)
+    axes = tuple(range(a.ndim)) if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    axes = tuple(axis_of(i, a.ndim) for i in axes)
+    if axis is None and ord is None:
+        return euclidean(a, axes, keepdims)
+    if len(axes) == 1:
+        return _of_vectors(a, ord, axes, keepdims)
+    if len(axes) == 2:
+        return _of_matrices(a, ord, axes, keepdims)
+    raise wrong(f"a norm over {len(axes)} axes", "a vector has one axis and a matrix has two: name them, axis=1")
+
+
+@function("linalg.vector_norm")
+def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: Any = False, ord: Any = 2) -> Array:
+    a = numeric(x)
+    return _of_vectors(a, ord, axes_of(axis, a.ndim), keepdims)
+
+
+@function("linalg.matrix_norm")
+def _matrix_norm(x: Any, /, *, keepdims: Any = False, ord: Any = "fro") -> Array:
+    a = numeric(x)
+    if a.ndim < 2:
+        raise wrong(
+            f"np.linalg.matrix_norm takes a matrix, not shape {spell(a.call.shape)}", "np.linalg.norm takes vectors"
+        )
+    return _of_matrices(a, ord, (a.ndim - 2, a.ndim - 1), keepdims)
+
+
+def _of_vectors(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> Array:
+    if order is None:
+        return euclidean(x, axes, keepdims)
+    if isinstance(order, (bool, str)) or not isinstance(order, (int, float, np.integer, np.floating)):
+        raise wrong(f"there is no norm of order {said(order)} of a vector", "the orders are those of np.linalg.norm")
+    if order == 2:
+        return euclidean(x, axes, keepdims)
+    if order == 0:
+        return total(mask(x), axes, keepdims=keepdims)
+    size = entrywise("absolute", x)
+    if order == 1:
+        return total(size, axes, keepdims=keepdims)
+    if order in (np.inf, -np.inf):
+        return (maximum if order > 0 else minimum)(size, axes, keepdims=keepdims)
+    return _of_order(x if order > 0 and order % 2 == 0 else size, float(order), axes, keepdims)
+
+
+def _of_order(size: Array, order: float, axes: tuple[int, ...], keepdims: Any) -> Array:
+    """``sum(size ** p) ** (1 / p)``, which is constant 0 where the sum is."""
+    powers = total(entrywise("power", size, order), axes, keepdims=keepdims)
+    some = entrywise("greater", powers, 0.0, boolean=True)
+    return where(some, entrywise("power", where(some, powers, 1.0), 1 / order), 0.0)
+
+
+def _of_matrices(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> Array:
+    rows, columns = axes
+    if rows == columns:
+        raise wrong("an axis is named twice")
+    if said(order) in ("None", "'fro'"):
+        return euclidean(x, tuple(sorted(axes)), keepdims)
+    if said(order) == "'nuc'":
+        hint = "np.linalg.norm(X) is the Frobenius norm"
+        raise wrong("the norm of order 'nuc' of a matrix is not supported yet", hint, NotSupportedError)
+    plain = isinstance(order, (int, float, np.integer, np.floating)) and not isinstance(order, bool)
+    if not plain or order not in (1, -1, np.inf, -np.inf):
+        known = "np.linalg.norm(X) is the Frobenius norm; 1, -1, np.inf and -np.inf are known too"
+        largest = "the largest singular value is np.sqrt(np.max(np.linalg.eigvalsh(X.T @ X)))"
+        hint = largest if said(order) in ("2", "-2") else known
+        raise wrong(f"there is no norm of order {said(order)} of a matrix here", hint)
+    summed, chosen = (rows, columns) if abs(order) == 1 else (columns, rows)
+    sums = total(entrywise("absolute", x), summed, keepdims=keepdims)
+    left = chosen if keepdims or chosen < summed else chosen - 1
+    return (maximum if order > 0 else minimum)(sums, left, keepdims=keepdims)

@@ -6,13 +6,13 @@ from typing import Any
 
 from gradgen.arrays import Array, record
 from gradgen.dimension import wrap
-from gradgen.dims import Size
+from gradgen.dims import Size, holds
 from gradgen.entrywise import numeric
 from gradgen.hints import origins, square_of
 from gradgen.joining import concatenate
 from gradgen.reductions import total
 from gradgen.registry import function
-from gradgen.scope import holds, wrong
+from gradgen.scope import wrong
 from gradgen.shapes import axis_of, integer, spell
 from gradgen.views import filled, transpose
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradgen import scope
-from gradgen.dims import Size
+from gradgen.dims import Size, holds
 from gradgen.errors import SpecError
 from gradgen.hints import escape
 from gradgen.indexing import as_size
@@ -136,7 +136,7 @@ class Dimension:
         return wrap(self.size)
 
     def __abs__(self) -> Any:
-        return wrap(self.size) if scope.holds(Size.of(0), self.size) else abs(self.number())
+        return wrap(self.size) if holds(Size.of(0), self.size) else abs(self.number())
 
     def _order(self, operation: Callable[[Any, Any], Any], other: Any) -> Any:
         """A comparison: decided where it holds or fails at all sizes, else a traced mask that no `if` can read."""
@@ -204,9 +204,9 @@ def _decided(operation: Callable[[Any, Any], Any], left: Size, right: Size) -> b
     difference = (left - right).constant
     if difference is not None:
         return bool(operation(difference, 0))
-    if operation in (operator.ge, operator.lt) and scope.holds(right, left):
+    if operation in (operator.ge, operator.lt) and holds(right, left):
         return operation is operator.ge
-    if operation in (operator.le, operator.gt) and scope.holds(left, right):
+    if operation in (operator.le, operator.gt) and holds(left, right):
         return operation is operator.le
     return None
 

@@ -115,6 +115,11 @@ class Size:
         return self.spell()
 
 
+def holds(left: Size, right: Size) -> bool:
+    """Whether ``left <= right`` at all sizes, as far as the signs of the coefficients say."""
+    return all(c >= 0 for _, c in (right - left).terms)
+
+
 ONE = Size.of(1)
 
 

@@ -3,15 +3,15 @@ matrices. The plan does this, after all laws, so that a formula keeps its common
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from gradgen.cost import BYTES, ENTRY, entries, product_cost
 from gradgen.flatten import MOST_FACTORS
 from gradgen.labels import Labels
-from gradgen.nodes import Add, Delta, Factor, Node, Product, add, one, product
+from gradgen.nodes import Add, Delta, Factor, Node, Product, add, inlined, one, product
 from gradgen.ops.select import put_together
-from gradgen.walk import Names, order, rebuilt, rename, uses
+from gradgen.walk import Names, is_named, order, rebuilt, rename, users
 
 MOST_TERMS = 3
 
@@ -22,15 +22,12 @@ def distributed(roots: Sequence[Node], names: Names, fixed: Callable[[Node], boo
     What the user named stays, and so does what is ``fixed``, which `bind` computes once.
     """
     nodes = order(roots)
-    counts, chosen = uses(roots), dict[Node, set[Node]]()
-    users: dict[Node, list[Node]] = defaultdict(list)
+    using, chosen = users(roots), dict[Node, set[Node]]()
     for node in nodes:
-        for child in set(node.operands):
-            users[child].append(node)
-    for node in nodes:
-        if isinstance(node, Add) and not fixed(node) and node not in roots and _may_open(node, names):
-            private = {n for n, k in Counter(node.operands).items() if counts[n] == k and not _is_named(n, names)}
-            if all(_pays(user, node, private) for user in users[node]):
+        if isinstance(node, Add) and not fixed(node) and _may_open(node, names):
+            inside = Counter(node.operands)
+            private = {n for n, k in inside.items() if len(using[n]) == k and not is_named(n, names)}
+            if all(_pays(user, node, private) for user in using[node]):
                 chosen[node] = private
     if not chosen:
         return list(roots)
@@ -48,11 +45,7 @@ def distributed(roots: Sequence[Node], names: Names, fixed: Callable[[Node], boo
 def _may_open(node: Add, names: Names) -> bool:
     constant = any(isinstance(n, Delta) or n is one() for _, n, _ in node.terms)
     few = node.rank == 2 and len(node.terms) <= MOST_TERMS
-    return few and not constant and not put_together(node) and not _is_named(node, names)
-
-
-def _is_named(node: Node, names: Names) -> bool:
-    return node in names and names[node].hard
+    return few and not constant and not put_together(node) and not is_named(node, names)
 
 
 def _pays(user: Node, factor: Add, private: set[Node]) -> bool:
@@ -88,8 +81,7 @@ def _term(node: Node, labels: Labels, private: set[Node], others: Sequence[Facto
     if not (isinstance(node, Product) and node in private):
         return [(node, labels, 1), *others]
     fresh = 1 + max((k for _, where, _ in (*others, (node, labels, 1)) for k in where), default=0)
-    opened = [(n, tuple(labels[k] if k < node.rank else fresh + k for k in old), p) for n, old, p in node.factors]
-    return [*opened, *others]
+    return [*inlined(node, labels, fresh), *others]
 
 
 def _lost(node: Product, parts: Sequence[Sequence[Factor]]) -> bool:

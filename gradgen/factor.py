@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gradgen.cost import entries, product_cost
 from gradgen.labels import Labels
-from gradgen.nodes import Add, Factor, Node, Number, Operand, Product, Shape, add, one, operand, product
+from gradgen.nodes import Add, Factor, Node, Number, Operand, Product, Shape, add, inlined, one, operand, product
 from gradgen.walk import Names, core, order, rebuilt, rename, through, uses
 
 GROUPS = 6
@@ -65,8 +65,7 @@ def _open(term: Operand, private: set[Node], rank: int) -> _Term:
         return _Term(c, ())
     if not isinstance(node, Product) or node not in private:
         return _Term(c, ((node, labels, 1),))
-    moved = [(n, tuple(labels[k] if k < node.rank else rank + k for k in old), power) for n, old, power in node.factors]
-    return _Term(c, _merged(moved))
+    return _Term(c, _merged(inlined(node, labels, rank)))
 
 
 def _merged(factors: Sequence[Factor]) -> tuple[Factor, ...]:

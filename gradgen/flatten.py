@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradgen.nodes import Add, Delta, Factor, Node, Operand, Product, add, product
+from gradgen.nodes import Add, Delta, Factor, Node, Operand, Product, add, inlined, product
 from gradgen.ops.select import Embed, put_together
 from gradgen.walk import Names, core, order, rebuilt, rename, through, uses
 
@@ -52,9 +52,7 @@ def _open_product(node: Product, once: set[Node]) -> Node:
             factors.append((inner, labels, power))
             continue
         budget -= len(inner.factors) - 1
-        factors += [
-            (n, tuple(labels[k] if k < inner.rank else fresh + k for k in old), p) for n, old, p in inner.factors
-        ]
+        factors += inlined(inner, labels, fresh)
         fresh += 1 + max((k for _, old, _ in inner.factors for k in old), default=0)
         opened = True
     return product(factors, node.shape) if opened else node

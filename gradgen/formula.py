@@ -41,7 +41,7 @@ from gradgen.ops.gather import Scatter
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Tile, kept, tiles
 from gradgen.rules import log_softmax
-from gradgen.spell import plain
+from gradgen.spell import either, plain
 from gradgen.text import Expr
 from gradgen.walk import Names, core, order, preferred, uses
 
@@ -349,7 +349,7 @@ class _Writer:
         if len(inner) == 1 and len(la) <= 2 and len(lb) <= 2 and not set(la) & set(lb) & set(target):
             if target[0] in lb:
                 (a, left, la), (b, right, lb) = (b, right, lb), (a, left, la)
-            la, lb = _either(a, la, inner[0], 1), _either(b, lb, inner[0], 0)
+            la, lb = either(a, la, inner[0], 1), either(b, lb, inner[0], 0)
             left = _turned(left, la, (*(k for k in target if k in la), inner[0]))[0]
             right = _turned(right, lb, (inner[0], *(k for k in target if k in lb)))[0]
             last = _turned(left, (0, 1), (1, 0))[0]
@@ -377,11 +377,6 @@ class _Plain:
 
     def size(self, size: Size) -> Expr:
         return Expr(str(size))
-
-
-def _either(node: Node, axes: Labels, inner: int, position: int) -> Labels:
-    """The axes of a matrix in a product, the summed one at its place where the matrix is symmetric."""
-    return axes[::-1] if node.symmetric and len(axes) == 2 and axes[1 - position] == inner else axes
 
 
 def _row(math: Math) -> str:

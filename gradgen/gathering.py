@@ -11,13 +11,13 @@ import numpy as np
 
 from gradgen.arrays import Array, lift, record
 from gradgen.dimension import wrap
-from gradgen.dims import Size, is_one
+from gradgen.dims import Size, holds, is_one
 from gradgen.errors import NotSupportedError
 from gradgen.indexing import as_size, spread
 from gradgen.joining import concatenate
 from gradgen.positions import Positions, gathers
 from gradgen.registry import function
-from gradgen.scope import holds, presuppose, said, wrong
+from gradgen.scope import presuppose, said, wrong
 from gradgen.shapes import axis_of, spell
 from gradgen.views import ravel, reshape, transpose
 

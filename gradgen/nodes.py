@@ -538,6 +538,11 @@ def _swap(labels: Labels) -> Labels:
     return tuple(1 - k for k in labels)
 
 
+def inlined(inner: Product, labels: Labels, fresh: int) -> list[Factor]:
+    """The factors of a product that stands under these labels; what it sums over is numbered from ``fresh`` on."""
+    return [(n, tuple(labels[k] if k < inner.rank else fresh + k for k in old), p) for n, old, p in inner.factors]
+
+
 class Atom:
     """A scalar function, applied entry by entry. Atoms are made in `gradgen.atoms`, which states their derivatives.
 

@@ -3,13 +3,12 @@ products with vectors, needs no product of matrices."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 from gradgen.cost import product_cost
 from gradgen.flatten import MOST_FACTORS
-from gradgen.nodes import Factor, Node, Product, product
-from gradgen.walk import Names, order, rebuilt, rename, through
+from gradgen.nodes import Factor, Node, Product, inlined, product
+from gradgen.walk import Names, is_named, order, rebuilt, rename, through, users
 
 
 def opened(roots: Sequence[Node], names: Names, entrywise: bool = False) -> list[Node]:
@@ -28,17 +27,11 @@ def opened(roots: Sequence[Node], names: Names, entrywise: bool = False) -> list
 
 def _chosen(roots: Sequence[Node], names: Names, entrywise: bool) -> set[Node]:
     """The products of several factors that only products use, and that are dearer than what they save."""
-    users: dict[Node, list[Node]] = defaultdict(list)
-    for root in roots:
-        users[root].append(root)
-    for node in order(roots):
-        for child in node.operands:
-            users[child].append(node)
     found: set[Node] = set()
-    for node, using in users.items():
+    for node, using in users(roots).items():
         if len(using) < 2 or not isinstance(node, Product) or node.rank < 2 or not (node.summed or entrywise):
             continue
-        if (node not in names or not names[node].hard) and all(_uses_once(user, node) for user in using):
+        if not is_named(node, names) and all(_uses_once(user, node) for user in using):
             inside = [_inside(user, {node}) for user in using if isinstance(user, Product)]
             before = sum(product_cost(user.factors, user.rank) for user in using if isinstance(user, Product))
             after = sum(product_cost(factors, user.rank) for factors, user in zip(inside, using, strict=True))
@@ -66,8 +59,6 @@ def _inside(node: Product, chosen: set[Node]) -> list[Factor]:
         if inner not in chosen or not isinstance(inner, Product) or power != 1:
             factors.append((inner, labels, power))
             continue
-        factors += [
-            (n, tuple(labels[k] if k < inner.rank else fresh + k for k in old), p) for n, old, p in inner.factors
-        ]
+        factors += inlined(inner, labels, fresh)
         fresh += 1 + max((k for _, old, _ in inner.factors for k in old), default=0)
     return factors

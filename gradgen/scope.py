@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradgen.dims import Dim, Size
+from gradgen.dims import Dim, Size, holds
 from gradgen.errors import Place, SpecError
 from gradgen.places import Finder
 from gradgen.tape import Constraint
@@ -133,11 +133,6 @@ def source() -> str:
     """The source text that is being run, for hints."""
     scope = tracing()
     return scope.source() if scope else ""
-
-
-def holds(left: Size, right: Size) -> bool:
-    """Whether ``left <= right`` at all sizes, as far as the signs of the coefficients say."""
-    return all(c >= 0 for _, c in (right - left).terms)
 
 
 def presuppose(left: Size, right: Size) -> None:

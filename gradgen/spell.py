@@ -574,9 +574,9 @@ class Speller:
         inner = [k for k in la if k >= node.rank]
         left, right = self._number(left), self._number(right)
         if len(inner) == 1 and target and target[0] in lb:
-            la, lb = _either(a, la, inner[0], 0), _either(b, lb, inner[0], 1)
+            la, lb = either(a, la, inner[0], 0), either(b, lb, inner[0], 1)
         elif len(inner) == 1:
-            la, lb = _either(a, la, inner[0], 1), _either(b, lb, inner[0], 0)
+            la, lb = either(a, la, inner[0], 1), either(b, lb, inner[0], 0)
         if set(la) == set(lb) and (a.symmetric or b.symmetric):
             la, lb = (la, la) if b.symmetric else (lb, lb)
         if not target and len(set(la)) == len(la):
@@ -742,7 +742,7 @@ def _squares(node: Product) -> bool:
     return power == 2 and bool(node.summed) and len(set(labels)) == len(labels)
 
 
-def _either(node: Node, axes: Labels, inner: int, position: int) -> Labels:
+def either(node: Node, axes: Labels, inner: int, position: int) -> Labels:
     """The axes of a matrix in a product, the summed one at its place where the matrix is symmetric."""
     return axes[::-1] if node.symmetric and len(axes) == 2 and axes[1 - position] == inner else axes
 
@@ -752,9 +752,7 @@ def _turned(expr: Expr, axes: Labels, target: Labels) -> tuple[Expr, Labels]:
     wanted = tuple(k for k in target if k in axes)
     if wanted == axes or set(wanted) != set(axes):
         return expr, axes
-    permutation = ", ".join(str(axes.index(k)) for k in wanted)
-    tail = ".T" if wanted == axes[::-1] else f".transpose({permutation})"
-    return replace(text.method(expr, tail, fresh=False), fresh=expr.fresh), wanted
+    return replace(text.permuted(expr, axes, wanted), fresh=expr.fresh), wanted
 
 
 def _spread(expr: Expr, axes: Labels, target: Labels) -> Expr:

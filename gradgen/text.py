@@ -52,6 +52,14 @@ def method(part: Expr, tail: str, fresh: bool = True) -> Expr:
     return Expr(f"{part.at(ATOM)}{tail}", mask=part.mask and not fresh, fresh=fresh, depth=part.depth)
 
 
+def permuted(part: Expr, axes: tuple[int, ...], order: tuple[int, ...]) -> Expr:
+    """An array whose axes stand for ``axes``, with them in another order."""
+    if axes == order:
+        return part
+    tail = ".T" if order == axes[::-1] else f".transpose({', '.join(str(axes.index(k)) for k in order)})"
+    return method(part, tail, fresh=False)
+
+
 def times(left: Expr, right: Expr) -> Expr:
     chain = right.level == TERM and not right.matmul and not right.text.startswith(("1 /", "-"))
     tail = right.text if chain else f"({right.text})" if right.matmul else right.at(SIGN)

@@ -40,6 +40,18 @@ def uses(roots: Iterable[Node]) -> Counter[Node]:
     return counts
 
 
+def users(roots: Iterable[Node]) -> dict[Node, list[Node]]:
+    """What uses each node, once for each place; a root uses itself."""
+    roots = list(roots)
+    found: dict[Node, list[Node]] = {node: [] for node in order(roots)}
+    for root in roots:
+        found[root].append(root)
+    for node in list(found):
+        for child in node.operands:
+            found[child].append(node)
+    return found
+
+
 def depending(roots: Iterable[Node], on: Callable[[Symbol], bool]) -> set[Node]:
     """The nodes below the roots that depend on a symbol of the given sort."""
     found: set[Node] = set()
@@ -61,6 +73,11 @@ class Name(NamedTuple):
 
 
 Names = dict[Node, Name]
+
+
+def is_named(node: Node, names: Names) -> bool:
+    """Whether the user named a value, so that it gets a line."""
+    return node in names and names[node].hard
 
 
 def rewrite(roots: Sequence[Node], rule: Callable[[Node], Node], names: Names) -> list[Node]:

@@ -41,6 +41,19 @@ class Symmetric(Matrices):
         turned = (*range(r - 2), r - 1, r - 2, *range(r, d.rank))
         return add([(HALF, d, full), (HALF, d, turned)], d.shape)
 
+    def masked(self, turn: Node, mask: Node, tangent: Node, extra: Shape) -> Node:
+        """S (M ∘ (T dA Tᵀ)), S this function: the differential of a factor of A."""
+        r, more = self.rank, len(extra)
+        batch, behind = tuple(range(r - 2)), tuple(range(r, r + more))
+        i, j, p, q = r - 2, r - 1, r + more, r + more + 1
+        shape = (*self.shape, *extra)
+        inner = _times(
+            [(turn, (*batch, i, p)), (self.even(tangent, extra), (*batch, p, q, *behind)), (turn, (*batch, j, q))],
+            shape,
+        )
+        chosen = _times([(inner, tuple(range(r + more))), (mask, (*batch, i, j))], shape)
+        return _times([(self, (*batch, i, p)), (chosen, (*batch, p, j, *behind))], shape)
+
     def stands(self, orders: Sequence[Labels]) -> Labels:
         return tuple(range(self.rank))
 
@@ -64,19 +77,9 @@ class Cholesky(Symmetric):
         """dL = L Φ(L⁻¹ dA L⁻ᵀ), Φ the lower triangle with half of the diagonal"""
         [tangent] = tangents
         assert tangent is not None
-        r, more = self.rank, len(extra)
-        batch, behind = tuple(range(r - 2)), tuple(range(r, r + more))
-        i, j, p, q = r - 2, r - 1, r + more, r + more + 1
-        lower = inverse(self)
-        shape = (*self.shape, *extra)
-        inner = _times(
-            [(lower, (*batch, i, p)), (self.even(tangent, extra), (*batch, p, q, *behind)), (lower, (*batch, j, q))],
-            shape,
-        )
         n = self.shape[-1]
-        phi = triangle(n, n, 0) - 0.5 * delta(n)
-        masked = _times([(inner, tuple(range(r + more))), (phi, (i, j))], shape)
-        return _times([(self, (*batch, i, p)), (masked, (*batch, p, j, *behind))], shape)
+        phi = view(1, triangle(n, n, 0) - 0.5 * delta(n), (self.rank - 2, self.rank - 1), self.shape)
+        return self.masked(inverse(self), phi, tangent, extra)
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         return call("np.linalg.cholesky", self.text(parts, spelling)), tuple(range(self.rank))
@@ -97,20 +100,12 @@ class Eigenvectors(Symmetric):
         """dU = U (F ∘ Uᵀ dA U), F_ij = 1 / (w_j - w_i) off the diagonal, NaN where eigenvalues meet"""
         [tangent] = tangents
         assert tangent is not None
-        r, more = self.rank, len(extra)
-        batch, behind = tuple(range(r - 2)), tuple(range(r, r + more))
-        i, j, p, q = r - 2, r - 1, r + more, r + more + 1
-        shape = (*self.shape, *extra)
-        inner = _times(
-            [(self, (*batch, p, i)), (self.even(tangent, extra), (*batch, p, q, *behind)), (self, (*batch, q, j))],
-            shape,
-        )
-        values = eigenvalues(self.matrices)
+        i, j = self.rank - 2, self.rank - 1
+        batch = tuple(range(i))
+        values, apart = eigenvalues(self.matrices), delta(self.shape[-1])
         gaps = add([(1, values, (*batch, j)), (-1, values, (*batch, i))], self.shape)
-        apart = delta(self.shape[-1])
         rate = 1 / apply_atom("regular", gaps + apart) - apart
-        turned = _times([(inner, tuple(range(r + more))), (rate, (*batch, i, j))], shape)
-        return _times([(self, (*batch, i, p)), (turned, (*batch, p, j, *behind))], shape)
+        return self.masked(view(1, self, (*batch, j, i), self.shape), rate, tangent, extra)
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         found = call("np.linalg.eigh", self.text(parts, spelling))

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from gradgen.dims import Size
 from gradgen.labels import Labels
 from gradgen.nodes import Node, Number, Operand, Shape, operand, view
-from gradgen.ops.operation import Operation, Part, Spelling
-from gradgen.text import ATOM, Expr, call, scaled
+from gradgen.ops.operation import Operation, Part, Spelling, spread
+from gradgen.text import ATOM, Expr, permuted, scaled
 
 
 class Framed(NamedTuple):
@@ -84,32 +84,13 @@ def ready(part: Part, rank: int, shape: Shape, coefficient: Number, spelling: Sp
     expr, axes = part
     missing = rank - len(axes)
     if missing and sorted(axes) == list(range(missing, rank)) and len(axes) >= 2:  # NumPy repeats leading axes
-        found, swapped = ready(
-            (expr, tuple(k - missing for k in axes)), len(axes), shape[missing:], coefficient, spelling
-        )
-        return found, swapped
+        return ready((expr, tuple(k - missing for k in axes)), len(axes), shape[missing:], coefficient, spelling)
     swapped = axes == (*range(rank - 2), rank - 1, rank - 2)
-    wanted = tuple(range(rank))
-    if len(axes) < rank:  # the operand does not vary along an axis
-        entries = ", ".join(":" if k in axes else "None" for k in wanted)
-        order = tuple(sorted(axes))
-        turned = expr if order == axes else _permuted(expr, axes, order)
-        sizes = ", ".join(spelling.size(size).text for size in shape)
-        if not axes:
-            return scaled(
-                coefficient, call("np.full", Expr(f"({sizes})"), turned, after=f"dtype={spelling.dtype}")
-            ), False
-        expr = call("np.broadcast_to", Expr(f"{turned.at(ATOM)}[{entries}]"), after=f"({sizes})")
-    elif axes != wanted and not swapped:
-        expr = _permuted(expr, axes, wanted)
+    if missing:
+        expr = spread((expr, axes), shape, spelling)
+    elif not swapped:
+        expr = permuted(expr, axes, tuple(range(rank)))
     return scaled(coefficient, expr), swapped
-
-
-def _permuted(expr: Expr, axes: Labels, order: Labels) -> Expr:
-    if order == axes[::-1]:
-        return Expr(f"{expr.at(ATOM)}.T", fresh=False, depth=expr.depth)
-    permutation = ", ".join(str(axes.index(k)) for k in order)
-    return Expr(f"{expr.at(ATOM)}.transpose({permutation})", fresh=False, depth=expr.depth)
 
 
 def transposed(expr: Expr, rank: int) -> Expr:

@@ -9,7 +9,7 @@ from gradgen.dims import Size
 from gradgen.labels import Labels
 from gradgen.nodes import Factor, Node, Number, Operand, Shape, delta, product, view
 from gradgen.notation import Math
-from gradgen.text import Expr
+from gradgen.text import ATOM, Expr, call, permuted
 
 Part = tuple[Expr, Labels]
 
@@ -78,6 +78,17 @@ def read(factors: Sequence[Factor], labels: Labels, shape: Shape, coefficient: N
     if len(moved) == 1 and not diagonal and fresh == len(shape) and moved[0][2] == 1:
         return view(coefficient, moved[0][0], moved[0][1], shape)
     return product([*moved, *diagonal], shape, coefficient)
+
+
+def spread(part: Part, shape: Shape, spelling: Spelling) -> Expr:
+    """An operand that does not vary along some axes, with all of them, in their order."""
+    expr, axes = part
+    sizes = ", ".join(spelling.size(size).text for size in shape)
+    if not axes:
+        return call("np.full", Expr(f"({sizes})"), expr, after=f"dtype={spelling.dtype}")
+    entries = ", ".join(":" if k in axes else "None" for k in range(len(shape)))
+    ordered = permuted(expr, axes, tuple(sorted(axes)))
+    return call("np.broadcast_to", Expr(f"{ordered.at(ATOM)}[{entries}]"), after=f"({sizes})")
 
 
 class Spelling(Protocol):

@@ -11,7 +11,7 @@ from gradgen.labels import Labels
 from gradgen.nodes import Node, Operand, Shape, intern, operand, view
 from gradgen.notation import Math
 from gradgen.ops.operation import Operation, Part, Spelling, read
-from gradgen.text import ATOM, Expr, call
+from gradgen.text import ATOM, Expr, call, permuted
 
 TEMPLATE = "products"
 
@@ -83,9 +83,7 @@ class OthersAlong(Operation):
         rank = self.node.rank
         wanted = (*(k for k in range(rank, self.rank)), *order)
         kept = tuple(k for k in wanted if k in axes)
-        if kept != axes:
-            permutation = ", ".join(str(axes.index(k)) for k in kept)
-            direction = Expr(f"{direction.at(ATOM)}.transpose({permutation})", fresh=False)
+        direction = permuted(direction, axes, kept)
         missing = [":" if k in axes else "None" for k in wanted]
         if "None" in missing and axes:
             direction = Expr(f"{direction.at(ATOM)}[{', '.join(missing)}]", fresh=False)

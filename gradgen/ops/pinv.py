@@ -12,8 +12,7 @@ from gradgen.labels import Labels
 from gradgen.nodes import Node, Operand, Shape, add, intern, operand, product, rational, view
 from gradgen.notation import ATOM, POSTFIX, Math
 from gradgen.ops.operation import Operation, Part, Spelling
-from gradgen.text import ATOM as TIGHT
-from gradgen.text import Expr, call
+from gradgen.text import call, permuted
 
 
 class Pinv(Operation):
@@ -66,10 +65,7 @@ class Pinv(Operation):
         wanted = tuple(range(self.rank))
         if axes == wanted[::-1] and self.rank == 2:
             return call("np.linalg.pinv", expr), (1, 0)
-        if axes != wanted:
-            permutation = ", ".join(str(axes.index(k)) for k in wanted)
-            expr = Expr(f"{expr.at(TIGHT)}.transpose({permutation})", fresh=False)
-        return call("np.linalg.pinv", expr), wanted
+        return call("np.linalg.pinv", permuted(expr, axes, wanted)), wanted
 
     def stands(self, orders: Sequence[Labels]) -> Labels:
         wanted = tuple(range(self.rank))

@@ -10,12 +10,11 @@ from collections.abc import Callable, Sequence
 from gradgen.atoms import call
 from gradgen.dims import Size
 from gradgen.labels import Labels, number
-from gradgen.nodes import Node, Number, Operand, Shape, as_node, count, intern, operand, product, tag, view
+from gradgen.nodes import Node, Number, Operand, Shape, as_node, as_number, count, intern, operand, product, tag, view
 from gradgen.notation import Math
 from gradgen.ops.operation import Operation, Part, Spelling, contract
 from gradgen.ops.others import others
-from gradgen.ops.select import select
-from gradgen.tape import Span
+from gradgen.ops.select import of_its_own
 from gradgen.text import method, scaled
 
 
@@ -84,18 +83,20 @@ def prod(node: Node, axis: int) -> Node:
     shape = (*node.shape[:axis], *node.shape[axis + 1 :])
     c, core, inner = operand(node, tuple(range(node.rank)))
     labels = tuple(k if k < axis else rank if k == axis else k - 1 for k in inner)
-    scale = as_node(c) if c in (0, 1) or size.constant is not None else call("power", as_node(c), count(size))
-    if size.constant is not None:
-        scale = as_node(c) ** size.constant
+    scale = _repeated(as_node(c), size)
     if axis not in inner:
-        base = view(1, core, labels, shape)
-        power = base**size.constant if size.constant is not None else call("power", base, 0 * base + count(size))
-        return scale * power
-    if inner.count(axis) > 1:  # a diagonal, as an array of its own
-        whole = tuple(Span(Size.of(0), s) if k == axis else None for k, s in enumerate(node.shape))
-        core = select(view(1, core, inner, node.shape), whole)
+        return scale * _repeated(view(1, core, labels, shape), size)
+    if inner.count(axis) > 1:
+        core = of_its_own(view(1, core, inner, node.shape), axis)
         labels = tuple(k if k < axis else rank if k == axis else k - 1 for k in range(node.rank))
     return scale * reduce("prod", core, labels, shape)
+
+
+def _repeated(node: Node, times: Size) -> Node:
+    """The product of so many copies."""
+    if times.constant is not None:
+        return node**times.constant
+    return node if as_number(node) in (0, 1) else call("power", node, 0 * node + count(times))
 
 
 def reduce(kind: str, node: Node, labels: Labels, shape: Shape) -> Node:

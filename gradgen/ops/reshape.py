@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradgen.dims import Size
 from gradgen.labels import Labels, number
 from gradgen.nodes import Node, Operand, Shape, intern, is_zero, operand, view, zero
 from gradgen.notation import ATOM, Math
-from gradgen.ops.operation import Operation, Part, Spelling, read
-from gradgen.text import ATOM as TIGHT
-from gradgen.text import Expr, call, method
+from gradgen.ops.operation import Operation, Part, Spelling, read, spread
+from gradgen.text import method, permuted
 
 
 class Reshape(Operation):
@@ -45,15 +43,10 @@ class Reshape(Operation):
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         [(expr, axes)] = parts
-        wanted = tuple(range(len(self.full)))
-        if len(axes) < len(wanted):  # the operand does not vary along an axis
-            order = tuple(sorted(axes))
-            turned = expr if axes == order else _permuted(expr, axes, order)
-            entries = ", ".join(":" if k in axes else "None" for k in wanted)
-            spread = Expr(f"{turned.at(TIGHT)}[{entries}]") if axes else turned
-            expr = call("np.broadcast_to", spread, after=f"({_sizes(self.full, spelling)})")
-        elif axes != wanted:
-            expr = _permuted(expr, axes, wanted)
+        if len(axes) < len(self.full):
+            expr = spread((expr, axes), self.full, spelling)
+        else:
+            expr = permuted(expr, axes, tuple(range(len(self.full))))
         if self.rank == 1:
             return method(expr, ".ravel()", fresh=False), (0,)
         return method(expr, f".reshape({_sizes(self.shape, spelling) or '()'})", fresh=False), tuple(range(self.rank))
@@ -71,11 +64,6 @@ def _sizes(shape: Shape, spelling: Spelling) -> str:
     return ", ".join(spelling.size(size).text for size in shape)
 
 
-def _permuted(expr: Expr, axes: Labels, order: Labels) -> Expr:
-    tail = ".T" if order == axes[::-1] else f".transpose({', '.join(str(axes.index(k)) for k in order)})"
-    return method(expr, tail, fresh=False)
-
-
 def reshape(node: Node, shape: Shape) -> Node:
     """The entries of a node in another shape of as many."""
     if node.shape == shape:
@@ -89,11 +77,3 @@ def reshape(node: Node, shape: Shape) -> Node:
         return view(c, reshape(view(1, core.node, core.labels, core.full), shape))
     signature = (core.digest, *labels, *(number(size.key) for size in node.shape))
     return view(c, intern(Reshape, shape, (core, labels, node.shape), signature))
-
-
-def entries(shape: Shape) -> Size:
-    """The number of entries."""
-    total = Size.of(1)
-    for size in shape:
-        total = total * size
-    return total

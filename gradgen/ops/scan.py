@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gradgen.dims import Size
 from gradgen.labels import Labels
 from gradgen.nodes import Node, Operand, Shape, arange, count, intern, is_zero, operand, product, view, zero
 from gradgen.notation import Math
 from gradgen.ops.operation import Operation, Part, Spelling
-from gradgen.ops.select import select
-from gradgen.tape import Span
+from gradgen.ops.select import of_its_own
 from gradgen.text import call, method
 
 
@@ -69,8 +67,7 @@ def scan(node: Node, axis: int, backwards: bool = False) -> Node:
         steps = view(1, count(size), (), (size,)) - arange(size) if backwards else 1 + arange(size)
         return product([(node, tuple(range(node.rank)), 1), (steps, (axis,), 1)], node.shape)
     if labels.count(axis) > 1:
-        whole = tuple(Span(Size.of(0), size) if k == axis else None for k, size in enumerate(node.shape))
-        return scan(select(node, whole), axis, backwards)
+        return scan(of_its_own(node, axis), axis, backwards)
     inner = labels.index(axis)
     return view(c, _made(core, inner, backwards), labels, node.shape)
 

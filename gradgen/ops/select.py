@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from gradgen.dims import Size
+from gradgen.dims import Size, holds
 from gradgen.labels import Labels, number
 from gradgen.nodes import Add, Node, Operand, Shape, add, intern, is_zero, operand, view, zero
 from gradgen.notation import ATOM, Math
@@ -157,10 +157,6 @@ class Embed(Operation):
     def transpose(self, cotangent: Node, position: int) -> Node:
         return select(cotangent, self.picks)
 
-    def place(self, spelling: Spelling) -> str:
-        """The brackets of the picked entries."""
-        return index(self.picks, self.shape, tuple(range(self.rank)), spelling)
-
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
         [(operand, order)] = parts
         return Math(f"embed({operand.text}, {index(self.picks, self.shape, order, spelling)})")
@@ -181,17 +177,12 @@ def _bounds(pick: Span | Size) -> tuple[Size, Size]:
     return (pick, pick + 1) if isinstance(pick, Size) else (pick.start, pick.stop)
 
 
-def _at_most(left: Size, right: Size) -> bool:
-    """Whether left <= right at all sizes, as far as the signs of the coefficients say."""
-    return all(c >= 0 for _, c in (right - left).terms)
-
-
 def apart(one: Pick, other: Pick) -> bool:
     """Whether two picks of an axis have no entry in common."""
     if one is None or other is None:
         return False
     (a, b), (c, d) = _bounds(one), _bounds(other)
-    return _at_most(b, c) or _at_most(d, a)
+    return holds(b, c) or holds(d, a)
 
 
 def _plain(pick: Pick) -> bool:
@@ -210,10 +201,10 @@ def _meet(chosen: Pick, placed: Pick) -> _Met | None:
     if not (_plain(chosen) and _plain(placed)):
         return None
     (a, b), (c, d) = _bounds(chosen), _bounds(placed)
-    if _at_most(c, a) and _at_most(b, d):
+    if holds(c, a) and holds(b, d):
         inside: Pick = a - c if isinstance(chosen, Size) else Span(a - c, b - c)
         return _Met(inside, None, gone)
-    if _at_most(a, c) and _at_most(d, b):
+    if holds(a, c) and holds(d, b):
         return _Met(None, c - a if gone else Span(c - a, d - a), gone)
     return None
 
@@ -301,6 +292,11 @@ def _joined(first: Picks, then: Picks) -> Picks | None:
         else:
             return None
     return tuple(found)
+
+
+def of_its_own(node: Node, axis: int) -> Node:
+    """A node that is a diagonal along an axis as an array of its own, for what cannot look through diagonals."""
+    return select(node, tuple(Span(Size.of(0), size) if k == axis else None for k, size in enumerate(node.shape)))
 
 
 def embed(node: Node, picks: Picks, shape: Shape) -> Node:

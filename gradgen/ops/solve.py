@@ -9,7 +9,7 @@ from gradgen.nodes import Node, Number, Operand, Shape, intern, operand, tag, vi
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.matrix import Matrices, ready, transposed
 from gradgen.ops.operation import Part, Spelling
-from gradgen.text import ATOM, Expr, call
+from gradgen.text import ATOM, Expr, call, permuted
 
 
 class Solve(Matrices):
@@ -49,12 +49,7 @@ class Solve(Matrices):
             expr = transposed(expr, r)
         right, axes = parts[1]
         wanted = tuple(range(self.rank))
-        ordered = tuple(sorted(axes))
-        if len(axes) == 2 and axes == ordered[::-1]:
-            right = transposed(right, 2)
-        elif axes != ordered:
-            moved = ", ".join(str(axes.index(k)) for k in ordered)
-            right = Expr(f"{right.at(ATOM)}.transpose({moved})", fresh=False)
+        right = permuted(right, axes, tuple(sorted(axes)))
         if self.rank == r - 1 and len(axes) > 1:
             found = call("np.linalg.solve", expr, Expr(f"{right.at(ATOM)}[..., None]"))
             return Expr(f"{found.text}[..., 0]", fresh=False, depth=found.depth), wanted

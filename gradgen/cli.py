@@ -8,13 +8,15 @@ import os
 import sys
 import textwrap
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from gradgen import files
+from gradgen.dims import Dim
 from gradgen.errors import Errors, SpecError
-from gradgen.pipeline import Generated, formulas, generate, statements
+from gradgen.pipeline import Generated, costs, formulas, generate, statements
 from gradgen.spec import Declaration, load_spec
+from gradgen.tally import Cost
 from gradgen.tape import Tape
 from gradgen.templating import render
 from gradgen.version import __version__
@@ -69,9 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="print the formulas")
     show.add_argument("spec", metavar="SPEC[:NAME]")
     show.add_argument("--hvp", action="store_true", help="the Hessian-vector product too")
-    show.add_argument("--plan", action="store_true", help="the statements that the formulas become")
+    show.add_argument(
+        "--plan", action="store_true", help="the statements that the formulas become, with what each costs"
+    )
     show.add_argument("--latex", action="store_true", help="not supported yet")
-    show.add_argument("--cost", action="store_true", help="not supported yet")
+    show.add_argument("--cost", action="store_true", help="flops and bytes of each function")
     show.set_defaults(run=_show)
 
     init = commands.add_parser("init", help="write a commented spec to start from")
@@ -246,15 +250,32 @@ def _check(folder: Path, texts: dict[str, str], whole: bool) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    for option in ("latex", "cost"):
-        if getattr(arguments, option):
-            raise SpecError(f"--{option} is not supported yet")
+    if arguments.latex:
+        raise SpecError("--latex is not supported yet")
     path, name = _target(arguments.spec)
     for tape in _traced(_declared([path], name and [name])):
         print(f"{tape.name}\n{_indented(formulas(tape, arguments.hvp))}")
+        if arguments.cost:
+            print(_indented(_prices(costs(tape), _dims(tape))))
         if arguments.plan:
             print(_indented([statements(tape)]))
     return 0
+
+
+def _dims(tape: Tape) -> list[Dim]:
+    return sorted({dim for argument in tape.arguments for size in argument.shape for dim in size.symbols})
+
+
+def _prices(found: Mapping[str, Cost], dims: Sequence[Dim]) -> list[str]:
+    """A line for each function: flops and bytes as polynomials, and at the typical sizes."""
+    at = ", ".join(f"{dim.name}={dim.typical:,}" for dim in dims)
+    rows = [("function", "flops", "bytes", f"at {at}" if at else "in all")]
+    rows += [
+        (name.strip("_"), str(c.flops), str(c.bytes), f"{c.flops.typical:.3g} flops, {c.bytes.typical:.3g} bytes")
+        for name, c in found.items()
+    ]
+    widths = [max(len(row[k]) for row in rows) for k in range(4)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _target(text: str) -> tuple[Path, str | None]:

@@ -19,13 +19,14 @@ from gradgen import text
 from gradgen.binding import Binder, BoundText
 from gradgen.dims import Size, is_one
 from gradgen.door import restored, size_lines
-from gradgen.functions import DOCS, MAPPED, Function
+from gradgen.functions import DOCS, MAPPED, Function, Shape
 from gradgen.identifiers import Fresh, Identifiers, listed, packed, words
 from gradgen.layout import layouts
 from gradgen.nodes import Node, Symbol, view
 from gradgen.plan import Kernel, Plan
 from gradgen.public import door_function, public_function, quoted, value_shape
 from gradgen.spell import Body, Root, Speller
+from gradgen.tally import Cost, tally
 from gradgen.tape import Argument, Tape
 from gradgen.templating import render
 from gradgen.text import Expr
@@ -78,8 +79,23 @@ def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str]) -> s
 
 
 def statements(tape: Tape, planned: Plan) -> str:
-    """The private functions that hold the mathematics, as they stand in the module."""
-    return formatted("\n\n".join(f.text for f in _Writer(tape, planned).private()))
+    """The private functions that hold the mathematics, as they stand in the module, with what each statement costs."""
+    writer = _Writer(tape, planned)
+    return formatted("\n\n".join(_priced(f, writer.costs(f)) for f in writer.private()))
+
+
+def _priced(function: Function, costs: Sequence[Cost]) -> str:
+    """A function with the cost of each statement above it."""
+    lines = [*function.lines, f"return {function.result}"]
+    priced = zip(lines, costs, strict=True)
+    said = [f"    # {cost}\n    {line}\n" if cost.bytes.terms else f"    {line}\n" for line, cost in priced]
+    return f"def {function.name}({function.parameters}):\n{''.join(said)}"
+
+
+def costs(tape: Tape, planned: Plan) -> dict[str, Cost]:
+    """What each private function costs by its name."""
+    writer = _Writer(tape, planned)
+    return {f.name: sum(writer.costs(f), Cost()) for f in writer.private()}
 
 
 class _Writer:
@@ -122,6 +138,11 @@ class _Writer:
     def _public(self, kernel: Kernel, function: Function, hoist: Function | None) -> Function:
         first = [f"{', '.join(self.kept)} = {hoist.call}"] if kernel.hoisted and hoist is not None else []
         return public_function(self.ids, self.tape, kernel.name, first, function)
+
+    def costs(self, function: Function) -> list[Cost]:
+        """What each statement of a private function costs, and what its result does."""
+        sizes = {name: Size.of(dim) for dim, name in self.ids.dims.items()}
+        return tally([*function.lines, f"return {function.result}"], dict(function.shapes), sizes)
 
     def private(self) -> list[Function]:
         return [*([self._hoist()] if self.hoisted else []), *self._kernels().values()]
@@ -176,7 +197,16 @@ class _Writer:
         used |= sources | {self.ids.called(*function) for function in body.functions}
         parameters = [n for n in self.ids.ranked() if n in used]
         parameters += [name for node, name in given.items() if not isinstance(node, Symbol)]
-        return Function(name, ", ".join(parameters), doc, (*sizes, *body.lines), result)
+        shapes = {self.ids.local[a.name]: tuple(s for s in a.shape if not is_one(s)) for a in self.ids.arguments}
+        shapes |= {said: self._shape(node) for node, said in given.items()}
+        taken = tuple((said, shape) for said, shape in shapes.items() if said in parameters)
+        return Function(name, ", ".join(parameters), doc, (*sizes, *body.lines), result, shapes=taken)
+
+    def _shape(self, node: Node) -> Shape:
+        """The shape of a value that a private function is given, as it stands in memory, in the spec's dimensions."""
+        shape = [node.shape[axis] for axis in self.stored.get(node, range(node.rank))]
+        declared = {dim.name: dim for dim in self.ids.dims}
+        return tuple(s.substitute({dim: declared[dim.name] for dim in s.symbols}) for s in shape)
 
     def _hoist(self) -> Function:
         """What depends on the data alone; the values have the names under which the kernels take them."""

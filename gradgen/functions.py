@@ -10,6 +10,8 @@ from gradgen.door import cut, dropped, restored
 from gradgen.identifiers import Identifiers
 from gradgen.tape import Argument
 
+Shape = tuple[Size, ...]
+
 FACTS = {
     "positive": "positive numbers",
     "nonnegative": "nonnegative numbers",
@@ -50,7 +52,7 @@ MAPPED = ("value", "jvp", "jacobian")  # these return what is shaped by the valu
 
 @dataclass(frozen=True)
 class Function:
-    """A function as the template prints it."""
+    """A function as the template prints it; ``shapes`` are those of the arrays that it takes."""
 
     name: str
     parameters: str
@@ -59,6 +61,7 @@ class Function:
     result: str
     described: tuple[str, ...] = ()
     returns: tuple[str, ...] = ()
+    shapes: tuple[tuple[str, Shape], ...] = ()
 
     @property
     def call(self) -> str:

@@ -55,6 +55,12 @@ class Identifiers:
         private = {self.door, self.owned, self.direction, self.hoist, self.me, self.function, self.shaped}
         return {dim.name: free(dim.name, {*self.taken, *self.kernels.values(), *private}) for dim in dims}
 
+    @property
+    def dims(self) -> dict[Dim, str]:
+        """The names of the dimensions."""
+        found = {dim for a in self.arguments for size in a.shape for dim in size.symbols}
+        return {dim: self.sizes[dim.name] for dim in sorted(found)}
+
     def size(self, dim: Dim) -> str:
         return self.sizes[dim.name]
 

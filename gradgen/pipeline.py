@@ -16,6 +16,7 @@ from gradgen.lower import lower
 from gradgen.nodes import arena
 from gradgen.plan import plan
 from gradgen.recipes import choose
+from gradgen.tally import Cost
 from gradgen.tape import Call, Span, Tape
 from gradgen.version import __version__
 
@@ -74,8 +75,14 @@ def formulas(tape: Tape, hvp: bool = False) -> tuple[str, ...]:
         return written(derive(lower(tape), tape.wrt), tape.several, hvp)
 
 
+def costs(tape: Tape) -> dict[str, Cost]:
+    """What each private function of the module costs."""
+    with _workshop(tape):
+        return emit.costs(tape, plan(derive(lower(tape), tape.wrt)))
+
+
 def statements(tape: Tape) -> str:
-    """The statements that the formulas become: the private functions of the module."""
+    """The statements that the formulas become: the private functions of the module, with what each costs."""
     with _workshop(tape):
         return emit.statements(tape, plan(derive(lower(tape), tape.wrt)))
 

@@ -541,12 +541,23 @@ def test_init(capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(path.name for path in Path("specs").iterdir() if path.suffix == ".py") == ["mine.py"]
 
 
+def test_show_prices_each_function(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", spec(GOOD), "--cost"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    [loss] = [row for row in rows if row[:1] == ["loss"] and "flops," in row]
+    assert " ".join(loss) == "loss 2 d + 1 16 d 201 flops, 1.6e+03 bytes"
+
+
+def test_show_prices_each_statement(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", spec(OTHER), "--plan"]) == 0
+    assert "# 2 d flops, 24 d bytes\n        return np.exp(w).sum()" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "call",
     [
         ["build", "a.py", "--backend", "cython"],
         ["show", "a.py", "--latex"],
-        ["show", "a.py", "--cost"],
         ["explain", "a.py:good"],
         ["check", "a.py"],
         ["audit", "a.py:good", "module:function"],

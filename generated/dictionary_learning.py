@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(X, D, R, lam):
     """The loss."""
@@ -148,17 +150,29 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        X, lam = (value.astype(dtype, copy=False) for value in self._data)
+        return X, lam[()]
 
     def _arguments(self, D, R):
         """The arguments in the working dtype, checked."""
         D = _array("D", D, 2)
         R = _array("R", R, 2)
+        m = self._m
+        n = self._n
+        if D.shape[0] != m:
+            raise _mismatch("D", D.shape, 0, m, "m, as in X")
+        k = D.shape[1]
+        if R.shape[0] != k:
+            raise _mismatch("R", R.shape, 0, k, "k, as in D")
+        if R.shape[1] != n:
+            raise _mismatch("R", R.shape, 1, n, "n, as in X")
         dtype = _dtype(*self._data, D, R)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         X, lam = self._in[dtype]
-        return _door(X, D, R, lam)
+        D = D.astype(dtype, copy=False)
+        R = R.astype(dtype, copy=False)
+        return X, D, R, lam
 
     def loss(self, D, R):
         """The loss."""
@@ -197,7 +211,8 @@ class Bound:
         k = self._k
         if k is None:
             k = _solved("x", 0, x.size, 0, m + n, "m * k + n * k")
-        _match("x", x.shape, 0, m * k + n * k, "m * k + n * k")
+        if x.shape[0] != (m * k + n * k):
+            raise _mismatch("x", x.shape, 0, (m * k + n * k), "m * k + n * k")
         return (
             np.array(x[: m * k], dtype=np.float64).reshape(m, k),
             np.array(x[m * k :], dtype=np.float64).reshape(k, n),
@@ -228,48 +243,60 @@ def _door(X, D, R, lam):
     R = _array("R", R, 2)
     lam = _array("lam", lam, 0)
     m, n = X.shape
-    _match("D", D.shape, 0, m, "m, as in X")
+    if D.shape[0] != m:
+        raise _mismatch("D", D.shape, 0, m, "m, as in X")
     k = D.shape[1]
-    _match("R", R.shape, 0, k, "k, as in D")
-    _match("R", R.shape, 1, n, "n, as in X")
-    dtype = _dtype(X, D, R, lam)
-    return (
-        X.astype(dtype, copy=False),
-        D.astype(dtype, copy=False),
-        R.astype(dtype, copy=False),
-        lam.astype(dtype, copy=False)[()],
-    )
+    if R.shape[0] != k:
+        raise _mismatch("R", R.shape, 0, k, "k, as in D")
+    if R.shape[1] != n:
+        raise _mismatch("R", R.shape, 1, n, "n, as in X")
+    X, D, R, lam = _working(X, D, R, lam)
+    return X, D, R, lam[()]
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -286,12 +313,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

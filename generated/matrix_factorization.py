@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(R, mask, U, V, lam):
     """The loss."""
@@ -147,8 +149,10 @@ class Bound:
         mask = np.array(_array("mask", mask, 2))
         lam = np.array(_array("lam", lam, 0))
         m, n = R.shape
-        _match("mask", mask.shape, 0, m, "m, as in R")
-        _match("mask", mask.shape, 1, n, "n, as in R")
+        if mask.shape[0] != m:
+            raise _mismatch("mask", mask.shape, 0, m, "m, as in R")
+        if mask.shape[1] != n:
+            raise _mismatch("mask", mask.shape, 1, n, "n, as in R")
         self._data = (R, mask, lam)
         self._in = {}
         self._m = m
@@ -157,17 +161,29 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        R, mask, lam = (value.astype(dtype, copy=False) for value in self._data)
+        return R, mask, lam[()]
 
     def _arguments(self, U, V):
         """The arguments in the working dtype, checked."""
         U = _array("U", U, 2)
         V = _array("V", V, 2)
+        m = self._m
+        n = self._n
+        if U.shape[0] != m:
+            raise _mismatch("U", U.shape, 0, m, "m, as in R")
+        r = U.shape[1]
+        if V.shape[0] != n:
+            raise _mismatch("V", V.shape, 0, n, "n, as in R")
+        if V.shape[1] != r:
+            raise _mismatch("V", V.shape, 1, r, "r, as in U")
         dtype = _dtype(*self._data, U, V)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         R, mask, lam = self._in[dtype]
-        return _door(R, mask, U, V, lam)
+        U = U.astype(dtype, copy=False)
+        V = V.astype(dtype, copy=False)
+        return R, mask, U, V, lam
 
     def loss(self, U, V):
         """The loss."""
@@ -206,7 +222,8 @@ class Bound:
         r = self._r
         if r is None:
             r = _solved("x", 0, x.size, 0, m + n, "m * r + n * r")
-        _match("x", x.shape, 0, m * r + n * r, "m * r + n * r")
+        if x.shape[0] != (m * r + n * r):
+            raise _mismatch("x", x.shape, 0, (m * r + n * r), "m * r + n * r")
         return (
             np.array(x[: m * r], dtype=np.float64).reshape(m, r),
             np.array(x[m * r :], dtype=np.float64).reshape(n, r),
@@ -238,51 +255,64 @@ def _door(R, mask, U, V, lam):
     V = _array("V", V, 2)
     lam = _array("lam", lam, 0)
     m, n = R.shape
-    _match("mask", mask.shape, 0, m, "m, as in R")
-    _match("mask", mask.shape, 1, n, "n, as in R")
-    _match("U", U.shape, 0, m, "m, as in R")
+    if mask.shape[0] != m:
+        raise _mismatch("mask", mask.shape, 0, m, "m, as in R")
+    if mask.shape[1] != n:
+        raise _mismatch("mask", mask.shape, 1, n, "n, as in R")
+    if U.shape[0] != m:
+        raise _mismatch("U", U.shape, 0, m, "m, as in R")
     r = U.shape[1]
-    _match("V", V.shape, 0, n, "n, as in R")
-    _match("V", V.shape, 1, r, "r, as in U")
-    dtype = _dtype(R, mask, U, V, lam)
-    return (
-        R.astype(dtype, copy=False),
-        mask.astype(dtype, copy=False),
-        U.astype(dtype, copy=False),
-        V.astype(dtype, copy=False),
-        lam.astype(dtype, copy=False)[()],
-    )
+    if V.shape[0] != n:
+        raise _mismatch("V", V.shape, 0, n, "n, as in R")
+    if V.shape[1] != r:
+        raise _mismatch("V", V.shape, 1, r, "r, as in U")
+    R, mask, U, V, lam = _working(R, mask, U, V, lam)
+    return R, mask, U, V, lam[()]
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -299,12 +329,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(V, W, H):
     """The loss."""
@@ -144,17 +146,29 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        (V,) = (value.astype(dtype, copy=False) for value in self._data)
+        return (V,)
 
     def _arguments(self, W, H):
         """The arguments in the working dtype, checked."""
         W = _array("W", W, 2)
         H = _array("H", H, 2)
+        m = self._m
+        n = self._n
+        if W.shape[0] != m:
+            raise _mismatch("W", W.shape, 0, m, "m, as in V")
+        r = W.shape[1]
+        if H.shape[0] != r:
+            raise _mismatch("H", H.shape, 0, r, "r, as in W")
+        if H.shape[1] != n:
+            raise _mismatch("H", H.shape, 1, n, "n, as in V")
         dtype = _dtype(*self._data, W, H)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         (V,) = self._in[dtype]
-        return _door(V, W, H)
+        W = W.astype(dtype, copy=False)
+        H = H.astype(dtype, copy=False)
+        return V, W, H
 
     def loss(self, W, H):
         """The loss."""
@@ -193,7 +207,8 @@ class Bound:
         r = self._r
         if r is None:
             r = _solved("x", 0, x.size, 0, m + n, "m * r + n * r")
-        _match("x", x.shape, 0, m * r + n * r, "m * r + n * r")
+        if x.shape[0] != (m * r + n * r):
+            raise _mismatch("x", x.shape, 0, (m * r + n * r), "m * r + n * r")
         return (
             np.array(x[: m * r], dtype=np.float64).reshape(m, r),
             np.array(x[m * r :], dtype=np.float64).reshape(r, n),
@@ -223,47 +238,60 @@ def _door(V, W, H):
     W = _array("W", W, 2)
     H = _array("H", H, 2)
     m, n = V.shape
-    _match("W", W.shape, 0, m, "m, as in V")
+    if W.shape[0] != m:
+        raise _mismatch("W", W.shape, 0, m, "m, as in V")
     r = W.shape[1]
-    _match("H", H.shape, 0, r, "r, as in W")
-    _match("H", H.shape, 1, n, "n, as in V")
-    dtype = _dtype(V, W, H)
-    return (
-        V.astype(dtype, copy=False),
-        W.astype(dtype, copy=False),
-        H.astype(dtype, copy=False),
-    )
+    if H.shape[0] != r:
+        raise _mismatch("H", H.shape, 0, r, "r, as in W")
+    if H.shape[1] != n:
+        raise _mismatch("H", H.shape, 1, n, "n, as in V")
+    V, W, H = _working(V, W, H)
+    return V, W, H
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -280,12 +308,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

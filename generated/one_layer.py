@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(X, y, W, v):
     """The loss."""
@@ -156,7 +158,8 @@ class Bound:
         X = np.array(_array("X", X, 2))
         y = np.array(_array("y", y, 1))
         n, d = X.shape
-        _match("y", y.shape, 0, n, "n, as in X")
+        if y.shape[0] != n:
+            raise _mismatch("y", y.shape, 0, n, "n, as in X")
         self._data = (X, y)
         self._in = {}
         self._d = d
@@ -164,17 +167,26 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        X, y = (value.astype(dtype, copy=False) for value in self._data)
+        return X, y
 
     def _arguments(self, W, v):
         """The arguments in the working dtype, checked."""
         W = _array("W", W, 2)
         v = _array("v", v, 1)
+        d = self._d
+        if W.shape[0] != d:
+            raise _mismatch("W", W.shape, 0, d, "d, as in X")
+        h = W.shape[1]
+        if v.shape[0] != h:
+            raise _mismatch("v", v.shape, 0, h, "h, as in W")
         dtype = _dtype(*self._data, W, v)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         X, y = self._in[dtype]
-        return _door(X, y, W, v)
+        W = W.astype(dtype, copy=False)
+        v = v.astype(dtype, copy=False)
+        return X, y, W, v
 
     def loss(self, W, v):
         """The loss."""
@@ -212,7 +224,8 @@ class Bound:
         h = self._h
         if h is None:
             h = _solved("x", 0, x.size, 0, d + 1, "d * h + h")
-        _match("x", x.shape, 0, d * h + h, "d * h + h")
+        if x.shape[0] != (d * h + h):
+            raise _mismatch("x", x.shape, 0, (d * h + h), "d * h + h")
         return (
             np.array(x[: d * h], dtype=np.float64).reshape(d, h),
             np.array(x[d * h :], dtype=np.float64),
@@ -243,48 +256,60 @@ def _door(X, y, W, v):
     W = _array("W", W, 2)
     v = _array("v", v, 1)
     n, d = X.shape
-    _match("y", y.shape, 0, n, "n, as in X")
-    _match("W", W.shape, 0, d, "d, as in X")
+    if y.shape[0] != n:
+        raise _mismatch("y", y.shape, 0, n, "n, as in X")
+    if W.shape[0] != d:
+        raise _mismatch("W", W.shape, 0, d, "d, as in X")
     h = W.shape[1]
-    _match("v", v.shape, 0, h, "h, as in W")
-    dtype = _dtype(X, y, W, v)
-    return (
-        X.astype(dtype, copy=False),
-        y.astype(dtype, copy=False),
-        W.astype(dtype, copy=False),
-        v.astype(dtype, copy=False),
-    )
+    if v.shape[0] != h:
+        raise _mismatch("v", v.shape, 0, h, "h, as in W")
+    X, y, W, v = _working(X, y, W, v)
+    return X, y, W, v
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -301,12 +326,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

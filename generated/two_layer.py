@@ -14,6 +14,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(X, Y, W1, b1, W2, b2):
     """The loss."""
@@ -193,7 +195,8 @@ class Bound:
         X = np.array(_array("X", X, 2))
         Y = np.array(_array("Y", Y, 2))
         n, d = X.shape
-        _match("Y", Y.shape, 0, n, "n, as in X")
+        if Y.shape[0] != n:
+            raise _mismatch("Y", Y.shape, 0, n, "n, as in X")
         k = Y.shape[1]
         self._data = (X, Y)
         self._in = {}
@@ -203,7 +206,8 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        X, Y = (value.astype(dtype, copy=False) for value in self._data)
+        return X, Y
 
     def _arguments(self, W1, b1, W2, b2):
         """The arguments in the working dtype, checked."""
@@ -211,11 +215,28 @@ class Bound:
         b1 = _array("b1", b1, 1)
         W2 = _array("W2", W2, 2)
         b2 = _array("b2", b2, 1)
+        d = self._d
+        k = self._k
+        if W1.shape[0] != d:
+            raise _mismatch("W1", W1.shape, 0, d, "d, as in X")
+        h = W1.shape[1]
+        if b1.shape[0] != h:
+            raise _mismatch("b1", b1.shape, 0, h, "h, as in W1")
+        if W2.shape[0] != h:
+            raise _mismatch("W2", W2.shape, 0, h, "h, as in W1")
+        if W2.shape[1] != k:
+            raise _mismatch("W2", W2.shape, 1, k, "k, as in Y")
+        if b2.shape[0] != k:
+            raise _mismatch("b2", b2.shape, 0, k, "k, as in Y")
         dtype = _dtype(*self._data, W1, b1, W2, b2)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         X, Y = self._in[dtype]
-        return _door(X, Y, W1, b1, W2, b2)
+        W1 = W1.astype(dtype, copy=False)
+        b1 = b1.astype(dtype, copy=False)
+        W2 = W2.astype(dtype, copy=False)
+        b2 = b2.astype(dtype, copy=False)
+        return X, Y, W1, b1, W2, b2
 
     def loss(self, W1, b1, W2, b2):
         """The loss."""
@@ -263,7 +284,10 @@ class Bound:
         h = self._h
         if h is None:
             h = _solved("x", 0, x.size, k, d + k + 1, "d * h + k + k * h + h")
-        _match("x", x.shape, 0, d * h + k + k * h + h, "d * h + k + k * h + h")
+        if x.shape[0] != (d * h + k + k * h + h):
+            raise _mismatch(
+                "x", x.shape, 0, (d * h + k + k * h + h), "d * h + k + k * h + h"
+            )
         return (
             np.array(x[: d * h], dtype=np.float64).reshape(d, h),
             np.array(x[d * h : d * h + h], dtype=np.float64),
@@ -298,54 +322,67 @@ def _door(X, Y, W1, b1, W2, b2):
     W2 = _array("W2", W2, 2)
     b2 = _array("b2", b2, 1)
     n, d = X.shape
-    _match("Y", Y.shape, 0, n, "n, as in X")
+    if Y.shape[0] != n:
+        raise _mismatch("Y", Y.shape, 0, n, "n, as in X")
     k = Y.shape[1]
-    _match("W1", W1.shape, 0, d, "d, as in X")
+    if W1.shape[0] != d:
+        raise _mismatch("W1", W1.shape, 0, d, "d, as in X")
     h = W1.shape[1]
-    _match("b1", b1.shape, 0, h, "h, as in W1")
-    _match("W2", W2.shape, 0, h, "h, as in W1")
-    _match("W2", W2.shape, 1, k, "k, as in Y")
-    _match("b2", b2.shape, 0, k, "k, as in Y")
-    dtype = _dtype(X, Y, W1, b1, W2, b2)
-    return (
-        X.astype(dtype, copy=False),
-        Y.astype(dtype, copy=False),
-        W1.astype(dtype, copy=False),
-        b1.astype(dtype, copy=False),
-        W2.astype(dtype, copy=False),
-        b2.astype(dtype, copy=False),
-    )
+    if b1.shape[0] != h:
+        raise _mismatch("b1", b1.shape, 0, h, "h, as in W1")
+    if W2.shape[0] != h:
+        raise _mismatch("W2", W2.shape, 0, h, "h, as in W1")
+    if W2.shape[1] != k:
+        raise _mismatch("W2", W2.shape, 1, k, "k, as in Y")
+    if b2.shape[0] != k:
+        raise _mismatch("b2", b2.shape, 0, k, "k, as in Y")
+    X, Y, W1, b1, W2, b2 = _working(X, Y, W1, b1, W2, b2)
+    return X, Y, W1, b1, W2, b2
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -362,12 +399,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -3,11 +3,12 @@ ones too."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gradgen.dims import Let, solve
-from gradgen.door import checks, cut, entered, squeezed
+from gradgen.door import checks, cut, entered, sources
 from gradgen.flat import SYMMETRIC, Flat
 from gradgen.functions import (
     DIRECTED,
@@ -19,8 +20,8 @@ from gradgen.functions import (
     described,
     direction_line,
 )
-from gradgen.identifiers import Identifiers, free, listed, renamed, words
-from gradgen.public import cotangent_lines
+from gradgen.identifiers import Identifiers, free, listed, renamed, together, words
+from gradgen.public import cotangent_lines, inside
 from gradgen.tape import Argument, Tape
 
 FLAT = "and of one flat vector for scipy.optimize"
@@ -68,10 +69,18 @@ class Binder:
         steps, _ = solve([(a.name, a.shape) for a in ids.data])
         known = {step.dim for step in steps if isinstance(step, Let)}
         dims = {dim for w in ids.wrt for size in w.shape for dim in size.symbols}
-        self.known, self.open = sorted(dims & known), sorted(dims - known)
+        self.told = sources(ids.data)
+        spoken = {d for c in tape.constraints for d in c.left.symbols | c.right.symbols}
+        self.known, self.open = sorted((dims | spoken) & known), sorted(dims - known)
+        self.dtype = free("dtype", ids.taken | set(hoisted))
         highest = max(ORDERS[name] for name in kernels)
         self.derivatives = {ids.called(f.name, k): (f, k) for f in ids.functions for k in range(1, highest + 1)}
         self.attributes = self._attributes()
+
+    def _open_arguments(self) -> list[Argument]:
+        """The variables, and the indices that count what the variables tell."""
+        told = set(self.told)
+        return [a for a in self.ids.arguments if a in self.ids.wrt or (a.below and not a.below.symbols <= told)]
 
     def _attributes(self) -> dict[str, str]:
         """Where the bound object keeps functions and dimensions, by their private names."""
@@ -151,49 +160,55 @@ class Binder:
         """`_arguments`, which every function passes, and the data in the dtype that it finds."""
         ids, me = self.ids, self.ids.me
         wrt = ids.of(ids.wrt)
-        parameters = ", ".join([me, *wrt])
-        door = f"{ids.door}({', '.join(ids.of(ids.arguments))})"
-        lines = self._fetched() + [entered(w, n) for n, w in zip(wrt, ids.wrt, strict=True)]
+        kept = [n for n in (*ids.of(ids.data), *self.hoisted) if n not in self.indices]
+        lines = [entered(w, n) for n, w in zip(wrt, ids.wrt, strict=True)]
+        lines += self._fetched()
+        lines += self._checked()
+        results = [inside(renamed(a, ids.local)) if a in ids.wrt else ids.local[a.name] for a in ids.arguments]
+        result = together([*results, *self.hoisted])
+        beside = ", and what depends on the data alone" if self.hoisted else ""
+        doc = f"The arguments in the working dtype, checked{beside}."
         if not self.numbers:
-            return [
-                Function("_arguments", parameters, "The arguments in the working dtype, checked.", tuple(lines), door)
-            ]
-        dtype = free("dtype", ids.taken | set(self.hoisted))
+            lines.append(f"{listed(wrt)} = _working({', '.join(wrt)})")
+            return [Function("_arguments", ", ".join([me, *wrt]), doc, tuple(lines), result)]
+        dtype = self.dtype
         lines += [
             f"{dtype} = _dtype(*{me}._data, {', '.join(wrt)})",
             f"if {dtype} not in {me}._in:",
             f"    {me}._in[{dtype}] = {me}._converted({dtype})",
-            f"{listed([*self.numbers, *self.hoisted])} = {me}._in[{dtype}]",
+            f"{listed(kept)} = {me}._in[{dtype}]",
+            *(f"{name} = {name}.astype({dtype}, copy=False)" for name in wrt),
         ]
-        more = f"(*{door}, {', '.join(self.hoisted)})" if self.hoisted else door
-        beside = ", and what depends on them alone" if self.hoisted else ""
-        return [
-            Function("_converted", f"{me}, {dtype}", f"The data in a dtype{beside}.", *self._converted(dtype)),
-            Function(
-                "_arguments", parameters, f"The arguments in the working dtype, checked{beside}.", tuple(lines), more
-            ),
-        ]
+        return [self._conversion(), Function("_arguments", ", ".join([me, *wrt]), doc, tuple(lines), result)]
+
+    def _checked(self) -> list[str]:
+        """The checks of the variables, the dimensions that the data tell being known."""
+        ids = self.ids
+        found = checks(self._open_arguments(), self.tape.constraints, ids.size, ids.local, given=self.told)
+        words_ = set(re.findall(r"\w+", " ".join(found)))
+        known = [f"{ids.size(d)} = {self.attributes[ids.size(d)]}" for d in self.known if ids.size(d) in words_]
+        return [*known, *found]
+
+    def _conversion(self) -> Function:
+        """The data in a dtype, as private functions take them."""
+        ids, me, dtype = self.ids, self.ids.me, self.dtype
+        lines = [f"{listed(self.numbers)} = (value.astype({dtype}, copy=False) for value in {me}._data)"]
+        made = {ids.local[a.name]: inside(renamed(a, ids.local)) for a in ids.data if a in ids.numbers}
+        beside = ""
+        if self.hoist is not None:
+            lines += [f"{name} = {value}" for name, value in made.items() if value != name]
+            made = {name: name for name in made}
+            lines += self._fetched() if set(self.indices) & set(self.hoist.takes) else []
+            lines += self._called("bind", self.hoist)
+            lines.append(f"{', '.join(self.hoisted)} = {self.hoist.call}")
+            beside = ", and what depends on them alone"
+        values = [*made.values(), *self.hoisted]
+        result = f"({listed(values)})" if len(values) == 1 else ", ".join(values)
+        return Function("_converted", f"{me}, {dtype}", f"The data in a dtype{beside}.", tuple(lines), result)
 
     def _fetched(self) -> list[str]:
         """The statement that takes the indices among the data, which have no working dtype."""
         return [f"{listed(self.indices)} = {self.ids.me}._indices"] if self.indices else []
-
-    def _converted(self, dtype: str) -> tuple[tuple[str, ...], str]:
-        ids = self.ids
-        cast = f"tuple(value.astype({dtype}, copy=False) for value in {ids.me}._data)"
-        if self.hoist is None:
-            return (), cast
-        data = free("data", ids.taken)
-        arrays = {ids.local[a.name]: squeezed(renamed(a, ids.local)) for a in ids.data}
-        passed = [arrays.get(name, name) for name in self.hoist.takes]
-        star = "*" if len(self.hoisted) > 1 else ""
-        lines = (
-            f"{data} = {cast}",
-            f"{listed(self.numbers)} = {data}",
-            *(self._fetched() if set(self.indices) & set(passed) else []),
-            *self._called("bind", self.hoist),
-        )
-        return lines, f"(*{data}, {star}{self.hoist.name}({', '.join(passed)}))"
 
     def _method(self, name: str, kernel: Function) -> Function:
         """A function of the wrt variables alone."""

@@ -151,14 +151,14 @@ class Match:
 Step = Let | Match
 
 
-def solve(shapes: Sequence[tuple[str, Sequence[Size]]]) -> tuple[list[Step], list[Dim]]:
-    """The steps that find every dimension from the shapes of named arrays and check the rest, and the dimensions left
-    open.
+def solve(shapes: Sequence[tuple[str, Sequence[Size]]], given: Iterable[Dim] = ()) -> tuple[list[Step], list[Dim]]:
+    """The steps that find every dimension that is not given from the shapes of named arrays and check the rest, and
+    the dimensions left open.
 
     A plain symbol is taken where it stands first; a sum or multiple is solved for the one symbol that is not known yet.
     """
     steps: list[Step] = []
-    known: set[Dim] = set()
+    known = set(given)
     pending = [(name, axis, size) for name, shape in shapes for axis, size in enumerate(shape)]
     everything = sorted({dim for _, _, size in pending for dim in size.symbols})
     while pending:

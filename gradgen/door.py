@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 
 from gradgen.dims import Dim, Let, Match, Size, is_one, solve
 from gradgen.identifiers import Identifiers, squeezed_axis
@@ -19,33 +20,47 @@ def checks(
     name: SizeName,
     local: Mapping[str, str],
     keep: Collection[Dim] = (),
+    given: Mapping[Dim, str] = MappingProxyType({}),
 ) -> list[str]:
     """The statements that check the shapes of arrays, ``local`` their names.
 
-    Each dimension that a check speaks of, or that is to be kept, gets a variable.
+    Each dimension that a check speaks of, or that is to be kept, gets a variable. Those ``given`` are known by an
+    argument that was checked before, and so is what speaks of them alone.
     """
-    steps, _ = solve([(a.name, a.shape) for a in arguments])
-    known = {step.dim for step in steps if isinstance(step, Let)}
-    source: dict[Dim, str] = {}
-    bounds = [(a, a.below) for a in arguments if a.below is not None and a.below.symbols <= known]
+    shaped = [a for a in arguments if a.below is None or not set(a.shape) <= {Size.of(d) for d in given}]
+    steps, _ = solve([(a.name, a.shape) for a in shaped], given)
+    source: dict[Dim, str] = dict(given)
+    known = {step.dim for step in steps if isinstance(step, Let)} | set(given)
+    bounds = [(a, a.below) for a in arguments if a.below is not None and _new(a.below.symbols, known, given)]
+    constraints = [c for c in constraints if _new(c.left.symbols | c.right.symbols, known, given)]
     used = _used(steps, constraints) | {dim for _, below in bounds for dim in below.symbols} | set(keep)
     lines: list[str] = []
     for step in steps:
         if isinstance(step, Match):
-            lines.append(_match(step, name, source, local))
+            lines += _match(step, name, source, local)
         else:
             source[step.dim] = step.argument
             if step.dim in used or step.factor != 1 or step.rest.terms:
                 lines.append(_let(step, name, local))
     for constraint in constraints:
-        if constraint.left.symbols | constraint.right.symbols <= known:
-            left, right = constraint.left.spell(name), constraint.right.spell(name)
-            said = _quoted(f"{constraint.left} <= {constraint.right}")
-            lines.append(f"_at_most({left}, {right}, {said})")
+        left, right = constraint.left.spell(name), constraint.right.spell(name)
+        said = _quoted(f"{constraint.left} <= {constraint.right}")
+        lines.append(f"_at_most({left}, {right}, {said})")
     for argument, below in bounds:
         said = "" if below.constant is not None else f", {_quoted(str(below))}"
         lines.append(f'_below("{argument.name}", {local[argument.name]}, {below.spell(name)}{said})')
     return unpacked(lines, {local[a.name]: len(a.shape) for a in arguments})
+
+
+def _new(dims: frozenset[Dim], known: Collection[Dim], given: Mapping[Dim, str]) -> bool:
+    """Whether a check can be made now, and could not be made before."""
+    return dims <= set(known) and not (given and dims <= set(given))
+
+
+def sources(arguments: Sequence[Argument]) -> dict[Dim, str]:
+    """The argument that tells each dimension."""
+    steps, _ = solve([(a.name, a.shape) for a in arguments])
+    return {step.dim: step.argument for step in steps if isinstance(step, Let)}
 
 
 def entered(argument: Argument, name: str) -> str:
@@ -93,11 +108,19 @@ def _let(step: Let, name: SizeName, local: Mapping[str, str]) -> str:
     return f'{name(step.dim)} = _solved("{step.argument}", {step.axis}, {known}, {said})'
 
 
-def _match(step: Match, name: SizeName, source: dict[Dim, str], local: Mapping[str, str]) -> str:
+def _match(step: Match, name: SizeName, source: dict[Dim, str], local: Mapping[str, str]) -> list[str]:
     origin = sorted({source[dim] for dim in step.size.symbols if dim in source})
     where = f", as in {origin[0]}" if len(origin) == 1 and origin[0] != step.argument else ""
-    said = _quoted(f"{step.size}{where}")
-    return f'_match("{step.argument}", {local[step.argument]}.shape, {step.axis}, {step.size.spell(name)}, {said})'
+    return unlike(step.argument, local[step.argument], step.axis, step.size.spell(name), f"{step.size}{where}")
+
+
+def unlike(argument: str, array: str, axis: int, size: str, said: str) -> list[str]:
+    """The statements that refuse an axis of another size."""
+    shape = f"{array}.shape"
+    return [
+        f"if {shape}[{axis}] != {size}:",
+        f'    raise _mismatch("{argument}", {shape}, {axis}, {size}, {_quoted(said)})',
+    ]
 
 
 def _quoted(text: str) -> str:

@@ -131,9 +131,15 @@ class _Writer:
             owned=self.ids.owned,
             function=self.ids.function,
             cotangent=self.ids.shaped,
-            uses=frozenset(re.findall(r"\b\w+(?=\()", "\n".join(lines))),
+            uses=self._uses(lines),
             helpers=tuple(sorted(name for name in self.helpers if "." not in name)),
         )
+
+    def _uses(self, lines: Sequence[str]) -> frozenset[str]:
+        """The helpers that statements call, and that those call."""
+        found = set(re.findall(r"\b\w+(?=\()", "\n".join(lines)))
+        checked = {self.ids.direction, self.ids.shaped, "_lower_half"} & found
+        return frozenset(found | ({"_mismatch"} if checked else set()))
 
     def _public(self, kernel: Kernel, function: Function, hoist: Function | None) -> Function:
         first = [f"{', '.join(self.kept)} = {hoist.call}"] if kernel.hoisted and hoist is not None else []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradgen.dims import Dim, Size
+from gradgen.door import unlike
 from gradgen.functions import Function
 from gradgen.identifiers import Identifiers, packed, words
 from gradgen.tape import Argument
@@ -127,7 +128,7 @@ class Flat:
         declared = total.spell(ids.size) or "0"
         for dim in self.opened:
             lines += [f"if {ids.size(dim)} is None:", f"    {self._solving(dim, total)}"]
-        lines.append(f'_match("x", {x}.shape, 0, {declared}, "{declared}")')
+        lines += unlike("x", x, 0, f"({declared})" if " " in declared else declared, declared)
         parts, start = [], Entries()
         for w, length in zip(ids.wrt, lengths, strict=True):
             stop = start + length

@@ -11,8 +11,9 @@ from gradgen.tape import Argument, Tape
 
 # What the statements of private functions call: an argument of such a name is renamed inside them.
 PRIVATE = (
-    "np scipy _array _indices _below _dtype _match _solved _searched _at_most _given _lower_half _symmetric "
-    "_lower_triangular _doubled _adjugate _adjugate_along _others _others_along tuple float slice ValueError"
+    "np scipy _array _converted _indices _below _dtype _working _FLOAT32 _FLOAT64 _mismatch _solved _searched "
+    "_at_most _given _lower_half _symmetric _lower_triangular _doubled _adjugate _adjugate_along _others "
+    "_others_along tuple float slice ValueError"
 ).split()
 
 
@@ -149,6 +150,11 @@ def listed(parts: Sequence[str]) -> str:
 def packed(parts: Sequence[str], several: bool) -> str:
     """One result as it is, several as a tuple."""
     return f"({listed(parts)})" if several else parts[0]
+
+
+def together(parts: Sequence[str]) -> str:
+    """One result as it is, several side by side."""
+    return ", ".join(parts)
 
 
 def squeezed_axis(argument: Argument, axis: int) -> int:

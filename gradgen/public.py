@@ -17,7 +17,7 @@ from gradgen.functions import (
     direction_line,
     shape_text,
 )
-from gradgen.identifiers import Identifiers, free, listed, packed, renamed, words
+from gradgen.identifiers import Identifiers, listed, renamed, together, words
 from gradgen.tape import Argument, Tape
 
 
@@ -81,22 +81,19 @@ def _returns(ids: Identifiers, tape: Tape, name: str) -> tuple[str, ...]:
 
 def door_function(ids: Identifiers, tape: Tape) -> Function:
     """What every function passes first."""
-    names = ids.of(ids.arguments)
-    dtype = free("dtype", ids.taken)
+    names, numbers = ids.of(ids.arguments), ids.of(ids.numbers)
     lines = [entered(a, n) for a, n in zip(ids.arguments, names, strict=True)]
     lines += checks(ids.arguments, tape.constraints, ids.size, ids.local)
-    lines.append(f"{dtype} = _dtype({', '.join(ids.of(ids.numbers))})")
-    results = [_result(renamed(a, ids.local), dtype) for a in ids.arguments]
+    lines.append(f"{listed(numbers)} = _working({', '.join(numbers)})")
+    results = [inside(renamed(a, ids.local)) for a in ids.arguments]
     doc = "The arguments as arrays of the working dtype, their shapes checked."
-    return Function(ids.door, ", ".join(names), doc, tuple(lines), packed(results, len(results) > 1))
+    return Function(ids.door, ", ".join(names), doc, tuple(lines), together(results))
 
 
-def _result(argument: Argument, dtype: str) -> str:
+def inside(argument: Argument) -> str:
     """A checked array as private functions take it."""
     array = cut(argument, squeezed(argument)) if not any(map(is_one, argument.shape)) else squeezed(argument)
-    if argument.kind == "Indices":
-        return array
-    return f"{array}.astype({dtype}, copy=False)" + ("" if argument.shape else "[()]")
+    return array if argument.shape else f"{array}[()]"
 
 
 def quoted(said: str) -> str:

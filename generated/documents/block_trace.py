@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(A1, A2, A3, A4):
     """What depends on the data alone."""
@@ -166,13 +168,19 @@ class Bound:
         A3 = np.array(_array("A3", A3, 2))
         A4 = np.array(_array("A4", A4, 2))
         p = A1.shape[0]
-        _match("A1", A1.shape, 1, p, "p")
-        _match("A2", A2.shape, 0, p, "p, as in A1")
+        if A1.shape[1] != p:
+            raise _mismatch("A1", A1.shape, 1, p, "p")
+        if A2.shape[0] != p:
+            raise _mismatch("A2", A2.shape, 0, p, "p, as in A1")
         q = A2.shape[1]
-        _match("A3", A3.shape, 0, q, "q, as in A2")
-        _match("A3", A3.shape, 1, p, "p, as in A1")
-        _match("A4", A4.shape, 0, q, "q, as in A2")
-        _match("A4", A4.shape, 1, q, "q, as in A2")
+        if A3.shape[0] != q:
+            raise _mismatch("A3", A3.shape, 0, q, "q, as in A2")
+        if A3.shape[1] != p:
+            raise _mismatch("A3", A3.shape, 1, p, "p, as in A1")
+        if A4.shape[0] != q:
+            raise _mismatch("A4", A4.shape, 0, q, "q, as in A2")
+        if A4.shape[1] != q:
+            raise _mismatch("A4", A4.shape, 1, q, "q, as in A2")
         self._data = (A1, A2, A3, A4)
         self._in = {}
         self._p = p
@@ -181,19 +189,30 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        A1, A2, A3, A4 = data
-        return (*data, *_from_data(A1, A2, A3, A4))
+        A1, A2, A3, A4 = (value.astype(dtype, copy=False) for value in self._data)
+        fixed, fixed2, fixed3 = _from_data(A1, A2, A3, A4)
+        return A1, A2, A3, A4, fixed, fixed2, fixed3
 
     def _arguments(self, X1, X2):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         X1 = _array("X1", X1, 2)
         X2 = _array("X2", X2, 2)
+        p = self._p
+        q = self._q
+        if X1.shape[0] != p:
+            raise _mismatch("X1", X1.shape, 0, p, "p, as in A1")
+        k = X1.shape[1]
+        if X2.shape[0] != q:
+            raise _mismatch("X2", X2.shape, 0, q, "q, as in A2")
+        if X2.shape[1] != k:
+            raise _mismatch("X2", X2.shape, 1, k, "k, as in X1")
         dtype = _dtype(*self._data, X1, X2)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         A1, A2, A3, A4, fixed, fixed2, fixed3 = self._in[dtype]
-        return (*_door(A1, A2, A3, A4, X1, X2), fixed, fixed2, fixed3)
+        X1 = X1.astype(dtype, copy=False)
+        X2 = X2.astype(dtype, copy=False)
+        return A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3
 
     def loss(self, X1, X2):
         """The loss."""
@@ -234,7 +253,8 @@ class Bound:
         k = self._k
         if k is None:
             k = _solved("x", 0, x.size, 0, p + q, "p * k + q * k")
-        _match("x", x.shape, 0, p * k + q * k, "p * k + q * k")
+        if x.shape[0] != (p * k + q * k):
+            raise _mismatch("x", x.shape, 0, (p * k + q * k), "p * k + q * k")
         return (
             np.array(x[: p * k], dtype=np.float64).reshape(p, k),
             np.array(x[p * k :], dtype=np.float64).reshape(q, k),
@@ -267,57 +287,73 @@ def _door(A1, A2, A3, A4, X1, X2):
     X1 = _array("X1", X1, 2)
     X2 = _array("X2", X2, 2)
     p = A1.shape[0]
-    _match("A1", A1.shape, 1, p, "p")
-    _match("A2", A2.shape, 0, p, "p, as in A1")
+    if A1.shape[1] != p:
+        raise _mismatch("A1", A1.shape, 1, p, "p")
+    if A2.shape[0] != p:
+        raise _mismatch("A2", A2.shape, 0, p, "p, as in A1")
     q = A2.shape[1]
-    _match("A3", A3.shape, 0, q, "q, as in A2")
-    _match("A3", A3.shape, 1, p, "p, as in A1")
-    _match("A4", A4.shape, 0, q, "q, as in A2")
-    _match("A4", A4.shape, 1, q, "q, as in A2")
-    _match("X1", X1.shape, 0, p, "p, as in A1")
+    if A3.shape[0] != q:
+        raise _mismatch("A3", A3.shape, 0, q, "q, as in A2")
+    if A3.shape[1] != p:
+        raise _mismatch("A3", A3.shape, 1, p, "p, as in A1")
+    if A4.shape[0] != q:
+        raise _mismatch("A4", A4.shape, 0, q, "q, as in A2")
+    if A4.shape[1] != q:
+        raise _mismatch("A4", A4.shape, 1, q, "q, as in A2")
+    if X1.shape[0] != p:
+        raise _mismatch("X1", X1.shape, 0, p, "p, as in A1")
     k = X1.shape[1]
-    _match("X2", X2.shape, 0, q, "q, as in A2")
-    _match("X2", X2.shape, 1, k, "k, as in X1")
-    dtype = _dtype(A1, A2, A3, A4, X1, X2)
-    return (
-        A1.astype(dtype, copy=False),
-        A2.astype(dtype, copy=False),
-        A3.astype(dtype, copy=False),
-        A4.astype(dtype, copy=False),
-        X1.astype(dtype, copy=False),
-        X2.astype(dtype, copy=False),
-    )
+    if X2.shape[0] != q:
+        raise _mismatch("X2", X2.shape, 0, q, "q, as in A2")
+    if X2.shape[1] != k:
+        raise _mismatch("X2", X2.shape, 1, k, "k, as in X1")
+    A1, A2, A3, A4, X1, X2 = _working(A1, A2, A3, A4, X1, X2)
+    return A1, A2, A3, A4, X1, X2
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -334,12 +370,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(X, V, f):
     """The loss."""
@@ -160,16 +162,21 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        (X,) = (value.astype(dtype, copy=False) for value in self._data)
+        return (X,)
 
     def _arguments(self, V):
         """The arguments in the working dtype, checked."""
         V = _array("V", V, 2)
+        n = self._n
+        if V.shape[0] != n:
+            raise _mismatch("V", V.shape, 0, n, "n, as in X")
         dtype = _dtype(*self._data, V)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         (X,) = self._in[dtype]
-        return _door(X, V)
+        V = V.astype(dtype, copy=False)
+        return X, V
 
     def loss(self, V):
         """The loss."""
@@ -211,7 +218,8 @@ class Bound:
         m = self._m
         if m is None:
             m = _solved("x", 0, x.size, 0, n, "n * m")
-        _match("x", x.shape, 0, n * m, "n * m")
+        if x.shape[0] != (n * m):
+            raise _mismatch("x", x.shape, 0, (n * m), "n * m")
         return np.array(x, dtype=np.float64).reshape(n, m)
 
     def fun(self, x):
@@ -237,40 +245,55 @@ def _door(X, V):
     X = _array("X", X, 2)
     V = _array("V", V, 2)
     n = X.shape[1]
-    _match("V", V.shape, 0, n, "n, as in X")
-    dtype = _dtype(X, V)
-    return (X.astype(dtype, copy=False), V.astype(dtype, copy=False))
+    if V.shape[0] != n:
+        raise _mismatch("V", V.shape, 0, n, "n, as in X")
+    X, V = _working(X, V)
+    return X, V
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -287,7 +310,8 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
@@ -325,6 +349,10 @@ def _given(user, name, function):
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

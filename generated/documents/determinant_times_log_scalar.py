@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(b, a, x):
     """The loss."""
@@ -152,7 +154,8 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        b, a = (value.astype(dtype, copy=False) for value in self._data)
+        return b[()], a[()]
 
     def _arguments(self, x):
         """The arguments in the working dtype, checked."""
@@ -161,7 +164,8 @@ class Bound:
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         b, a = self._in[dtype]
-        return _door(b, a, x)
+        x = x.astype(dtype, copy=False)
+        return b, a, x[()]
 
     def loss(self, x):
         """The loss."""
@@ -196,7 +200,8 @@ class Bound:
     def unpack(self, x):
         """x from a flat vector."""
         x = _array("x", x, 1)
-        _match("x", x.shape, 0, 1, "1")
+        if x.shape[0] != 1:
+            raise _mismatch("x", x.shape, 0, 1, "1")
         return np.array(x, dtype=np.float64).reshape(())[()]
 
     def fun(self, x):
@@ -226,55 +231,70 @@ def _door(b, a, x):
     b = _array("b", b, 0)
     a = _array("a", a, 0)
     x = _array("x", x, 0)
-    dtype = _dtype(b, a, x)
-    return (
-        b.astype(dtype, copy=False)[()],
-        a.astype(dtype, copy=False)[()],
-        x.astype(dtype, copy=False)[()],
-    )
+    b, a, x = _working(b, a, x)
+    return b[()], a[()], x[()]
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

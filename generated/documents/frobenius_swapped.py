@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(A, B):
     """The loss."""
@@ -129,7 +131,13 @@ class Bound:
         """The arguments in the working dtype, checked."""
         A = _array("A", A, 2)
         B = _array("B", B, 2)
-        return _door(A, B)
+        t, n = A.shape
+        if B.shape[0] != t:
+            raise _mismatch("B", B.shape, 0, t, "t, as in A")
+        if B.shape[1] != n:
+            raise _mismatch("B", B.shape, 1, n, "n, as in A")
+        A, B = _working(A, B)
+        return A, B
 
     def loss(self, A, B):
         """The loss."""
@@ -169,7 +177,8 @@ class Bound:
             raise ValueError("bind needs t= for the flat forms")
         if n is None:
             raise ValueError("bind needs n= for the flat forms")
-        _match("x", x.shape, 0, 2 * t * n, "2 * t * n")
+        if x.shape[0] != (2 * t * n):
+            raise _mismatch("x", x.shape, 0, (2 * t * n), "2 * t * n")
         return (
             np.array(x[: t * n], dtype=np.float64).reshape(t, n),
             np.array(x[t * n :], dtype=np.float64).reshape(t, n),
@@ -198,53 +207,74 @@ def _door(A, B):
     A = _array("A", A, 2)
     B = _array("B", B, 2)
     t, n = A.shape
-    _match("B", B.shape, 0, t, "t, as in A")
-    _match("B", B.shape, 1, n, "n, as in A")
-    dtype = _dtype(A, B)
-    return (A.astype(dtype, copy=False), B.astype(dtype, copy=False))
+    if B.shape[0] != t:
+        raise _mismatch("B", B.shape, 0, t, "t, as in A")
+    if B.shape[1] != n:
+        raise _mismatch("B", B.shape, 1, n, "n, as in A")
+    A, B = _working(A, B)
+    return A, B
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(K, V):
     """What depends on the data alone."""
@@ -139,8 +141,10 @@ class Bound:
         K = np.array(_array("K", K, 2))
         V = np.array(_array("V", V, 2))
         n = K.shape[0]
-        _match("K", K.shape, 1, n, "n")
-        _match("V", V.shape, 0, n, "n, as in K")
+        if K.shape[1] != n:
+            raise _mismatch("K", K.shape, 1, n, "n")
+        if V.shape[0] != n:
+            raise _mismatch("V", V.shape, 0, n, "n, as in K")
         d = V.shape[1]
         self._data = (K, V)
         self._in = {}
@@ -149,18 +153,25 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        K, V = data
-        return (*data, *_from_data(K, V))
+        K, V = (value.astype(dtype, copy=False) for value in self._data)
+        weights, fixed = _from_data(K, V)
+        return K, V, weights, fixed
 
     def _arguments(self, H):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         H = _array("H", H, 2)
+        n = self._n
+        d = self._d
+        if H.shape[0] != n:
+            raise _mismatch("H", H.shape, 0, n, "n, as in K")
+        if H.shape[1] != d:
+            raise _mismatch("H", H.shape, 1, d, "d, as in V")
         dtype = _dtype(*self._data, H)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         K, V, weights, fixed = self._in[dtype]
-        return (*_door(K, V, H), weights, fixed)
+        H = H.astype(dtype, copy=False)
+        return K, V, H, weights, fixed
 
     def loss(self, H):
         """The loss."""
@@ -192,7 +203,8 @@ class Bound:
         x = _array("x", x, 1)
         n = self._n
         d = self._d
-        _match("x", x.shape, 0, n * d, "n * d")
+        if x.shape[0] != (n * d):
+            raise _mismatch("x", x.shape, 0, (n * d), "n * d")
         return np.array(x, dtype=np.float64).reshape(n, d)
 
     def fun(self, x):
@@ -219,60 +231,79 @@ def _door(K, V, H):
     V = _array("V", V, 2)
     H = _array("H", H, 2)
     n = K.shape[0]
-    _match("K", K.shape, 1, n, "n")
-    _match("V", V.shape, 0, n, "n, as in K")
+    if K.shape[1] != n:
+        raise _mismatch("K", K.shape, 1, n, "n")
+    if V.shape[0] != n:
+        raise _mismatch("V", V.shape, 0, n, "n, as in K")
     d = V.shape[1]
-    _match("H", H.shape, 0, n, "n, as in K")
-    _match("H", H.shape, 1, d, "d, as in V")
-    dtype = _dtype(K, V, H)
-    return (
-        K.astype(dtype, copy=False),
-        V.astype(dtype, copy=False),
-        H.astype(dtype, copy=False),
-    )
+    if H.shape[0] != n:
+        raise _mismatch("H", H.shape, 0, n, "n, as in K")
+    if H.shape[1] != d:
+        raise _mismatch("H", H.shape, 1, d, "d, as in V")
+    K, V, H = _working(K, V, H)
+    return K, V, H
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

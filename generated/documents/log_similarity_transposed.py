@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(K):
     """What depends on the data alone."""
@@ -153,7 +155,8 @@ class Bound:
     def __init__(self, K, d):
         K = np.array(_array("K", K, 2))
         n = K.shape[0]
-        _match("K", K.shape, 1, n, "n")
+        if K.shape[1] != n:
+            raise _mismatch("K", K.shape, 1, n, "n")
         self._data = (K,)
         self._in = {}
         self._n = n
@@ -161,18 +164,22 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        (K,) = data
-        return (*data, _from_data(K))
+        (K,) = (value.astype(dtype, copy=False) for value in self._data)
+        fixed = _from_data(K)
+        return K, fixed
 
     def _arguments(self, V):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         V = _array("V", V, 2)
+        n = self._n
+        if V.shape[0] != n:
+            raise _mismatch("V", V.shape, 0, n, "n, as in K")
         dtype = _dtype(*self._data, V)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         K, fixed = self._in[dtype]
-        return (*_door(K, V), fixed)
+        V = V.astype(dtype, copy=False)
+        return K, V, fixed
 
     def loss(self, V):
         """The loss."""
@@ -206,7 +213,8 @@ class Bound:
         d = self._d
         if d is None:
             d = _solved("x", 0, x.size, 0, n, "n * d")
-        _match("x", x.shape, 0, n * d, "n * d")
+        if x.shape[0] != (n * d):
+            raise _mismatch("x", x.shape, 0, (n * d), "n * d")
         return np.array(x, dtype=np.float64).reshape(n, d)
 
     def fun(self, x):
@@ -232,41 +240,57 @@ def _door(K, V):
     K = _array("K", K, 2)
     V = _array("V", V, 2)
     n = K.shape[0]
-    _match("K", K.shape, 1, n, "n")
-    _match("V", V.shape, 0, n, "n, as in K")
-    dtype = _dtype(K, V)
-    return (K.astype(dtype, copy=False), V.astype(dtype, copy=False))
+    if K.shape[1] != n:
+        raise _mismatch("K", K.shape, 1, n, "n")
+    if V.shape[0] != n:
+        raise _mismatch("V", V.shape, 0, n, "n, as in K")
+    K, V = _working(K, V)
+    return K, V
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -283,12 +307,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

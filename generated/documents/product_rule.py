@@ -11,6 +11,8 @@ import numpy as np
 
 __all__ = ["value", "jvp", "vjp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _value(X, Y):
     """The value."""
@@ -113,7 +115,11 @@ class Bound:
         """The arguments in the working dtype, checked."""
         X = _array("X", X, 2)
         Y = _array("Y", Y, 2)
-        return _door(X, Y)
+        d = X.shape[1]
+        if Y.shape[0] != d:
+            raise _mismatch("Y", Y.shape, 0, d, "d, as in X")
+        X, Y = _working(X, Y)
+        return X, Y
 
     def value(self, X, Y):
         """The value."""
@@ -154,7 +160,8 @@ class Bound:
             raise ValueError("bind needs d= for the flat forms")
         if k is None:
             raise ValueError("bind needs k= for the flat forms")
-        _match("x", x.shape, 0, n * d + d * k, "n * d + d * k")
+        if x.shape[0] != (n * d + d * k):
+            raise _mismatch("x", x.shape, 0, (n * d + d * k), "n * d + d * k")
         return (
             np.array(x[: n * d], dtype=np.float64).reshape(n, d),
             np.array(x[n * d :], dtype=np.float64).reshape(d, k),
@@ -166,47 +173,63 @@ def _door(X, Y):
     X = _array("X", X, 2)
     Y = _array("Y", Y, 2)
     d = X.shape[1]
-    _match("Y", Y.shape, 0, d, "d, as in X")
-    dtype = _dtype(X, Y)
-    return (X.astype(dtype, copy=False), Y.astype(dtype, copy=False))
+    if Y.shape[0] != d:
+        raise _mismatch("Y", Y.shape, 0, d, "d, as in X")
+    X, Y = _working(X, Y)
+    return X, Y
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
@@ -214,12 +237,17 @@ def _cotangent(name, value, shape, dtype):
     """A cotangent, shaped like the value and in the working dtype."""
     array = _array(name, value, len(shape))
     for axis, size in enumerate(shape):
-        _match(name, array.shape, axis, size, "that of the value")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of the value")
     return array.astype(dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(a, delta):
     """What depends on the data alone."""
@@ -134,7 +136,8 @@ class Bound:
         a = np.array(_array("a", a, 1))
         delta = np.array(_array("delta", delta, 1))
         m = a.shape[0]
-        _match("delta", delta.shape, 0, m, "m, as in a")
+        if delta.shape[0] != m:
+            raise _mismatch("delta", delta.shape, 0, m, "m, as in a")
         self._data = (a, delta)
         self._in = {}
         self._m = m
@@ -142,18 +145,22 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        a, delta = data
-        return (*data, *_from_data(a, delta))
+        a, delta = (value.astype(dtype, copy=False) for value in self._data)
+        fixed, fixed2 = _from_data(a, delta)
+        return a, delta, fixed, fixed2
 
     def _arguments(self, M):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         M = _array("M", M, 2)
+        m = self._m
+        if M.shape[0] != m:
+            raise _mismatch("M", M.shape, 0, m, "m, as in a")
         dtype = _dtype(*self._data, M)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         a, delta, fixed, fixed2 = self._in[dtype]
-        return (*_door(a, delta, M), fixed, fixed2)
+        M = M.astype(dtype, copy=False)
+        return a, delta, M, fixed, fixed2
 
     def loss(self, M):
         """The loss."""
@@ -187,7 +194,8 @@ class Bound:
         k = self._k
         if k is None:
             k = _solved("x", 0, x.size, 0, m, "m * k")
-        _match("x", x.shape, 0, m * k, "m * k")
+        if x.shape[0] != (m * k):
+            raise _mismatch("x", x.shape, 0, (m * k), "m * k")
         return np.array(x, dtype=np.float64).reshape(m, k)
 
     def fun(self, x):
@@ -214,45 +222,57 @@ def _door(a, delta, M):
     delta = _array("delta", delta, 1)
     M = _array("M", M, 2)
     m = a.shape[0]
-    _match("delta", delta.shape, 0, m, "m, as in a")
-    _match("M", M.shape, 0, m, "m, as in a")
-    dtype = _dtype(a, delta, M)
-    return (
-        a.astype(dtype, copy=False),
-        delta.astype(dtype, copy=False),
-        M.astype(dtype, copy=False),
-    )
+    if delta.shape[0] != m:
+        raise _mismatch("delta", delta.shape, 0, m, "m, as in a")
+    if M.shape[0] != m:
+        raise _mismatch("M", M.shape, 0, m, "m, as in a")
+    a, delta, M = _working(a, delta, M)
+    return a, delta, M
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -269,12 +289,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["value", "jvp", "vjp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _value(alpha, X):
     """The value."""
@@ -106,16 +108,21 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        (alpha,) = (value.astype(dtype, copy=False) for value in self._data)
+        return (alpha[()],)
 
     def _arguments(self, X):
         """The arguments in the working dtype, checked."""
         X = _array("X", X, 2)
+        n = X.shape[0]
+        if X.shape[1] != n:
+            raise _mismatch("X", X.shape, 1, n, "n")
         dtype = _dtype(*self._data, X)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         (alpha,) = self._in[dtype]
-        return _door(alpha, X)
+        X = X.astype(dtype, copy=False)
+        return alpha, X
 
     def value(self, X):
         """The value."""
@@ -145,7 +152,8 @@ class Bound:
         n = self._n
         if n is None:
             n = _searched(x.size, lambda n: n * n, "n * n")
-        _match("x", x.shape, 0, n * n, "n * n")
+        if x.shape[0] != (n * n):
+            raise _mismatch("x", x.shape, 0, (n * n), "n * n")
         return np.array(x, dtype=np.float64).reshape(n, n)
 
 
@@ -154,40 +162,55 @@ def _door(alpha, X):
     alpha = _array("alpha", alpha, 0)
     X = _array("X", X, 2)
     n = X.shape[0]
-    _match("X", X.shape, 1, n, "n")
-    dtype = _dtype(alpha, X)
-    return (alpha.astype(dtype, copy=False)[()], X.astype(dtype, copy=False))
+    if X.shape[1] != n:
+        raise _mismatch("X", X.shape, 1, n, "n")
+    alpha, X = _working(alpha, X)
+    return alpha[()], X
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _searched(size, total, declared):
@@ -202,7 +225,8 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
@@ -210,12 +234,17 @@ def _cotangent(name, value, shape, dtype):
     """A cotangent, shaped like the value and in the working dtype."""
     array = _array(name, value, len(shape))
     for axis, size in enumerate(shape):
-        _match(name, array.shape, axis, size, "that of the value")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of the value")
     return array.astype(dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

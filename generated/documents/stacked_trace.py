@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(A, X1, X2):
     """The loss."""
@@ -146,17 +148,23 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        (A,) = (value.astype(dtype, copy=False) for value in self._data)
+        return (A,)
 
     def _arguments(self, X1, X2):
         """The arguments in the working dtype, checked."""
         X1 = _array("X1", X1, 2)
         X2 = _array("X2", X2, 2)
+        k = X1.shape[1]
+        if X2.shape[1] != k:
+            raise _mismatch("X2", X2.shape, 1, k, "k, as in X1")
         dtype = _dtype(*self._data, X1, X2)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         (A,) = self._in[dtype]
-        return _door(A, X1, X2)
+        X1 = X1.astype(dtype, copy=False)
+        X2 = X2.astype(dtype, copy=False)
+        return A, X1, X2
 
     def loss(self, X1, X2):
         """The loss."""
@@ -201,7 +209,8 @@ class Bound:
             raise ValueError("bind needs q= for the flat forms")
         if k is None:
             raise ValueError("bind needs k= for the flat forms")
-        _match("x", x.shape, 0, p * k + q * k, "p * k + q * k")
+        if x.shape[0] != (p * k + q * k):
+            raise _mismatch("x", x.shape, 0, (p * k + q * k), "p * k + q * k")
         return (
             np.array(x[: p * k], dtype=np.float64).reshape(p, k),
             np.array(x[p * k :], dtype=np.float64).reshape(q, k),
@@ -232,58 +241,76 @@ def _door(A, X1, X2):
     X2 = _array("X2", X2, 2)
     p, k = X1.shape
     q = X2.shape[0]
-    _match("X2", X2.shape, 1, k, "k, as in X1")
-    _match("A", A.shape, 0, p + q, "p + q")
-    _match("A", A.shape, 1, p + q, "p + q")
-    dtype = _dtype(A, X1, X2)
-    return (
-        A.astype(dtype, copy=False),
-        X1.astype(dtype, copy=False),
-        X2.astype(dtype, copy=False),
-    )
+    if X2.shape[1] != k:
+        raise _mismatch("X2", X2.shape, 1, k, "k, as in X1")
+    if A.shape[0] != p + q:
+        raise _mismatch("A", A.shape, 0, p + q, "p + q")
+    if A.shape[1] != p + q:
+        raise _mismatch("A", A.shape, 1, p + q, "p + q")
+    A, X1, X2 = _working(A, X1, X2)
+    return A, X1, X2
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

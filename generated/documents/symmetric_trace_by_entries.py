@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(A, X):
     """The loss."""
@@ -118,23 +120,31 @@ class Bound:
     def __init__(self, A):
         A = np.array(_array("A", A, 2))
         m = A.shape[0]
-        _match("A", A.shape, 1, m, "m")
+        if A.shape[1] != m:
+            raise _mismatch("A", A.shape, 1, m, "m")
         self._data = (A,)
         self._in = {}
         self._m = m
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        (A,) = (value.astype(dtype, copy=False) for value in self._data)
+        return (A,)
 
     def _arguments(self, X):
         """The arguments in the working dtype, checked."""
         X = _array("X", X, 2)
+        m = self._m
+        if X.shape[0] != m:
+            raise _mismatch("X", X.shape, 0, m, "m, as in A")
+        if X.shape[1] != m:
+            raise _mismatch("X", X.shape, 1, m, "m, as in A")
         dtype = _dtype(*self._data, X)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         (A,) = self._in[dtype]
-        return _door(A, X)
+        X = X.astype(dtype, copy=False)
+        return A, X
 
     def loss(self, X):
         """The loss."""
@@ -165,7 +175,8 @@ class Bound:
         """X from a flat vector."""
         x = _array("x", x, 1)
         m = self._m
-        _match("x", x.shape, 0, m * (m + 1) // 2, "m * (m + 1) // 2")
+        if x.shape[0] != (m * (m + 1) // 2):
+            raise _mismatch("x", x.shape, 0, (m * (m + 1) // 2), "m * (m + 1) // 2")
         return _symmetric(x, m)
 
     def fun(self, x):
@@ -191,56 +202,75 @@ def _door(A, X):
     A = _array("A", A, 2)
     X = _array("X", X, 2)
     m = A.shape[0]
-    _match("A", A.shape, 1, m, "m")
-    _match("X", X.shape, 0, m, "m, as in A")
-    _match("X", X.shape, 1, m, "m, as in A")
-    dtype = _dtype(A, X)
-    return (A.astype(dtype, copy=False), X.astype(dtype, copy=False))
+    if A.shape[1] != m:
+        raise _mismatch("A", A.shape, 1, m, "m")
+    if X.shape[0] != m:
+        raise _mismatch("X", X.shape, 0, m, "m, as in A")
+    if X.shape[1] != m:
+        raise _mismatch("X", X.shape, 1, m, "m, as in A")
+    A, X = _working(A, X)
+    return A, X
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _lower_half(name, value):
     """The entries of the lower half of a matrix, row by row."""
     matrix = _array(name, value, 2)
-    _match(name, matrix.shape, 1, len(matrix), "the number of rows")
+    if matrix.shape[1] != len(matrix):
+        raise _mismatch(name, matrix.shape, 1, len(matrix), "the number of rows")
     return matrix[np.tril_indices(len(matrix))]
 
 
@@ -254,6 +284,10 @@ def _symmetric(entries, n):
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

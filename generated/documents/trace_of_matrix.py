@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(X):
     """The loss."""
@@ -119,7 +121,11 @@ class Bound:
     def _arguments(self, X):
         """The arguments in the working dtype, checked."""
         X = _array("X", X, 2)
-        return _door(X)
+        n = X.shape[0]
+        if X.shape[1] != n:
+            raise _mismatch("X", X.shape, 1, n, "n")
+        (X,) = _working(X)
+        return X
 
     def loss(self, X):
         """The loss."""
@@ -152,7 +158,8 @@ class Bound:
         n = self._n
         if n is None:
             n = _searched(x.size, lambda n: n * n, "n * n")
-        _match("x", x.shape, 0, n * n, "n * n")
+        if x.shape[0] != (n * n):
+            raise _mismatch("x", x.shape, 0, (n * n), "n * n")
         return np.array(x, dtype=np.float64).reshape(n, n)
 
     def fun(self, x):
@@ -177,40 +184,55 @@ def _door(X):
     """The arguments as arrays of the working dtype, their shapes checked."""
     X = _array("X", X, 2)
     n = X.shape[0]
-    _match("X", X.shape, 1, n, "n")
-    dtype = _dtype(X)
-    return X.astype(dtype, copy=False)
+    if X.shape[1] != n:
+        raise _mismatch("X", X.shape, 1, n, "n")
+    (X,) = _working(X)
+    return X
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _searched(size, total, declared):
@@ -225,12 +247,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(A, X):
     """What depends on the data alone."""
@@ -131,8 +133,10 @@ class Bound:
         A = np.array(_array("A", A, 2))
         X = np.array(_array("X", X, 2))
         m = A.shape[0]
-        _match("A", A.shape, 1, m, "m")
-        _match("X", X.shape, 0, m, "m, as in A")
+        if A.shape[1] != m:
+            raise _mismatch("A", A.shape, 1, m, "m")
+        if X.shape[0] != m:
+            raise _mismatch("X", X.shape, 0, m, "m, as in A")
         k = X.shape[1]
         self._data = (A, X)
         self._in = {}
@@ -141,18 +145,25 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        A, X = data
-        return (*data, _from_data(A, X))
+        A, X = (value.astype(dtype, copy=False) for value in self._data)
+        fixed = _from_data(A, X)
+        return A, X, fixed
 
     def _arguments(self, H):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         H = _array("H", H, 2)
+        m = self._m
+        k = self._k
+        if H.shape[0] != m:
+            raise _mismatch("H", H.shape, 0, m, "m, as in A")
+        if H.shape[1] != k:
+            raise _mismatch("H", H.shape, 1, k, "k, as in X")
         dtype = _dtype(*self._data, H)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         A, X, fixed = self._in[dtype]
-        return (*_door(A, X, H), fixed)
+        H = H.astype(dtype, copy=False)
+        return A, X, H, fixed
 
     def loss(self, H):
         """The loss."""
@@ -184,7 +195,8 @@ class Bound:
         x = _array("x", x, 1)
         m = self._m
         k = self._k
-        _match("x", x.shape, 0, m * k, "m * k")
+        if x.shape[0] != (m * k):
+            raise _mismatch("x", x.shape, 0, (m * k), "m * k")
         return np.array(x, dtype=np.float64).reshape(m, k)
 
     def fun(self, x):
@@ -211,60 +223,79 @@ def _door(A, X, H):
     X = _array("X", X, 2)
     H = _array("H", H, 2)
     m = A.shape[0]
-    _match("A", A.shape, 1, m, "m")
-    _match("X", X.shape, 0, m, "m, as in A")
+    if A.shape[1] != m:
+        raise _mismatch("A", A.shape, 1, m, "m")
+    if X.shape[0] != m:
+        raise _mismatch("X", X.shape, 0, m, "m, as in A")
     k = X.shape[1]
-    _match("H", H.shape, 0, m, "m, as in A")
-    _match("H", H.shape, 1, k, "k, as in X")
-    dtype = _dtype(A, X, H)
-    return (
-        A.astype(dtype, copy=False),
-        X.astype(dtype, copy=False),
-        H.astype(dtype, copy=False),
-    )
+    if H.shape[0] != m:
+        raise _mismatch("H", H.shape, 0, m, "m, as in A")
+    if H.shape[1] != k:
+        raise _mismatch("H", H.shape, 1, k, "k, as in X")
+    A, X, H = _working(A, X, H)
+    return A, X, H
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -19,6 +19,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(x, gamma):
     """What depends on the data alone."""
@@ -289,21 +291,43 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        x, gamma, m = data
-        return (*data, *_from_data(x, gamma))
+        x, gamma, m = (value.astype(dtype, copy=False) for value in self._data)
+        gamma = gamma[()]
+        m = m[()]
+        fixed, fixed2 = _from_data(x, gamma)
+        return x, gamma, m, fixed, fixed2
 
     def _arguments(self, alphas, means, q, L):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         alphas = _array("alphas", alphas, 1)
         means = _array("means", means, 2)
         q = _array("q", q, 2)
         L = _array("L", L, 3)
+        d = self._d
+        k = alphas.shape[0]
+        if means.shape[0] != k:
+            raise _mismatch("means", means.shape, 0, k, "k, as in alphas")
+        if means.shape[1] != d:
+            raise _mismatch("means", means.shape, 1, d, "d, as in x")
+        if q.shape[0] != k:
+            raise _mismatch("q", q.shape, 0, k, "k, as in alphas")
+        if q.shape[1] != d:
+            raise _mismatch("q", q.shape, 1, d, "d, as in x")
+        if L.shape[0] != k:
+            raise _mismatch("L", L.shape, 0, k, "k, as in alphas")
+        if L.shape[1] != d:
+            raise _mismatch("L", L.shape, 1, d, "d, as in x")
+        if L.shape[2] != d:
+            raise _mismatch("L", L.shape, 2, d, "d, as in x")
         dtype = _dtype(*self._data, alphas, means, q, L)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         x, gamma, m, fixed, fixed2 = self._in[dtype]
-        return (*_door(x, alphas, means, q, L, gamma, m), fixed, fixed2)
+        alphas = alphas.astype(dtype, copy=False)
+        means = means.astype(dtype, copy=False)
+        q = q.astype(dtype, copy=False)
+        L = L.astype(dtype, copy=False)
+        return x, alphas, means, q, L, gamma, m, fixed, fixed2
 
     def loss(self, alphas, means, q, L):
         """The loss."""
@@ -362,7 +386,14 @@ class Bound:
             k = _solved(
                 "x", 0, x.size, 0, 2 * d + d * d + 1, "d * d * k + 2 * d * k + k"
             )
-        _match("x", x.shape, 0, d * d * k + 2 * d * k + k, "d * d * k + 2 * d * k + k")
+        if x.shape[0] != (d * d * k + 2 * d * k + k):
+            raise _mismatch(
+                "x",
+                x.shape,
+                0,
+                (d * d * k + 2 * d * k + k),
+                "d * d * k + 2 * d * k + k",
+            )
         return (
             np.array(x[:k], dtype=np.float64),
             np.array(x[k : d * k + k], dtype=np.float64).reshape(k, d),
@@ -399,54 +430,67 @@ def _door(x, alphas, means, q, L, gamma, m):
     m = _array("m", m, 0)
     d = x.shape[1]
     k = alphas.shape[0]
-    _match("means", means.shape, 0, k, "k, as in alphas")
-    _match("means", means.shape, 1, d, "d, as in x")
-    _match("q", q.shape, 0, k, "k, as in alphas")
-    _match("q", q.shape, 1, d, "d, as in x")
-    _match("L", L.shape, 0, k, "k, as in alphas")
-    _match("L", L.shape, 1, d, "d, as in x")
-    _match("L", L.shape, 2, d, "d, as in x")
-    dtype = _dtype(x, alphas, means, q, L, gamma, m)
-    return (
-        x.astype(dtype, copy=False),
-        alphas.astype(dtype, copy=False),
-        means.astype(dtype, copy=False),
-        q.astype(dtype, copy=False),
-        L.astype(dtype, copy=False),
-        gamma.astype(dtype, copy=False)[()],
-        m.astype(dtype, copy=False)[()],
-    )
+    if means.shape[0] != k:
+        raise _mismatch("means", means.shape, 0, k, "k, as in alphas")
+    if means.shape[1] != d:
+        raise _mismatch("means", means.shape, 1, d, "d, as in x")
+    if q.shape[0] != k:
+        raise _mismatch("q", q.shape, 0, k, "k, as in alphas")
+    if q.shape[1] != d:
+        raise _mismatch("q", q.shape, 1, d, "d, as in x")
+    if L.shape[0] != k:
+        raise _mismatch("L", L.shape, 0, k, "k, as in alphas")
+    if L.shape[1] != d:
+        raise _mismatch("L", L.shape, 1, d, "d, as in x")
+    if L.shape[2] != d:
+        raise _mismatch("L", L.shape, 2, d, "d, as in x")
+    x, alphas, means, q, L, gamma, m = _working(x, alphas, means, q, L, gamma, m)
+    return x, alphas, means, q, L, gamma[()], m[()]
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -463,12 +507,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -11,6 +11,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(u, i, j, P, Q, lam):
     """The loss."""
@@ -207,8 +209,10 @@ class Bound:
         j = np.array(_indices("j", j))
         lam = np.array(_array("lam", lam, 0))
         m = u.shape[0]
-        _match("i", i.shape, 0, m, "m, as in u")
-        _match("j", j.shape, 0, m, "m, as in u")
+        if i.shape[0] != m:
+            raise _mismatch("i", i.shape, 0, m, "m, as in u")
+        if j.shape[0] != m:
+            raise _mismatch("j", j.shape, 0, m, "m, as in u")
         self._data = (lam,)
         self._in = {}
         self._indices = (u, i, j)
@@ -218,18 +222,28 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        (lam,) = (value.astype(dtype, copy=False) for value in self._data)
+        return (lam[()],)
 
     def _arguments(self, P, Q):
         """The arguments in the working dtype, checked."""
-        u, i, j = self._indices
         P = _array("P", P, 2)
         Q = _array("Q", Q, 2)
+        u, i, j = self._indices
+        users, k = P.shape
+        items = Q.shape[0]
+        if Q.shape[1] != k:
+            raise _mismatch("Q", Q.shape, 1, k, "k, as in P")
+        _below("u", u, users, "users")
+        _below("i", i, items, "items")
+        _below("j", j, items, "items")
         dtype = _dtype(*self._data, P, Q)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         (lam,) = self._in[dtype]
-        return _door(u, i, j, P, Q, lam)
+        P = P.astype(dtype, copy=False)
+        Q = Q.astype(dtype, copy=False)
+        return u, i, j, P, Q, lam
 
     def loss(self, P, Q):
         """The loss."""
@@ -272,7 +286,10 @@ class Bound:
             raise ValueError("bind needs items= for the flat forms")
         if k is None:
             raise ValueError("bind needs k= for the flat forms")
-        _match("x", x.shape, 0, users * k + items * k, "users * k + items * k")
+        if x.shape[0] != (users * k + items * k):
+            raise _mismatch(
+                "x", x.shape, 0, (users * k + items * k), "users * k + items * k"
+            )
         return (
             np.array(x[: users * k], dtype=np.float64).reshape(users, k),
             np.array(x[users * k :], dtype=np.float64).reshape(items, k),
@@ -305,37 +322,39 @@ def _door(u, i, j, P, Q, lam):
     Q = _array("Q", Q, 2)
     lam = _array("lam", lam, 0)
     m = u.shape[0]
-    _match("i", i.shape, 0, m, "m, as in u")
-    _match("j", j.shape, 0, m, "m, as in u")
+    if i.shape[0] != m:
+        raise _mismatch("i", i.shape, 0, m, "m, as in u")
+    if j.shape[0] != m:
+        raise _mismatch("j", j.shape, 0, m, "m, as in u")
     users, k = P.shape
     items = Q.shape[0]
-    _match("Q", Q.shape, 1, k, "k, as in P")
+    if Q.shape[1] != k:
+        raise _mismatch("Q", Q.shape, 1, k, "k, as in P")
     _below("u", u, users, "users")
     _below("i", i, items, "items")
     _below("j", j, items, "items")
-    dtype = _dtype(P, Q, lam)
-    return (
-        u,
-        i,
-        j,
-        P.astype(dtype, copy=False),
-        Q.astype(dtype, copy=False),
-        lam.astype(dtype, copy=False)[()],
-    )
+    P, Q, lam = _working(P, Q, lam)
+    return u, i, j, P, Q, lam[()]
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
+    array = value if type(value) is np.ndarray else _converted(name, value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    if array.ndim != rank:
+        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
+    return array
+
+
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
         raise ValueError(f"{name} has masked entries: fill them or leave them out")
-    if array.ndim != rank:
-        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
@@ -360,30 +379,43 @@ def _below(name, value, size, declared=None):
 
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -10,6 +10,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(winner, loser, theta):
     """The loss."""
@@ -184,15 +186,20 @@ class Bound:
         winner = np.array(_indices("winner", winner))
         loser = np.array(_indices("loser", loser))
         m = winner.shape[0]
-        _match("loser", loser.shape, 0, m, "m, as in winner")
+        if loser.shape[0] != m:
+            raise _mismatch("loser", loser.shape, 0, m, "m, as in winner")
         self._indices = (winner, loser)
         self._items = items
 
     def _arguments(self, theta):
         """The arguments in the working dtype, checked."""
-        winner, loser = self._indices
         theta = _array("theta", theta, 1)
-        return _door(winner, loser, theta)
+        winner, loser = self._indices
+        items = theta.shape[0]
+        _below("winner", winner, items, "items")
+        _below("loser", loser, items, "items")
+        (theta,) = _working(theta)
+        return winner, loser, theta
 
     def loss(self, theta):
         """The loss."""
@@ -230,7 +237,8 @@ class Bound:
         items = self._items
         if items is None:
             items = _solved("x", 0, x.size, 0, 1, "items")
-        _match("x", x.shape, 0, items, "items")
+        if x.shape[0] != items:
+            raise _mismatch("x", x.shape, 0, items, "items")
         return np.array(x, dtype=np.float64)
 
     def fun(self, x):
@@ -261,26 +269,33 @@ def _door(winner, loser, theta):
     loser = _indices("loser", loser)
     theta = _array("theta", theta, 1)
     m = winner.shape[0]
-    _match("loser", loser.shape, 0, m, "m, as in winner")
+    if loser.shape[0] != m:
+        raise _mismatch("loser", loser.shape, 0, m, "m, as in winner")
     items = theta.shape[0]
     _below("winner", winner, items, "items")
     _below("loser", loser, items, "items")
-    dtype = _dtype(theta)
-    return (winner, loser, theta.astype(dtype, copy=False))
+    (theta,) = _working(theta)
+    return winner, loser, theta
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
+    array = value if type(value) is np.ndarray else _converted(name, value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    if array.ndim != rank:
+        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
+    return array
+
+
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
         raise ValueError(f"{name} has masked entries: fill them or leave them out")
-    if array.ndim != rank:
-        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
@@ -305,18 +320,26 @@ def _below(name, value, size, declared=None):
 
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -333,12 +356,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

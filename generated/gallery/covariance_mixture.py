@@ -15,6 +15,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(weights):
     """What depends on the data alone."""
@@ -254,19 +256,33 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        X, weights = data
-        return (*data, _from_data(weights))
+        X, weights = (value.astype(dtype, copy=False) for value in self._data)
+        fixed = _from_data(weights)
+        return X, weights, fixed
 
     def _arguments(self, mu, Sigma):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         mu = _array("mu", mu, 2)
         Sigma = _array("Sigma", Sigma, 3)
+        d = self._d
+        k = self._k
+        if mu.shape[0] != k:
+            raise _mismatch("mu", mu.shape, 0, k, "k, as in weights")
+        if mu.shape[1] != d:
+            raise _mismatch("mu", mu.shape, 1, d, "d, as in X")
+        if Sigma.shape[0] != k:
+            raise _mismatch("Sigma", Sigma.shape, 0, k, "k, as in weights")
+        if Sigma.shape[1] != d:
+            raise _mismatch("Sigma", Sigma.shape, 1, d, "d, as in X")
+        if Sigma.shape[2] != d:
+            raise _mismatch("Sigma", Sigma.shape, 2, d, "d, as in X")
         dtype = _dtype(*self._data, mu, Sigma)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         X, weights, fixed = self._in[dtype]
-        return (*_door(X, weights, mu, Sigma), fixed)
+        mu = mu.astype(dtype, copy=False)
+        Sigma = Sigma.astype(dtype, copy=False)
+        return X, weights, mu, Sigma, fixed
 
     def loss(self, mu, Sigma):
         """The loss."""
@@ -304,7 +320,8 @@ class Bound:
         x = _array("x", x, 1)
         d = self._d
         k = self._k
-        _match("x", x.shape, 0, d * d * k + d * k, "d * d * k + d * k")
+        if x.shape[0] != (d * d * k + d * k):
+            raise _mismatch("x", x.shape, 0, (d * d * k + d * k), "d * d * k + d * k")
         return (
             np.array(x[: d * k], dtype=np.float64).reshape(k, d),
             np.array(x[d * k :], dtype=np.float64).reshape(k, d, d),
@@ -336,61 +353,80 @@ def _door(X, weights, mu, Sigma):
     Sigma = _array("Sigma", Sigma, 3)
     d = X.shape[1]
     k = weights.shape[0]
-    _match("mu", mu.shape, 0, k, "k, as in weights")
-    _match("mu", mu.shape, 1, d, "d, as in X")
-    _match("Sigma", Sigma.shape, 0, k, "k, as in weights")
-    _match("Sigma", Sigma.shape, 1, d, "d, as in X")
-    _match("Sigma", Sigma.shape, 2, d, "d, as in X")
-    dtype = _dtype(X, weights, mu, Sigma)
-    return (
-        X.astype(dtype, copy=False),
-        weights.astype(dtype, copy=False),
-        mu.astype(dtype, copy=False),
-        Sigma.astype(dtype, copy=False),
-    )
+    if mu.shape[0] != k:
+        raise _mismatch("mu", mu.shape, 0, k, "k, as in weights")
+    if mu.shape[1] != d:
+        raise _mismatch("mu", mu.shape, 1, d, "d, as in X")
+    if Sigma.shape[0] != k:
+        raise _mismatch("Sigma", Sigma.shape, 0, k, "k, as in weights")
+    if Sigma.shape[1] != d:
+        raise _mismatch("Sigma", Sigma.shape, 1, d, "d, as in X")
+    if Sigma.shape[2] != d:
+        raise _mismatch("Sigma", Sigma.shape, 2, d, "d, as in X")
+    X, weights, mu, Sigma = _working(X, weights, mu, Sigma)
+    return X, weights, mu, Sigma
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -12,6 +12,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(X, mean):
     """What depends on the data alone."""
@@ -175,7 +177,8 @@ class Bound:
         X = np.array(_array("X", X, 2))
         mean = np.array(_array("mean", mean, 1))
         d = X.shape[1]
-        _match("mean", mean.shape, 0, d, "d, as in X")
+        if mean.shape[0] != d:
+            raise _mismatch("mean", mean.shape, 0, d, "d, as in X")
         self._data = (X, mean)
         self._in = {}
         self._d = d
@@ -183,19 +186,26 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        X, mean = data
-        return (*data, _from_data(X, mean))
+        X, mean = (value.astype(dtype, copy=False) for value in self._data)
+        fixed = _from_data(X, mean)
+        return X, mean, fixed
 
     def _arguments(self, W, psi):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         W = _array("W", W, 2)
         psi = _array("psi", psi, 1)
+        d = self._d
+        if W.shape[1] != d:
+            raise _mismatch("W", W.shape, 1, d, "d, as in X")
+        if psi.shape[0] != d:
+            raise _mismatch("psi", psi.shape, 0, d, "d, as in X")
         dtype = _dtype(*self._data, W, psi)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         X, mean, fixed = self._in[dtype]
-        return (*_door(X, mean, W, psi), fixed)
+        W = W.astype(dtype, copy=False)
+        psi = psi.astype(dtype, copy=False)
+        return X, mean, W, psi, fixed
 
     def loss(self, W, psi):
         """The loss."""
@@ -235,7 +245,8 @@ class Bound:
         k = self._k
         if k is None:
             k = _solved("x", 0, x.size, d, d, "d + d * k")
-        _match("x", x.shape, 0, d + d * k, "d + d * k")
+        if x.shape[0] != (d + d * k):
+            raise _mismatch("x", x.shape, 0, (d + d * k), "d + d * k")
         return (
             np.array(x[: d * k], dtype=np.float64).reshape(k, d),
             np.array(x[d * k :], dtype=np.float64),
@@ -266,47 +277,59 @@ def _door(X, mean, W, psi):
     W = _array("W", W, 2)
     psi = _array("psi", psi, 1)
     d = X.shape[1]
-    _match("mean", mean.shape, 0, d, "d, as in X")
-    _match("W", W.shape, 1, d, "d, as in X")
-    _match("psi", psi.shape, 0, d, "d, as in X")
-    dtype = _dtype(X, mean, W, psi)
-    return (
-        X.astype(dtype, copy=False),
-        mean.astype(dtype, copy=False),
-        W.astype(dtype, copy=False),
-        psi.astype(dtype, copy=False),
-    )
+    if mean.shape[0] != d:
+        raise _mismatch("mean", mean.shape, 0, d, "d, as in X")
+    if W.shape[1] != d:
+        raise _mismatch("W", W.shape, 1, d, "d, as in X")
+    if psi.shape[0] != d:
+        raise _mismatch("psi", psi.shape, 0, d, "d, as in X")
+    X, mean, W, psi = _working(X, mean, W, psi)
+    return X, mean, W, psi
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -323,12 +346,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

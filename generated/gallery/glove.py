@@ -15,6 +15,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(counts, x_max):
     """What depends on the data alone."""
@@ -233,8 +235,10 @@ class Bound:
         counts = np.array(_array("counts", counts, 1))
         x_max = np.array(_array("x_max", x_max, 0))
         m = i.shape[0]
-        _match("j", j.shape, 0, m, "m, as in i")
-        _match("counts", counts.shape, 0, m, "m, as in i")
+        if j.shape[0] != m:
+            raise _mismatch("j", j.shape, 0, m, "m, as in i")
+        if counts.shape[0] != m:
+            raise _mismatch("counts", counts.shape, 0, m, "m, as in i")
         self._data = (counts, x_max)
         self._in = {}
         self._indices = (i, j)
@@ -244,22 +248,37 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        counts, x_max = data
-        return (*data, *_from_data(counts, x_max))
+        counts, x_max = (value.astype(dtype, copy=False) for value in self._data)
+        x_max = x_max[()]
+        fixed, weight = _from_data(counts, x_max)
+        return counts, x_max, fixed, weight
 
     def _arguments(self, W, C, b, c):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
-        i, j = self._indices
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         W = _array("W", W, 2)
         C = _array("C", C, 2)
         b = _array("b", b, 1)
         c = _array("c", c, 1)
+        i, j = self._indices
+        users, k = W.shape
+        items = C.shape[0]
+        if C.shape[1] != k:
+            raise _mismatch("C", C.shape, 1, k, "k, as in W")
+        if b.shape[0] != users:
+            raise _mismatch("b", b.shape, 0, users, "users, as in W")
+        if c.shape[0] != items:
+            raise _mismatch("c", c.shape, 0, items, "items, as in C")
+        _below("i", i, users, "users")
+        _below("j", j, items, "items")
         dtype = _dtype(*self._data, W, C, b, c)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         counts, x_max, fixed, weight = self._in[dtype]
-        return (*_door(i, j, counts, W, C, b, c, x_max), fixed, weight)
+        W = W.astype(dtype, copy=False)
+        C = C.astype(dtype, copy=False)
+        b = b.astype(dtype, copy=False)
+        c = c.astype(dtype, copy=False)
+        return i, j, counts, W, C, b, c, x_max, fixed, weight
 
     def loss(self, W, C, b, c):
         """The loss."""
@@ -311,13 +330,14 @@ class Bound:
             raise ValueError("bind needs items= for the flat forms")
         if k is None:
             raise ValueError("bind needs k= for the flat forms")
-        _match(
-            "x",
-            x.shape,
-            0,
-            users + users * k + items + items * k,
-            "users + users * k + items + items * k",
-        )
+        if x.shape[0] != (users + users * k + items + items * k):
+            raise _mismatch(
+                "x",
+                x.shape,
+                0,
+                (users + users * k + items + items * k),
+                "users + users * k + items + items * k",
+            )
         return (
             np.array(x[: users * k], dtype=np.float64).reshape(users, k),
             np.array(x[users * k : users * k + items * k], dtype=np.float64).reshape(
@@ -359,40 +379,42 @@ def _door(i, j, counts, W, C, b, c, x_max):
     c = _array("c", c, 1)
     x_max = _array("x_max", x_max, 0)
     m = i.shape[0]
-    _match("j", j.shape, 0, m, "m, as in i")
-    _match("counts", counts.shape, 0, m, "m, as in i")
+    if j.shape[0] != m:
+        raise _mismatch("j", j.shape, 0, m, "m, as in i")
+    if counts.shape[0] != m:
+        raise _mismatch("counts", counts.shape, 0, m, "m, as in i")
     users, k = W.shape
     items = C.shape[0]
-    _match("C", C.shape, 1, k, "k, as in W")
-    _match("b", b.shape, 0, users, "users, as in W")
-    _match("c", c.shape, 0, items, "items, as in C")
+    if C.shape[1] != k:
+        raise _mismatch("C", C.shape, 1, k, "k, as in W")
+    if b.shape[0] != users:
+        raise _mismatch("b", b.shape, 0, users, "users, as in W")
+    if c.shape[0] != items:
+        raise _mismatch("c", c.shape, 0, items, "items, as in C")
     _below("i", i, users, "users")
     _below("j", j, items, "items")
-    dtype = _dtype(counts, W, C, b, c, x_max)
-    return (
-        i,
-        j,
-        counts.astype(dtype, copy=False),
-        W.astype(dtype, copy=False),
-        C.astype(dtype, copy=False),
-        b.astype(dtype, copy=False),
-        c.astype(dtype, copy=False),
-        x_max.astype(dtype, copy=False)[()],
-    )
+    counts, W, C, b, c, x_max = _working(counts, W, C, b, c, x_max)
+    return i, j, counts, W, C, b, c, x_max[()]
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
+    array = value if type(value) is np.ndarray else _converted(name, value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    if array.ndim != rank:
+        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
+    return array
+
+
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
         raise ValueError(f"{name} has masked entries: fill them or leave them out")
-    if array.ndim != rank:
-        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
@@ -417,30 +439,43 @@ def _below(name, value, size, declared=None):
 
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(S, Theta):
     """The loss."""
@@ -118,23 +120,31 @@ class Bound:
     def __init__(self, S):
         S = np.array(_array("S", S, 2))
         d = S.shape[0]
-        _match("S", S.shape, 1, d, "d")
+        if S.shape[1] != d:
+            raise _mismatch("S", S.shape, 1, d, "d")
         self._data = (S,)
         self._in = {}
         self._d = d
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        (S,) = (value.astype(dtype, copy=False) for value in self._data)
+        return (S,)
 
     def _arguments(self, Theta):
         """The arguments in the working dtype, checked."""
         Theta = _array("Theta", Theta, 2)
+        d = self._d
+        if Theta.shape[0] != d:
+            raise _mismatch("Theta", Theta.shape, 0, d, "d, as in S")
+        if Theta.shape[1] != d:
+            raise _mismatch("Theta", Theta.shape, 1, d, "d, as in S")
         dtype = _dtype(*self._data, Theta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         (S,) = self._in[dtype]
-        return _door(S, Theta)
+        Theta = Theta.astype(dtype, copy=False)
+        return S, Theta
 
     def loss(self, Theta):
         """The loss."""
@@ -165,7 +175,8 @@ class Bound:
         """Theta from a flat vector."""
         x = _array("x", x, 1)
         d = self._d
-        _match("x", x.shape, 0, d * (d + 1) // 2, "d * (d + 1) // 2")
+        if x.shape[0] != (d * (d + 1) // 2):
+            raise _mismatch("x", x.shape, 0, (d * (d + 1) // 2), "d * (d + 1) // 2")
         return _symmetric(x, d)
 
     def _flat(self, Theta):
@@ -195,56 +206,75 @@ def _door(S, Theta):
     S = _array("S", S, 2)
     Theta = _array("Theta", Theta, 2)
     d = S.shape[0]
-    _match("S", S.shape, 1, d, "d")
-    _match("Theta", Theta.shape, 0, d, "d, as in S")
-    _match("Theta", Theta.shape, 1, d, "d, as in S")
-    dtype = _dtype(S, Theta)
-    return (S.astype(dtype, copy=False), Theta.astype(dtype, copy=False))
+    if S.shape[1] != d:
+        raise _mismatch("S", S.shape, 1, d, "d")
+    if Theta.shape[0] != d:
+        raise _mismatch("Theta", Theta.shape, 0, d, "d, as in S")
+    if Theta.shape[1] != d:
+        raise _mismatch("Theta", Theta.shape, 1, d, "d, as in S")
+    S, Theta = _working(S, Theta)
+    return S, Theta
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _lower_half(name, value):
     """The entries of the lower half of a matrix, row by row."""
     matrix = _array(name, value, 2)
-    _match(name, matrix.shape, 1, len(matrix), "the number of rows")
+    if matrix.shape[1] != len(matrix):
+        raise _mismatch(name, matrix.shape, 1, len(matrix), "the number of rows")
     return matrix[np.tril_indices(len(matrix))]
 
 
@@ -263,6 +293,10 @@ def _doubled(matrix):
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -11,6 +11,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(rows, cols, y, U, V, lam):
     """The loss."""
@@ -184,8 +186,10 @@ class Bound:
         y = np.array(_array("y", y, 1))
         lam = np.array(_array("lam", lam, 0))
         m = rows.shape[0]
-        _match("cols", cols.shape, 0, m, "m, as in rows")
-        _match("y", y.shape, 0, m, "m, as in rows")
+        if cols.shape[0] != m:
+            raise _mismatch("cols", cols.shape, 0, m, "m, as in rows")
+        if y.shape[0] != m:
+            raise _mismatch("y", y.shape, 0, m, "m, as in rows")
         self._data = (y, lam)
         self._in = {}
         self._indices = (rows, cols)
@@ -195,18 +199,27 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        y, lam = (value.astype(dtype, copy=False) for value in self._data)
+        return y, lam[()]
 
     def _arguments(self, U, V):
         """The arguments in the working dtype, checked."""
-        rows, cols = self._indices
         U = _array("U", U, 2)
         V = _array("V", V, 2)
+        rows, cols = self._indices
+        users, k = U.shape
+        items = V.shape[0]
+        if V.shape[1] != k:
+            raise _mismatch("V", V.shape, 1, k, "k, as in U")
+        _below("rows", rows, users, "users")
+        _below("cols", cols, items, "items")
         dtype = _dtype(*self._data, U, V)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         y, lam = self._in[dtype]
-        return _door(rows, cols, y, U, V, lam)
+        U = U.astype(dtype, copy=False)
+        V = V.astype(dtype, copy=False)
+        return rows, cols, y, U, V, lam
 
     def loss(self, U, V):
         """The loss."""
@@ -249,7 +262,10 @@ class Bound:
             raise ValueError("bind needs items= for the flat forms")
         if k is None:
             raise ValueError("bind needs k= for the flat forms")
-        _match("x", x.shape, 0, users * k + items * k, "users * k + items * k")
+        if x.shape[0] != (users * k + items * k):
+            raise _mismatch(
+                "x", x.shape, 0, (users * k + items * k), "users * k + items * k"
+            )
         return (
             np.array(x[: users * k], dtype=np.float64).reshape(users, k),
             np.array(x[users * k :], dtype=np.float64).reshape(items, k),
@@ -282,36 +298,38 @@ def _door(rows, cols, y, U, V, lam):
     V = _array("V", V, 2)
     lam = _array("lam", lam, 0)
     m = rows.shape[0]
-    _match("cols", cols.shape, 0, m, "m, as in rows")
-    _match("y", y.shape, 0, m, "m, as in rows")
+    if cols.shape[0] != m:
+        raise _mismatch("cols", cols.shape, 0, m, "m, as in rows")
+    if y.shape[0] != m:
+        raise _mismatch("y", y.shape, 0, m, "m, as in rows")
     users, k = U.shape
     items = V.shape[0]
-    _match("V", V.shape, 1, k, "k, as in U")
+    if V.shape[1] != k:
+        raise _mismatch("V", V.shape, 1, k, "k, as in U")
     _below("rows", rows, users, "users")
     _below("cols", cols, items, "items")
-    dtype = _dtype(y, U, V, lam)
-    return (
-        rows,
-        cols,
-        y.astype(dtype, copy=False),
-        U.astype(dtype, copy=False),
-        V.astype(dtype, copy=False),
-        lam.astype(dtype, copy=False)[()],
-    )
+    y, U, V, lam = _working(y, U, V, lam)
+    return rows, cols, y, U, V, lam[()]
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
+    array = value if type(value) is np.ndarray else _converted(name, value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    if array.ndim != rank:
+        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
+    return array
+
+
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
         raise ValueError(f"{name} has masked entries: fill them or leave them out")
-    if array.ndim != rank:
-        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
@@ -336,30 +354,43 @@ def _below(name, value, size, declared=None):
 
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -9,6 +9,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(Sigma, risk_aversion):
     """What depends on the data alone."""
@@ -218,27 +220,39 @@ class Bound:
         cost = np.array(_array("cost", cost, 0))
         impact = np.array(_array("impact", impact, 0))
         d = mu.shape[0]
-        _match("Sigma", Sigma.shape, 0, d, "d, as in mu")
-        _match("Sigma", Sigma.shape, 1, d, "d, as in mu")
-        _match("w0", w0.shape, 0, d, "d, as in mu")
+        if Sigma.shape[0] != d:
+            raise _mismatch("Sigma", Sigma.shape, 0, d, "d, as in mu")
+        if Sigma.shape[1] != d:
+            raise _mismatch("Sigma", Sigma.shape, 1, d, "d, as in mu")
+        if w0.shape[0] != d:
+            raise _mismatch("w0", w0.shape, 0, d, "d, as in mu")
         self._data = (mu, Sigma, w0, risk_aversion, cost, impact)
         self._in = {}
         self._d = d
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        mu, Sigma, w0, risk_aversion, cost, impact = data
-        return (*data, _from_data(Sigma, risk_aversion))
+        mu, Sigma, w0, risk_aversion, cost, impact = (
+            value.astype(dtype, copy=False) for value in self._data
+        )
+        risk_aversion = risk_aversion[()]
+        cost = cost[()]
+        impact = impact[()]
+        fixed = _from_data(Sigma, risk_aversion)
+        return mu, Sigma, w0, risk_aversion, cost, impact, fixed
 
     def _arguments(self, w):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         w = _array("w", w, 1)
+        d = self._d
+        if w.shape[0] != d:
+            raise _mismatch("w", w.shape, 0, d, "d, as in mu")
         dtype = _dtype(*self._data, w)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         mu, Sigma, w0, risk_aversion, cost, impact, fixed = self._in[dtype]
-        return (*_door(mu, Sigma, w0, w, risk_aversion, cost, impact), fixed)
+        w = w.astype(dtype, copy=False)
+        return mu, Sigma, w0, w, risk_aversion, cost, impact, fixed
 
     def loss(self, w):
         """The loss."""
@@ -274,7 +288,8 @@ class Bound:
         """w from a flat vector."""
         x = _array("x", x, 1)
         d = self._d
-        _match("x", x.shape, 0, d, "d")
+        if x.shape[0] != d:
+            raise _mismatch("x", x.shape, 0, d, "d")
         return np.array(x, dtype=np.float64)
 
     def fun(self, x):
@@ -309,63 +324,80 @@ def _door(mu, Sigma, w0, w, risk_aversion, cost, impact):
     cost = _array("cost", cost, 0)
     impact = _array("impact", impact, 0)
     d = mu.shape[0]
-    _match("Sigma", Sigma.shape, 0, d, "d, as in mu")
-    _match("Sigma", Sigma.shape, 1, d, "d, as in mu")
-    _match("w0", w0.shape, 0, d, "d, as in mu")
-    _match("w", w.shape, 0, d, "d, as in mu")
-    dtype = _dtype(mu, Sigma, w0, w, risk_aversion, cost, impact)
-    return (
-        mu.astype(dtype, copy=False),
-        Sigma.astype(dtype, copy=False),
-        w0.astype(dtype, copy=False),
-        w.astype(dtype, copy=False),
-        risk_aversion.astype(dtype, copy=False)[()],
-        cost.astype(dtype, copy=False)[()],
-        impact.astype(dtype, copy=False)[()],
+    if Sigma.shape[0] != d:
+        raise _mismatch("Sigma", Sigma.shape, 0, d, "d, as in mu")
+    if Sigma.shape[1] != d:
+        raise _mismatch("Sigma", Sigma.shape, 1, d, "d, as in mu")
+    if w0.shape[0] != d:
+        raise _mismatch("w0", w0.shape, 0, d, "d, as in mu")
+    if w.shape[0] != d:
+        raise _mismatch("w", w.shape, 0, d, "d, as in mu")
+    mu, Sigma, w0, w, risk_aversion, cost, impact = _working(
+        mu, Sigma, w0, w, risk_aversion, cost, impact
     )
+    return mu, Sigma, w0, w, risk_aversion[()], cost[()], impact[()]
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

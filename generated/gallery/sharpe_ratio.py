@@ -13,6 +13,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(R):
     """What depends on the data alone."""
@@ -257,18 +259,23 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        R, rf = data
-        return (*data, *_from_data(R))
+        R, rf = (value.astype(dtype, copy=False) for value in self._data)
+        rf = rf[()]
+        fixed, fixed2, fixed3 = _from_data(R)
+        return R, rf, fixed, fixed2, fixed3
 
     def _arguments(self, w):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         w = _array("w", w, 1)
+        d = self._d
+        if w.shape[0] != d:
+            raise _mismatch("w", w.shape, 0, d, "d, as in R")
         dtype = _dtype(*self._data, w)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         R, rf, fixed, fixed2, fixed3 = self._in[dtype]
-        return (*_door(R, rf, w), fixed, fixed2, fixed3)
+        w = w.astype(dtype, copy=False)
+        return R, rf, w, fixed, fixed2, fixed3
 
     def loss(self, w):
         """The loss."""
@@ -304,7 +311,8 @@ class Bound:
         """w from a flat vector."""
         x = _array("x", x, 1)
         d = self._d
-        _match("x", x.shape, 0, d, "d")
+        if x.shape[0] != d:
+            raise _mismatch("x", x.shape, 0, d, "d")
         return np.array(x, dtype=np.float64)
 
     def fun(self, x):
@@ -335,56 +343,72 @@ def _door(R, rf, w):
     rf = _array("rf", rf, 0)
     w = _array("w", w, 1)
     d = R.shape[1]
-    _match("w", w.shape, 0, d, "d, as in R")
-    dtype = _dtype(R, rf, w)
-    return (
-        R.astype(dtype, copy=False),
-        rf.astype(dtype, copy=False)[()],
-        w.astype(dtype, copy=False),
-    )
+    if w.shape[0] != d:
+        raise _mismatch("w", w.shape, 0, d, "d, as in R")
+    R, rf, w = _working(R, rf, w)
+    return R, rf[()], w
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

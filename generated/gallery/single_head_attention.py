@@ -16,6 +16,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(X, target, Wq, Wk, Wv):
     """The loss."""
@@ -253,8 +255,10 @@ class Bound:
         X = np.array(_array("X", X, 3))
         target = np.array(_array("target", target, 3))
         b, t, d = X.shape
-        _match("target", target.shape, 0, b, "b, as in X")
-        _match("target", target.shape, 1, t, "t, as in X")
+        if target.shape[0] != b:
+            raise _mismatch("target", target.shape, 0, b, "b, as in X")
+        if target.shape[1] != t:
+            raise _mismatch("target", target.shape, 1, t, "t, as in X")
         h = target.shape[2]
         self._data = (X, target)
         self._in = {}
@@ -263,18 +267,36 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        X, target = (value.astype(dtype, copy=False) for value in self._data)
+        return X, target
 
     def _arguments(self, Wq, Wk, Wv):
         """The arguments in the working dtype, checked."""
         Wq = _array("Wq", Wq, 2)
         Wk = _array("Wk", Wk, 2)
         Wv = _array("Wv", Wv, 2)
+        d = self._d
+        h = self._h
+        if Wq.shape[0] != d:
+            raise _mismatch("Wq", Wq.shape, 0, d, "d, as in X")
+        if Wq.shape[1] != h:
+            raise _mismatch("Wq", Wq.shape, 1, h, "h, as in target")
+        if Wk.shape[0] != d:
+            raise _mismatch("Wk", Wk.shape, 0, d, "d, as in X")
+        if Wk.shape[1] != h:
+            raise _mismatch("Wk", Wk.shape, 1, h, "h, as in target")
+        if Wv.shape[0] != d:
+            raise _mismatch("Wv", Wv.shape, 0, d, "d, as in X")
+        if Wv.shape[1] != h:
+            raise _mismatch("Wv", Wv.shape, 1, h, "h, as in target")
         dtype = _dtype(*self._data, Wq, Wk, Wv)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         X, target = self._in[dtype]
-        return _door(X, target, Wq, Wk, Wv)
+        Wq = Wq.astype(dtype, copy=False)
+        Wk = Wk.astype(dtype, copy=False)
+        Wv = Wv.astype(dtype, copy=False)
+        return X, target, Wq, Wk, Wv
 
     def loss(self, Wq, Wk, Wv):
         """The loss."""
@@ -317,7 +339,8 @@ class Bound:
         x = _array("x", x, 1)
         d = self._d
         h = self._h
-        _match("x", x.shape, 0, 3 * d * h, "3 * d * h")
+        if x.shape[0] != (3 * d * h):
+            raise _mismatch("x", x.shape, 0, (3 * d * h), "3 * d * h")
         return (
             np.array(x[: d * h], dtype=np.float64).reshape(d, h),
             np.array(x[d * h : 2 * d * h], dtype=np.float64).reshape(d, h),
@@ -350,66 +373,87 @@ def _door(X, target, Wq, Wk, Wv):
     Wk = _array("Wk", Wk, 2)
     Wv = _array("Wv", Wv, 2)
     b, t, d = X.shape
-    _match("target", target.shape, 0, b, "b, as in X")
-    _match("target", target.shape, 1, t, "t, as in X")
+    if target.shape[0] != b:
+        raise _mismatch("target", target.shape, 0, b, "b, as in X")
+    if target.shape[1] != t:
+        raise _mismatch("target", target.shape, 1, t, "t, as in X")
     h = target.shape[2]
-    _match("Wq", Wq.shape, 0, d, "d, as in X")
-    _match("Wq", Wq.shape, 1, h, "h, as in target")
-    _match("Wk", Wk.shape, 0, d, "d, as in X")
-    _match("Wk", Wk.shape, 1, h, "h, as in target")
-    _match("Wv", Wv.shape, 0, d, "d, as in X")
-    _match("Wv", Wv.shape, 1, h, "h, as in target")
-    dtype = _dtype(X, target, Wq, Wk, Wv)
-    return (
-        X.astype(dtype, copy=False),
-        target.astype(dtype, copy=False),
-        Wq.astype(dtype, copy=False),
-        Wk.astype(dtype, copy=False),
-        Wv.astype(dtype, copy=False),
-    )
+    if Wq.shape[0] != d:
+        raise _mismatch("Wq", Wq.shape, 0, d, "d, as in X")
+    if Wq.shape[1] != h:
+        raise _mismatch("Wq", Wq.shape, 1, h, "h, as in target")
+    if Wk.shape[0] != d:
+        raise _mismatch("Wk", Wk.shape, 0, d, "d, as in X")
+    if Wk.shape[1] != h:
+        raise _mismatch("Wk", Wk.shape, 1, h, "h, as in target")
+    if Wv.shape[0] != d:
+        raise _mismatch("Wv", Wv.shape, 0, d, "d, as in X")
+    if Wv.shape[1] != h:
+        raise _mismatch("Wv", Wv.shape, 1, h, "h, as in target")
+    X, target, Wq, Wk, Wv = _working(X, target, Wq, Wk, Wv)
+    return X, target, Wq, Wk, Wv
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

@@ -13,6 +13,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _loss(word, context, noise, W, C):
     """The loss."""
@@ -213,8 +215,10 @@ class Bound:
         context = np.array(_indices("context", context))
         noise = np.array(_array("noise", noise, 2))
         m = word.shape[0]
-        _match("context", context.shape, 0, m, "m, as in word")
-        _match("noise", noise.shape, 0, m, "m, as in word")
+        if context.shape[0] != m:
+            raise _mismatch("context", context.shape, 0, m, "m, as in word")
+        if noise.shape[0] != m:
+            raise _mismatch("noise", noise.shape, 0, m, "m, as in word")
         items = noise.shape[1]
         _below("context", context, items, "items")
         self._data = (noise,)
@@ -226,18 +230,28 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype."""
-        return tuple(value.astype(dtype, copy=False) for value in self._data)
+        (noise,) = (value.astype(dtype, copy=False) for value in self._data)
+        return (noise,)
 
     def _arguments(self, W, C):
         """The arguments in the working dtype, checked."""
-        word, context = self._indices
         W = _array("W", W, 2)
         C = _array("C", C, 2)
+        word, context = self._indices
+        items = self._items
+        users, k = W.shape
+        if C.shape[0] != items:
+            raise _mismatch("C", C.shape, 0, items, "items, as in noise")
+        if C.shape[1] != k:
+            raise _mismatch("C", C.shape, 1, k, "k, as in W")
+        _below("word", word, users, "users")
         dtype = _dtype(*self._data, W, C)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         (noise,) = self._in[dtype]
-        return _door(word, context, noise, W, C)
+        W = W.astype(dtype, copy=False)
+        C = C.astype(dtype, copy=False)
+        return word, context, noise, W, C
 
     def loss(self, W, C):
         """The loss."""
@@ -278,7 +292,10 @@ class Bound:
             raise ValueError("bind needs users= for the flat forms")
         if k is None:
             raise ValueError("bind needs k= for the flat forms")
-        _match("x", x.shape, 0, users * k + items * k, "users * k + items * k")
+        if x.shape[0] != (users * k + items * k):
+            raise _mismatch(
+                "x", x.shape, 0, (users * k + items * k), "users * k + items * k"
+            )
         return (
             np.array(x[: users * k], dtype=np.float64).reshape(users, k),
             np.array(x[users * k :], dtype=np.float64).reshape(items, k),
@@ -310,36 +327,40 @@ def _door(word, context, noise, W, C):
     W = _array("W", W, 2)
     C = _array("C", C, 2)
     m = word.shape[0]
-    _match("context", context.shape, 0, m, "m, as in word")
-    _match("noise", noise.shape, 0, m, "m, as in word")
+    if context.shape[0] != m:
+        raise _mismatch("context", context.shape, 0, m, "m, as in word")
+    if noise.shape[0] != m:
+        raise _mismatch("noise", noise.shape, 0, m, "m, as in word")
     items = noise.shape[1]
     users, k = W.shape
-    _match("C", C.shape, 0, items, "items, as in noise")
-    _match("C", C.shape, 1, k, "k, as in W")
+    if C.shape[0] != items:
+        raise _mismatch("C", C.shape, 0, items, "items, as in noise")
+    if C.shape[1] != k:
+        raise _mismatch("C", C.shape, 1, k, "k, as in W")
     _below("word", word, users, "users")
     _below("context", context, items, "items")
-    dtype = _dtype(noise, W, C)
-    return (
-        word,
-        context,
-        noise.astype(dtype, copy=False),
-        W.astype(dtype, copy=False),
-        C.astype(dtype, copy=False),
-    )
+    noise, W, C = _working(noise, W, C)
+    return word, context, noise, W, C
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
+    array = value if type(value) is np.ndarray else _converted(name, value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    if array.ndim != rank:
+        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
+    return array
+
+
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{name} is no array: {error}") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
         raise ValueError(f"{name} has masked entries: fill them or leave them out")
-    if array.ndim != rank:
-        raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
@@ -364,30 +385,43 @@ def _below(name, value, size, declared=None):
 
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

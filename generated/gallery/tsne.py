@@ -13,6 +13,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(P):
     """What depends on the data alone."""
@@ -196,7 +198,8 @@ class Bound:
     def __init__(self, P, k):
         P = np.array(_array("P", P, 2))
         n = P.shape[0]
-        _match("P", P.shape, 1, n, "n")
+        if P.shape[1] != n:
+            raise _mismatch("P", P.shape, 1, n, "n")
         self._data = (P,)
         self._in = {}
         self._n = n
@@ -204,18 +207,22 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        (P,) = data
-        return (*data, _from_data(P))
+        (P,) = (value.astype(dtype, copy=False) for value in self._data)
+        fixed = _from_data(P)
+        return P, fixed
 
     def _arguments(self, Y):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         Y = _array("Y", Y, 2)
+        n = self._n
+        if Y.shape[0] != n:
+            raise _mismatch("Y", Y.shape, 0, n, "n, as in P")
         dtype = _dtype(*self._data, Y)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         P, fixed = self._in[dtype]
-        return (*_door(P, Y), fixed)
+        Y = Y.astype(dtype, copy=False)
+        return P, Y, fixed
 
     def loss(self, Y):
         """The loss."""
@@ -249,7 +256,8 @@ class Bound:
         k = self._k
         if k is None:
             k = _solved("x", 0, x.size, 0, n, "n * k")
-        _match("x", x.shape, 0, n * k, "n * k")
+        if x.shape[0] != (n * k):
+            raise _mismatch("x", x.shape, 0, (n * k), "n * k")
         return np.array(x, dtype=np.float64).reshape(n, k)
 
     def fun(self, x):
@@ -275,41 +283,57 @@ def _door(P, Y):
     P = _array("P", P, 2)
     Y = _array("Y", Y, 2)
     n = P.shape[0]
-    _match("P", P.shape, 1, n, "n")
-    _match("Y", Y.shape, 0, n, "n, as in P")
-    dtype = _dtype(P, Y)
-    return (P.astype(dtype, copy=False), Y.astype(dtype, copy=False))
+    if P.shape[1] != n:
+        raise _mismatch("P", P.shape, 1, n, "n")
+    if Y.shape[0] != n:
+        raise _mismatch("Y", Y.shape, 0, n, "n, as in P")
+    P, Y = _working(P, Y)
+    return P, Y
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _solved(name, axis, size, rest, factor, declared):
@@ -326,12 +350,17 @@ def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

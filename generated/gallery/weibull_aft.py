@@ -11,6 +11,8 @@ import numpy as np
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(time, event):
     """What depends on the data alone."""
@@ -171,27 +173,34 @@ class Bound:
         time = np.array(_array("time", time, 1))
         event = np.array(_array("event", event, 1))
         n, p = X.shape
-        _match("time", time.shape, 0, n, "n, as in X")
-        _match("event", event.shape, 0, n, "n, as in X")
+        if time.shape[0] != n:
+            raise _mismatch("time", time.shape, 0, n, "n, as in X")
+        if event.shape[0] != n:
+            raise _mismatch("event", event.shape, 0, n, "n, as in X")
         self._data = (X, time, event)
         self._in = {}
         self._p = p
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        X, time, event = data
-        return (*data, *_from_data(time, event))
+        X, time, event = (value.astype(dtype, copy=False) for value in self._data)
+        fixed, fixed2 = _from_data(time, event)
+        return X, time, event, fixed, fixed2
 
     def _arguments(self, beta, log_sigma):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         beta = _array("beta", beta, 1)
         log_sigma = _array("log_sigma", log_sigma, 0)
+        p = self._p
+        if beta.shape[0] != p:
+            raise _mismatch("beta", beta.shape, 0, p, "p, as in X")
         dtype = _dtype(*self._data, beta, log_sigma)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         X, time, event, fixed, fixed2 = self._in[dtype]
-        return (*_door(X, time, event, beta, log_sigma), fixed, fixed2)
+        beta = beta.astype(dtype, copy=False)
+        log_sigma = log_sigma.astype(dtype, copy=False)
+        return X, time, event, beta, log_sigma[()], fixed, fixed2
 
     def loss(self, beta, log_sigma):
         """The loss."""
@@ -239,7 +248,8 @@ class Bound:
         """beta and log_sigma from a flat vector."""
         x = _array("x", x, 1)
         p = self._p
-        _match("x", x.shape, 0, p + 1, "p + 1")
+        if x.shape[0] != (p + 1):
+            raise _mismatch("x", x.shape, 0, (p + 1), "p + 1")
         return (
             np.array(x[:p], dtype=np.float64),
             np.array(x[p:], dtype=np.float64).reshape(())[()],
@@ -271,60 +281,76 @@ def _door(X, time, event, beta, log_sigma):
     beta = _array("beta", beta, 1)
     log_sigma = _array("log_sigma", log_sigma, 0)
     n, p = X.shape
-    _match("time", time.shape, 0, n, "n, as in X")
-    _match("event", event.shape, 0, n, "n, as in X")
-    _match("beta", beta.shape, 0, p, "p, as in X")
-    dtype = _dtype(X, time, event, beta, log_sigma)
-    return (
-        X.astype(dtype, copy=False),
-        time.astype(dtype, copy=False),
-        event.astype(dtype, copy=False),
-        beta.astype(dtype, copy=False),
-        log_sigma.astype(dtype, copy=False)[()],
-    )
+    if time.shape[0] != n:
+        raise _mismatch("time", time.shape, 0, n, "n, as in X")
+    if event.shape[0] != n:
+        raise _mismatch("event", event.shape, 0, n, "n, as in X")
+    if beta.shape[0] != p:
+        raise _mismatch("beta", beta.shape, 0, p, "p, as in X")
+    X, time, event, beta, log_sigma = _working(X, time, event, beta, log_sigma)
+    return X, time, event, beta, log_sigma[()]
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

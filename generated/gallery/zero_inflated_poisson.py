@@ -19,6 +19,8 @@ import scipy.special
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 
 def _from_data(y):
     """What depends on the data alone."""
@@ -314,9 +316,11 @@ class Bound:
         X = np.array(_array("X", X, 2))
         y = np.array(_array("y", y, 1))
         n, q = Z.shape
-        _match("X", X.shape, 0, n, "n, as in Z")
+        if X.shape[0] != n:
+            raise _mismatch("X", X.shape, 0, n, "n, as in Z")
         p = X.shape[1]
-        _match("y", y.shape, 0, n, "n, as in Z")
+        if y.shape[0] != n:
+            raise _mismatch("y", y.shape, 0, n, "n, as in Z")
         self._data = (Z, X, y)
         self._in = {}
         self._q = q
@@ -324,18 +328,23 @@ class Bound:
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
-        data = tuple(value.astype(dtype, copy=False) for value in self._data)
-        Z, X, y = data
-        return (*data, *_from_data(y))
+        Z, X, y = (value.astype(dtype, copy=False) for value in self._data)
+        fixed, fixed2, fixed3 = _from_data(y)
+        return Z, X, y, fixed, fixed2, fixed3
 
     def _arguments(self, params):
-        """The arguments in the working dtype, checked, and what depends on them alone."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         params = _array("params", params, 1)
+        q = self._q
+        p = self._p
+        if params.shape[0] != q + p:
+            raise _mismatch("params", params.shape, 0, q + p, "q + p")
         dtype = _dtype(*self._data, params)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
         Z, X, y, fixed, fixed2, fixed3 = self._in[dtype]
-        return (*_door(Z, X, y, params), fixed, fixed2, fixed3)
+        params = params.astype(dtype, copy=False)
+        return Z, X, y, params, fixed, fixed2, fixed3
 
     def loss(self, params):
         """The loss."""
@@ -372,7 +381,8 @@ class Bound:
         x = _array("x", x, 1)
         q = self._q
         p = self._p
-        _match("x", x.shape, 0, q + p, "q + p")
+        if x.shape[0] != (q + p):
+            raise _mismatch("x", x.shape, 0, (q + p), "q + p")
         return np.array(x, dtype=np.float64)
 
     def fun(self, x):
@@ -404,60 +414,77 @@ def _door(Z, X, y, params):
     y = _array("y", y, 1)
     params = _array("params", params, 1)
     n, q = Z.shape
-    _match("X", X.shape, 0, n, "n, as in Z")
+    if X.shape[0] != n:
+        raise _mismatch("X", X.shape, 0, n, "n, as in Z")
     p = X.shape[1]
-    _match("y", y.shape, 0, n, "n, as in Z")
-    _match("params", params.shape, 0, q + p, "q + p")
-    dtype = _dtype(Z, X, y, params)
-    return (
-        Z.astype(dtype, copy=False),
-        X.astype(dtype, copy=False),
-        y.astype(dtype, copy=False),
-        params.astype(dtype, copy=False),
-    )
+    if y.shape[0] != n:
+        raise _mismatch("y", y.shape, 0, n, "n, as in Z")
+    if params.shape[0] != q + p:
+        raise _mismatch("params", params.shape, 0, q + p, "q + p")
+    Z, X, y, params = _working(Z, X, y, params)
+    return Z, X, y, params
 
 
 def _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: {error}") from None
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
-    if np.ma.is_masked(value):
-        raise ValueError(f"{name} has masked entries: fill them or leave them out")
     if array.ndim != rank:
         raise ValueError(f"{name} must have rank {rank}, but has shape {array.shape}")
     return array
 
 
+def _converted(name, value):
+    """The value as an array, unless it is masked."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: {error}") from None
+    if np.ma.is_masked(value) and array.dtype.kind in "fiub":
+        raise ValueError(f"{name} has masked entries: fill them or leave them out")
+    return array
+
+
 def _dtype(*arrays):
     """float32 where all floating arrays of rank 1 or more are, else float64."""
-    floating = {
-        array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"
-    }
-    return np.dtype(np.float32 if floating == {np.dtype(np.float32)} else np.float64)
+    found = {array.dtype for array in arrays if array.ndim and array.dtype.kind == "f"}
+    return _FLOAT32 if found == {_FLOAT32} else _FLOAT64
 
 
-def _match(name, shape, axis, size, wanted):
-    """Refuse an axis of another size than the dimension that it was declared with."""
-    if shape[axis] != size:
-        raise ValueError(
-            f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
-        )
+def _working(*arrays):
+    """The arrays in the working dtype."""
+    for array in arrays:
+        if array.dtype is not _FLOAT64:
+            break
+    else:
+        return arrays
+    dtype = _dtype(*arrays)
+    return tuple(array.astype(dtype, copy=False) for array in arrays)
+
+
+def _mismatch(name, shape, axis, size, wanted):
+    """What is wrong with an axis of another size than the dimension that it was declared with."""
+    return ValueError(
+        f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
+    )
 
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
-        _match(name, array.shape, axis, size, "that of its variable")
+        if array.shape[axis] != size:
+            raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
 
 
 def _owned(result):
     """Floats, and C-contiguous arrays that nobody else holds."""
-    if isinstance(result, tuple):
-        return tuple(map(_owned, result))
-    return np.ascontiguousarray(result) if np.ndim(result) else float(result)
+    if type(result) is tuple:
+        return tuple([_owned(one) for one in result])
+    return (
+        np.ascontiguousarray(result)
+        if type(result) is np.ndarray and result.ndim
+        else float(result)
+    )

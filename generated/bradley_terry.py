@@ -12,12 +12,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(wins, lam):
-    """What depends on the data alone."""
-    n = wins.shape[0]
-    return lam * np.eye(n, dtype=wins.dtype)
-
-
 def _loss(wins, s, lam):
     """The loss."""
     gap = s[:, None] - s
@@ -50,14 +44,15 @@ def _hvp(wins, s, lam, ds):
     return t1.sum(axis=1) + lam * ds - t1.sum(axis=0)
 
 
-def _hessian(wins, s, fixed):
+def _hessian(wins, s, lam):
     """The Hessian by s."""
+    n = wins.shape[0]
     gap = s[:, None] - s
     tail = np.exp(-np.abs(gap))
     ratio = tail / (1 + tail) ** 2
     t1 = wins * ratio
     hessian = (
-        fixed
+        lam * np.eye(n, dtype=wins.dtype)
         + np.diag(np.einsum("ij,ij->j", wins, ratio))
         + np.diag(np.einsum("ij,ij->i", wins, ratio))
         - t1.T
@@ -151,8 +146,7 @@ def hessian(wins, s, lam):
     (n, n) array
     """
     wins, s, lam = _door(wins, s, lam)
-    fixed = _from_data(wins, lam)
-    return _owned(_hessian(wins, s, fixed))
+    return _owned(_hessian(wins, s, lam))
 
 
 def bind(wins, lam):
@@ -185,14 +179,12 @@ class Bound:
         self._n = n
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         wins, lam = (value.astype(dtype, copy=False) for value in self._data)
-        lam = lam[()]
-        fixed = _from_data(wins, lam)
-        return wins, lam, fixed
+        return wins, lam[()]
 
     def _arguments(self, s):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         s = _array("s", s, 1)
         n = self._n
         if s.shape[0] != n:
@@ -200,35 +192,35 @@ class Bound:
         dtype = _dtype(*self._data, s)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        wins, lam, fixed = self._in[dtype]
+        wins, lam = self._in[dtype]
         s = s.astype(dtype, copy=False)
-        return wins, s, lam, fixed
+        return wins, s, lam
 
     def loss(self, s):
         """The loss."""
-        wins, s, lam, fixed = self._arguments(s)
+        wins, s, lam = self._arguments(s)
         return _owned(_loss(wins, s, lam))
 
     def grad(self, s):
         """The gradient by s."""
-        wins, s, lam, fixed = self._arguments(s)
+        wins, s, lam = self._arguments(s)
         return _owned(_grad(wins, s, lam))
 
     def value_and_grad(self, s):
         """The loss and its gradient by s, in one pass."""
-        wins, s, lam, fixed = self._arguments(s)
+        wins, s, lam = self._arguments(s)
         return _owned(_value_and_grad(wins, s, lam))
 
     def hvp(self, s, ds):
         """The Hessian times a direction."""
-        wins, s, lam, fixed = self._arguments(s)
+        wins, s, lam = self._arguments(s)
         ds = _direction("ds", ds, s)
         return _owned(_hvp(wins, s, lam, ds))
 
     def hessian(self, s):
         """The Hessian by s."""
-        wins, s, lam, fixed = self._arguments(s)
-        return _owned(_hessian(wins, s, fixed))
+        wins, s, lam = self._arguments(s)
+        return _owned(_hessian(wins, s, lam))
 
     def pack(self, s):
         """One flat float64 vector of s."""

@@ -15,55 +15,53 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(X):
-    """What depends on the data alone."""
-    return X**2
-
-
-def _loss(X, y, b, w, V, fixed):
+def _loss(X, y, b, w, V):
     """The loss."""
     n = X.shape[0]
-    pairs = np.sum((X @ V) ** 2 - fixed @ V**2, axis=1)
+    pairs = np.sum((X @ V) ** 2 - X**2 @ V**2, axis=1)
     residual = X @ w + 0.5 * pairs + b - y
     return (residual @ residual) / n
 
 
-def _grad(X, y, b, w, V, fixed):
+def _grad(X, y, b, w, V):
     """The gradient by b, w and V."""
     n = X.shape[0]
+    X_squared = X**2
     t1 = X @ V
-    pairs = np.sum(t1**2 - fixed @ V**2, axis=1)
+    pairs = np.sum(t1**2 - X_squared @ V**2, axis=1)
     residual = X @ w + 0.5 * pairs + b - y
     ratio = residual / n
-    grad_V = 2 * ((X * ratio[:, None]).T @ t1 - V * (fixed.T @ ratio)[:, None])
+    grad_V = 2 * ((X * ratio[:, None]).T @ t1 - V * (X_squared.T @ ratio)[:, None])
     return (2 * residual.sum() / n, 2 * (X.T @ residual) / n, grad_V)
 
 
-def _value_and_grad(X, y, b, w, V, fixed):
+def _value_and_grad(X, y, b, w, V):
     """The loss and its gradient by b, w and V, in one pass."""
     n = X.shape[0]
+    X_squared = X**2
     t1 = X @ V
-    pairs = np.sum(t1**2 - fixed @ V**2, axis=1)
+    pairs = np.sum(t1**2 - X_squared @ V**2, axis=1)
     residual = X @ w + 0.5 * pairs + b - y
     ratio = residual / n
-    grad_V = 2 * ((X * ratio[:, None]).T @ t1 - V * (fixed.T @ ratio)[:, None])
+    grad_V = 2 * ((X * ratio[:, None]).T @ t1 - V * (X_squared.T @ ratio)[:, None])
     value = (residual @ residual) / n
     return value, (2 * residual.sum() / n, 2 * (X.T @ residual) / n, grad_V)
 
 
-def _hvp(X, y, b, w, V, db, dw, dV, fixed):
+def _hvp(X, y, b, w, V, db, dw, dV):
     """The Hessian times a direction."""
     n = X.shape[0]
     t1 = X @ V
     t2 = X @ dV
-    dresidual = X @ dw + 0.5 * np.sum(2 * (t1 * t2 - fixed @ (V * dV)), axis=1) + db
-    pairs = np.sum(t1**2 - fixed @ V**2, axis=1)
+    X_squared = X**2
+    dresidual = X @ dw + 0.5 * np.sum(2 * (t1 * t2 - X_squared @ (V * dV)), axis=1) + db
+    pairs = np.sum(t1**2 - X_squared @ V**2, axis=1)
     residual = X @ w + 0.5 * pairs + b - y
     t3 = X.T @ (2 * (t1 * dresidual[:, None] + t2 * residual[:, None]))
     hvp_V = (
         t3 / n
-        - 2 * dV * (fixed.T @ (residual / n))[:, None]
-        - 2 * V * (fixed.T @ (dresidual / n))[:, None]
+        - 2 * dV * (X_squared.T @ (residual / n))[:, None]
+        - 2 * V * (X_squared.T @ (dresidual / n))[:, None]
     )
     return (2 * dresidual.sum() / n, 2 * (X.T @ dresidual) / n, hvp_V)
 
@@ -84,8 +82,7 @@ def loss(X, y, b, w, V):
     float
     """
     X, y, b, w, V = _door(X, y, b, w, V)
-    fixed = _from_data(X)
-    return _owned(_loss(X, y, b, w, V, fixed))
+    return _owned(_loss(X, y, b, w, V))
 
 
 def grad(X, y, b, w, V):
@@ -106,8 +103,7 @@ def grad(X, y, b, w, V):
     grad_V : (d, r) array
     """
     X, y, b, w, V = _door(X, y, b, w, V)
-    fixed = _from_data(X)
-    return _owned(_grad(X, y, b, w, V, fixed))
+    return _owned(_grad(X, y, b, w, V))
 
 
 def value_and_grad(X, y, b, w, V):
@@ -127,8 +123,7 @@ def value_and_grad(X, y, b, w, V):
     gradient : tuple of grad_b : float, grad_w : (d,) array, grad_V : (d, r) array
     """
     X, y, b, w, V = _door(X, y, b, w, V)
-    fixed = _from_data(X)
-    return _owned(_value_and_grad(X, y, b, w, V, fixed))
+    return _owned(_value_and_grad(X, y, b, w, V))
 
 
 def hvp(X, y, b, w, V, db, dw, dV):
@@ -155,12 +150,13 @@ def hvp(X, y, b, w, V, db, dw, dV):
     db = _direction("db", db, b)
     dw = _direction("dw", dw, w)
     dV = _direction("dV", dV, V)
-    fixed = _from_data(X)
-    return _owned(_hvp(X, y, b, w, V, db, dw, dV, fixed))
+    return _owned(_hvp(X, y, b, w, V, db, dw, dV))
 
 
 def bind(X, y, *, r=None):
     """Give everything but b, w and V once; arrays are copied.
+
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
 
     Parameters
     ----------
@@ -191,13 +187,12 @@ class Bound:
         self._r = r
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(X)
-        return X, y, fixed
+        return X, y
 
     def _arguments(self, b, w, V):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         b = _array("b", b, 0)
         w = _array("w", w, 1)
         V = _array("V", V, 2)
@@ -209,34 +204,34 @@ class Bound:
         dtype = _dtype(*self._data, b, w, V)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed = self._in[dtype]
+        X, y = self._in[dtype]
         b = b.astype(dtype, copy=False)
         w = w.astype(dtype, copy=False)
         V = V.astype(dtype, copy=False)
-        return X, y, b[()], w, V, fixed
+        return X, y, b[()], w, V
 
     def loss(self, b, w, V):
         """The loss."""
-        X, y, b, w, V, fixed = self._arguments(b, w, V)
-        return _owned(_loss(X, y, b, w, V, fixed))
+        X, y, b, w, V = self._arguments(b, w, V)
+        return _owned(_loss(X, y, b, w, V))
 
     def grad(self, b, w, V):
         """The gradient by b, w and V."""
-        X, y, b, w, V, fixed = self._arguments(b, w, V)
-        return _owned(_grad(X, y, b, w, V, fixed))
+        X, y, b, w, V = self._arguments(b, w, V)
+        return _owned(_grad(X, y, b, w, V))
 
     def value_and_grad(self, b, w, V):
         """The loss and its gradient by b, w and V, in one pass."""
-        X, y, b, w, V, fixed = self._arguments(b, w, V)
-        return _owned(_value_and_grad(X, y, b, w, V, fixed))
+        X, y, b, w, V = self._arguments(b, w, V)
+        return _owned(_value_and_grad(X, y, b, w, V))
 
     def hvp(self, b, w, V, db, dw, dV):
         """The Hessian times a direction."""
-        X, y, b, w, V, fixed = self._arguments(b, w, V)
+        X, y, b, w, V = self._arguments(b, w, V)
         db = _direction("db", db, b)
         dw = _direction("dw", dw, w)
         dV = _direction("dV", dV, V)
-        return _owned(_hvp(X, y, b, w, V, db, dw, dV, fixed))
+        return _owned(_hvp(X, y, b, w, V, db, dw, dV))
 
     def pack(self, b, w, V):
         """One flat float64 vector of b, w and V."""

@@ -12,11 +12,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(X):
-    """What depends on the data alone."""
-    return X.T @ X
-
-
 def _loss(X, y, w, lam, eps):
     """The loss."""
     residual = X @ w - y
@@ -44,11 +39,30 @@ def _hvp(X, w, lam, eps, dw):
     return X.T @ (X @ dw) + lam * dw * (1 / np.sqrt(t1) - w_squared / t1**1.5)
 
 
-def _hessian(w, lam, eps, fixed):
+def _hessian(X, w, lam, eps):
     """The Hessian by w."""
     w_squared = w**2
     t1 = eps**2 + w_squared
-    return fixed + np.diag(lam * (1 / np.sqrt(t1) - w_squared / t1**1.5))
+    return X.T @ X + np.diag(lam * (1 / np.sqrt(t1) - w_squared / t1**1.5))
+
+
+def _from_data(X):
+    """What depends on the data alone."""
+    return X.T @ X
+
+
+def _bound_hvp(w, lam, eps, dw, gram):
+    """The Hessian times a direction."""
+    w_squared = w**2
+    t1 = eps**2 + w_squared
+    return gram @ dw + lam * dw * (1 / np.sqrt(t1) - w_squared / t1**1.5)
+
+
+def _bound_hessian(w, lam, eps, gram):
+    """The Hessian by w."""
+    w_squared = w**2
+    t1 = eps**2 + w_squared
+    return gram + np.diag(lam * (1 / np.sqrt(t1) - w_squared / t1**1.5))
 
 
 def loss(X, y, w, lam, eps):
@@ -146,12 +160,13 @@ def hessian(X, y, w, lam, eps):
     (d, d) array
     """
     X, y, w, lam, eps = _door(X, y, w, lam, eps)
-    fixed = _from_data(X)
-    return _owned(_hessian(w, lam, eps, fixed))
+    return _owned(_hessian(X, w, lam, eps))
 
 
 def bind(X, y, lam, eps):
     """Give everything but w once; arrays are copied.
+
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
 
     Parameters
     ----------
@@ -188,8 +203,8 @@ class Bound:
         X, y, lam, eps = (value.astype(dtype, copy=False) for value in self._data)
         lam = lam[()]
         eps = eps[()]
-        fixed = _from_data(X)
-        return X, y, lam, eps, fixed
+        gram = _from_data(X)
+        return X, y, lam, eps, gram
 
     def _arguments(self, w):
         """The arguments in the working dtype, checked, and what depends on the data alone."""
@@ -200,35 +215,35 @@ class Bound:
         dtype = _dtype(*self._data, w)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, lam, eps, fixed = self._in[dtype]
+        X, y, lam, eps, gram = self._in[dtype]
         w = w.astype(dtype, copy=False)
-        return X, y, w, lam, eps, fixed
+        return X, y, w, lam, eps, gram
 
     def loss(self, w):
         """The loss."""
-        X, y, w, lam, eps, fixed = self._arguments(w)
+        X, y, w, lam, eps, gram = self._arguments(w)
         return _owned(_loss(X, y, w, lam, eps))
 
     def grad(self, w):
         """The gradient by w."""
-        X, y, w, lam, eps, fixed = self._arguments(w)
+        X, y, w, lam, eps, gram = self._arguments(w)
         return _owned(_grad(X, y, w, lam, eps))
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
-        X, y, w, lam, eps, fixed = self._arguments(w)
+        X, y, w, lam, eps, gram = self._arguments(w)
         return _owned(_value_and_grad(X, y, w, lam, eps))
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
-        X, y, w, lam, eps, fixed = self._arguments(w)
+        X, y, w, lam, eps, gram = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(X, w, lam, eps, dw))
+        return _owned(_bound_hvp(w, lam, eps, dw, gram))
 
     def hessian(self, w):
         """The Hessian by w."""
-        X, y, w, lam, eps, fixed = self._arguments(w)
-        return _owned(_hessian(w, lam, eps, fixed))
+        X, y, w, lam, eps, gram = self._arguments(w)
+        return _owned(_bound_hessian(w, lam, eps, gram))
 
     def pack(self, w):
         """One flat float64 vector of w."""

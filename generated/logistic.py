@@ -12,12 +12,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(X, lam):
-    """What depends on the data alone."""
-    d = X.shape[1]
-    return lam * np.eye(d, dtype=X.dtype)
-
-
 def _loss(X, y, w, lam):
     """The loss."""
     margin = y * (X @ w)
@@ -48,11 +42,14 @@ def _hvp(X, y, w, lam, dw):
     return X.T @ (tail / (1 + tail) ** 2 * (X @ dw)) + lam * dw
 
 
-def _hessian(X, y, w, fixed):
+def _hessian(X, y, w, lam):
     """The Hessian by w."""
+    d = X.shape[1]
     margin = y * (X @ w)
     tail = np.exp(-np.abs(margin))
-    return (X * (tail / (1 + tail) ** 2)[:, None]).T @ X + fixed
+    return (X * (tail / (1 + tail) ** 2)[:, None]).T @ X + lam * np.eye(
+        d, dtype=X.dtype
+    )
 
 
 def loss(X, y, w, lam):
@@ -145,8 +142,7 @@ def hessian(X, y, w, lam):
     (d, d) array
     """
     X, y, w, lam = _door(X, y, w, lam)
-    fixed = _from_data(X, lam)
-    return _owned(_hessian(X, y, w, fixed))
+    return _owned(_hessian(X, y, w, lam))
 
 
 def bind(X, y, lam):
@@ -181,14 +177,12 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, lam = (value.astype(dtype, copy=False) for value in self._data)
-        lam = lam[()]
-        fixed = _from_data(X, lam)
-        return X, y, lam, fixed
+        return X, y, lam[()]
 
     def _arguments(self, w):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         w = _array("w", w, 1)
         d = self._d
         if w.shape[0] != d:
@@ -196,35 +190,35 @@ class Bound:
         dtype = _dtype(*self._data, w)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, lam, fixed = self._in[dtype]
+        X, y, lam = self._in[dtype]
         w = w.astype(dtype, copy=False)
-        return X, y, w, lam, fixed
+        return X, y, w, lam
 
     def loss(self, w):
         """The loss."""
-        X, y, w, lam, fixed = self._arguments(w)
+        X, y, w, lam = self._arguments(w)
         return _owned(_loss(X, y, w, lam))
 
     def grad(self, w):
         """The gradient by w."""
-        X, y, w, lam, fixed = self._arguments(w)
+        X, y, w, lam = self._arguments(w)
         return _owned(_grad(X, y, w, lam))
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
-        X, y, w, lam, fixed = self._arguments(w)
+        X, y, w, lam = self._arguments(w)
         return _owned(_value_and_grad(X, y, w, lam))
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
-        X, y, w, lam, fixed = self._arguments(w)
+        X, y, w, lam = self._arguments(w)
         dw = _direction("dw", dw, w)
         return _owned(_hvp(X, y, w, lam, dw))
 
     def hessian(self, w):
         """The Hessian by w."""
-        X, y, w, lam, fixed = self._arguments(w)
-        return _owned(_hessian(X, y, w, fixed))
+        X, y, w, lam = self._arguments(w)
+        return _owned(_hessian(X, y, w, lam))
 
     def pack(self, w):
         """One flat float64 vector of w."""

@@ -41,6 +41,23 @@ def _hessian(X, lam):
     return 2 * (X.T @ X + lam * np.eye(d, dtype=X.dtype))
 
 
+def _from_data(X, lam):
+    """What depends on the data alone."""
+    d = X.shape[1]
+    gram = X.T @ X
+    return gram, 2 * (gram + lam * np.eye(d, dtype=X.dtype))
+
+
+def _bound_hvp(lam, dw, gram):
+    """The Hessian times a direction."""
+    return 2 * (gram @ dw + lam * dw)
+
+
+def _bound_hessian(fixed):
+    """The Hessian by w."""
+    return fixed.copy()
+
+
 def loss(X, y, w, lam):
     """The loss.
 
@@ -137,6 +154,8 @@ def hessian(X, y, w, lam):
 def bind(X, y, lam):
     """Give everything but w once; arrays are copied.
 
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
+
     Parameters
     ----------
     X : (n, d) array
@@ -166,12 +185,14 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype."""
+        """The data in a dtype, and what depends on them alone."""
         X, y, lam = (value.astype(dtype, copy=False) for value in self._data)
-        return X, y, lam[()]
+        lam = lam[()]
+        gram, fixed = _from_data(X, lam)
+        return X, y, lam, gram, fixed
 
     def _arguments(self, w):
-        """The arguments in the working dtype, checked."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         w = _array("w", w, 1)
         d = self._d
         if w.shape[0] != d:
@@ -179,35 +200,35 @@ class Bound:
         dtype = _dtype(*self._data, w)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, lam = self._in[dtype]
+        X, y, lam, gram, fixed = self._in[dtype]
         w = w.astype(dtype, copy=False)
-        return X, y, w, lam
+        return X, y, w, lam, gram, fixed
 
     def loss(self, w):
         """The loss."""
-        X, y, w, lam = self._arguments(w)
+        X, y, w, lam, gram, fixed = self._arguments(w)
         return _owned(_loss(X, y, w, lam))
 
     def grad(self, w):
         """The gradient by w."""
-        X, y, w, lam = self._arguments(w)
+        X, y, w, lam, gram, fixed = self._arguments(w)
         return _owned(_grad(X, y, w, lam))
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
-        X, y, w, lam = self._arguments(w)
+        X, y, w, lam, gram, fixed = self._arguments(w)
         return _owned(_value_and_grad(X, y, w, lam))
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
-        X, y, w, lam = self._arguments(w)
+        X, y, w, lam, gram, fixed = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(X, lam, dw))
+        return _owned(_bound_hvp(lam, dw, gram))
 
     def hessian(self, w):
         """The Hessian by w."""
-        X, y, w, lam = self._arguments(w)
-        return _owned(_hessian(X, lam))
+        X, y, w, lam, gram, fixed = self._arguments(w)
+        return _owned(_bound_hessian(fixed))
 
     def pack(self, w):
         """One flat float64 vector of w."""

@@ -41,6 +41,7 @@ class BoundText:
     init_parameters: str
     init: tuple[str, ...]
     methods: tuple[Function, ...]
+    remark: tuple[str, ...]
 
 
 def _copied(argument: Argument, name: str) -> str:
@@ -51,7 +52,7 @@ def _copied(argument: Argument, name: str) -> str:
 
 class Binder:
     """Writes the class for given kernels; ``hoist`` computes what depends on the data alone, where there is such a
-    thing."""
+    thing; ``remark`` is what `bind` says of itself beside."""
 
     def __init__(
         self,
@@ -60,9 +61,10 @@ class Binder:
         kernels: Mapping[str, Function],
         hoist: Function | None,
         hoisted: Sequence[str],
+        remark: Sequence[str],
     ) -> None:
-        self.ids, self.tape = ids, tape
-        self.kernels, self.hoist, self.hoisted = kernels, hoist, list(hoisted)
+        self.ids, self.tape, self.kernels, self.remark = ids, tape, kernels, tuple(remark)
+        self.hoist, self.hoisted = hoist, list(hoisted)
         self.wrt = [w.name for w in ids.wrt]
         self.numbers = ids.of(a for a in ids.data if a in ids.numbers)
         self.indices = ids.of(ids.indices)
@@ -72,7 +74,7 @@ class Binder:
         self.told = sources(ids.data)
         spoken = {d for c in tape.constraints for d in c.left.symbols | c.right.symbols}
         self.known, self.open = sorted((dims | spoken) & known), sorted(dims - known)
-        self.dtype = free("dtype", ids.taken | set(hoisted))
+        self.dtype = free("dtype", ids.taken | set(self.hoisted))
         highest = max(ORDERS[name] for name in kernels)
         self.derivatives = {ids.called(f.name, k): (f, k) for f in ids.functions for k in range(1, highest + 1)}
         self.attributes = self._attributes()
@@ -116,6 +118,7 @@ class Binder:
                 *(self._method(name, k) for name, k in self.kernels.items()),
                 *self._flat().methods(self.kernels),
             ),
+            remark=self.remark,
         )
 
     def _described(self) -> list[str]:
@@ -199,8 +202,7 @@ class Binder:
             lines += [f"{name} = {value}" for name, value in made.items() if value != name]
             made = {name: name for name in made}
             lines += self._fetched() if set(self.indices) & set(self.hoist.takes) else []
-            lines += self._called("bind", self.hoist)
-            lines.append(f"{', '.join(self.hoisted)} = {self.hoist.call}")
+            lines += [*self._called("bind", self.hoist), f"{', '.join(self.hoisted)} = {self.hoist.call}"]
             beside = ", and what depends on them alone"
         values = [*made.values(), *self.hoisted]
         result = f"({listed(values)})" if len(values) == 1 else ", ".join(values)

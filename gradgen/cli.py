@@ -14,7 +14,7 @@ from pathlib import Path
 from gradgen import files
 from gradgen.dims import Dim
 from gradgen.errors import Errors, SpecError
-from gradgen.pipeline import Generated, costs, formulas, generate, statements
+from gradgen.pipeline import Generated, costs, formulas, generate, listing
 from gradgen.spec import Declaration, load_spec
 from gradgen.tally import Cost
 from gradgen.tape import Tape
@@ -258,7 +258,7 @@ def _show(arguments: argparse.Namespace) -> int:
         if arguments.cost:
             print(_indented(_prices(costs(tape), _dims(tape))))
         if arguments.plan:
-            print(_indented([statements(tape)]))
+            print(_indented([listing(tape)]))
     return 0
 
 

@@ -22,7 +22,7 @@ from gradgen.door import restored, size_lines
 from gradgen.functions import DOCS, MAPPED, Function, Shape
 from gradgen.identifiers import Fresh, Identifiers, listed, packed, words
 from gradgen.layout import layouts
-from gradgen.nodes import Node, Symbol, view
+from gradgen.nodes import Node, Product, Symbol, view
 from gradgen.plan import Kernel, Plan
 from gradgen.public import door_function, public_function, quoted, value_shape
 from gradgen.spell import Body, Root, Speller
@@ -30,7 +30,7 @@ from gradgen.tally import Cost, tally
 from gradgen.tape import Argument, Tape
 from gradgen.templating import render
 from gradgen.text import Expr
-from gradgen.walk import order, preferred
+from gradgen.walk import Names, order, preferred
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,12 @@ def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str]) -> s
 
 
 def statements(tape: Tape, planned: Plan) -> str:
-    """The private functions that hold the mathematics, as they stand in the module, with what each statement costs."""
+    """The private functions that hold the mathematics, as they stand in the module."""
+    return formatted("\n\n".join(f.text for f in _Writer(tape, planned).private()))
+
+
+def listing(tape: Tape, planned: Plan) -> str:
+    """The private functions with what each statement costs."""
     writer = _Writer(tape, planned)
     return formatted("\n\n".join(_priced(f, writer.costs(f)) for f in writer.private()))
 
@@ -106,15 +111,16 @@ class _Writer:
         self.ids = Identifiers(tape, (k.name for k in planned.kernels))
         fresh = Fresh(self.ids.taken)
         names = planned.names
-        self.hoisted = {node: fresh(names[node].text if node in names else "fixed") for node in planned.hoisted}
-        self.kept = list(self.hoisted.values())
+        self.hoisted = {node: fresh(_said_of(node, names)) for node in planned.hoisted}
         self.stored = layouts(order(planned.hoisted), [], {}, preferred(names))
         self.helpers: set[str] = set()
 
     def module(self, header: str, formulas: Sequence[str]) -> ModuleText:
-        kernels, hoist = self._kernels(), self._hoist() if self.hoisted else None
-        door, bound = door_function(self.ids, self.tape), Binder(self.ids, self.tape, kernels, hoist, self.kept).text()
-        public = tuple(self._public(k, kernels[k.name], hoist) for k in self.plan.kernels)
+        kernels, replaced, hoist = self._kernels(), self._replaced(), self._hoist() if self.hoisted else None
+        remark = GRAMS[self.plan.gram]
+        binder = Binder(self.ids, self.tape, kernels | replaced, hoist, list(self.hoisted.values()), remark)
+        door, bound = door_function(self.ids, self.tape), binder.text()
+        public = tuple(public_function(self.ids, self.tape, name, kernel) for name, kernel in kernels.items())
         lines = [*door.lines, *bound.init, *(line for f in (*public, *bound.methods) for line in (*f.lines, f.result))]
         kind = "function" if self.tape.function else "loss"
         return ModuleText(
@@ -122,7 +128,7 @@ class _Writer:
             doc=_docstring(self.tape.doc or f"The {kind} {self.tape.name}.", formulas),
             imports=("import numpy as np", *(f"import {name}" for name in sorted(self.helpers) if "." in name)),
             public=(*kernels, "bind"),
-            kernels=(*([hoist] if hoist else []), *kernels.values()),
+            kernels=(*kernels.values(), *([hoist] if hoist else []), *replaced.values()),
             functions=public,
             bound=bound,
             door=door,
@@ -141,20 +147,19 @@ class _Writer:
         checked = {self.ids.direction, self.ids.shaped, "_lower_half"} & found
         return frozenset(found | ({"_mismatch"} if checked else set()))
 
-    def _public(self, kernel: Kernel, function: Function, hoist: Function | None) -> Function:
-        first = [f"{', '.join(self.kept)} = {hoist.call}"] if kernel.hoisted and hoist is not None else []
-        return public_function(self.ids, self.tape, kernel.name, first, function)
-
     def costs(self, function: Function) -> list[Cost]:
         """What each statement of a private function costs, and what its result does."""
         sizes = {name: Size.of(dim) for dim, name in self.ids.dims.items()}
         return tally([*function.lines, f"return {function.result}"], dict(function.shapes), sizes)
 
     def private(self) -> list[Function]:
-        return [*([self._hoist()] if self.hoisted else []), *self._kernels().values()]
+        return [*self._kernels().values(), *([self._hoist()] if self.hoisted else []), *self._replaced().values()]
 
     def _kernels(self) -> dict[str, Function]:
-        return {k.name: self._kernel(k) for k in self.plan.kernels}
+        return {k.name: self._kernel(k, self.ids.kernels[k.name]) for k in self.plan.kernels}
+
+    def _replaced(self) -> dict[str, Function]:
+        return {k.name: self._kernel(k, self.ids.replaced[k.name]) for k in self.plan.bound}
 
     def _spelled(
         self, roots: Sequence[Root], given: dict[Node, str], taken: Iterable[str], arguments: Sequence[Argument]
@@ -217,9 +222,8 @@ class _Writer:
     def _hoist(self) -> Function:
         """What depends on the data alone; the values have the names under which the kernels take them."""
         given = self._given(s for s in order(self.plan.hoisted) if isinstance(s, Symbol))
-        body = self._spelled(
-            [Root(self._as_stored(node), "", name) for node, name in self.hoisted.items()], given, (), self.ids.data
-        )
+        roots = [Root(self._as_stored(node), "", name) for node, name in self.hoisted.items()]
+        body = self._spelled(roots, given, (), self.ids.data)
         result = ", ".join(r.text for r in body.results)
         return self._function(self.ids.hoist, "What depends on the data alone.", body, given, result, self.ids.data)
 
@@ -228,9 +232,9 @@ class _Writer:
         order_ = self.stored[node]
         return view(1, node, tuple(order_.index(k) for k in range(node.rank)), tuple(node.shape[k] for k in order_))
 
-    def _kernel(self, kernel: Kernel) -> Function:
+    def _kernel(self, kernel: Kernel, private: str) -> Function:
         given = self._given(kernel.symbols) | {node: self.hoisted[node] for node in kernel.hoisted}
-        body = self._spelled(kernel.roots, given, self.kept, self.ids.arguments)
+        body = self._spelled(kernel.roots, given, self.hoisted.values(), self.ids.arguments)
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         if kernel.name in MAPPED:
             body, result = self._mapped(
@@ -238,7 +242,7 @@ class _Writer:
             )
         else:
             result = self._result(kernel.name, body)
-        return self._function(self.ids.kernels[kernel.name], doc, body, given, result, self.ids.arguments)
+        return self._function(private, doc, body, given, result, self.ids.arguments)
 
     def _mapped(self, shape: Sequence[Size], body: Body, typed: str) -> tuple[Body, str]:
         """The returned expression of a map; where its shape is all of 1, it may be a plain number."""
@@ -259,6 +263,30 @@ class _Writer:
         arrays = [_restored(r, w.shape) for r, w in zip(body.results[-len(self.ids.wrt) :], self.ids.wrt, strict=True)]
         joined = packed(arrays, self.tape.several)
         return f"{body.results[0].text}, {joined}" if name == "value_and_grad" else joined
+
+
+GRAMS = {
+    "": (),
+    "formed": (
+        "Residuals are replaced by Gram matrices of the data (gram=True): fast where there are many rows, less",
+        "accurate where a residual is small.",
+    ),
+    "kept": ("Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.",),
+}
+
+
+def _said_of(node: Node, names: Names) -> str:
+    """A name for a value of the data."""
+    if node in names:
+        return names[node].text
+    if not isinstance(node, Product):
+        return "fixed"
+    symbols = [n.name for n, _, _ in node.factors if isinstance(n, Symbol)]
+    if len(symbols) == len(node.factors) == 1 and node.factors[0][2] == 1:
+        return f"{symbols[0]}_sum"
+    if len(symbols) == len(node.factors) == 2 and len(set(symbols)) == 2 and node.summed:
+        return f"{symbols[1]}_{symbols[0]}"
+    return "gram" if node.symmetric else "fixed"
 
 
 def _restored(expr: Expr, shape: Sequence[Size]) -> str:

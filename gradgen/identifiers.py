@@ -42,10 +42,11 @@ class Identifiers:
         self.local = {name: free(name + "_", used) if name in PRIVATE else name for name in sorted(used)}
         self.taken = used | set(self.local.values()) | set(PRIVATE)
         self.kernels = {name: free("_" + name, used) for name in kernels}
-        self.door, self.owned, self.direction, self.hoist, self.bound, self.me, self.function, self.shaped = (
-            free(name, used)
-            for name in ("_door", "_owned", "_direction", "_from_data", "Bound", "self", "_Function", "_cotangent")
+        self.replaced = {name: free("_bound_" + name, used) for name in self.kernels}
+        self.door, self.owned, self.direction, self.bound, self.me, self.function, self.shaped = (
+            free(name, used) for name in ("_door", "_owned", "_direction", "Bound", "self", "_Function", "_cotangent")
         )
+        self.hoist = free("_from_data", used)
         self.sizes = self._sizes()
         self.taken |= set(self.sizes.values())
         self.flat = free("x", self.sizes.values())
@@ -54,7 +55,10 @@ class Identifiers:
         """The names of dimensions; they stand in functions that call the ones above."""
         dims = sorted({dim for a in self.arguments for size in a.shape for dim in size.symbols})
         private = {self.door, self.owned, self.direction, self.hoist, self.me, self.function, self.shaped}
-        return {dim.name: free(dim.name, {*self.taken, *self.kernels.values(), *private}) for dim in dims}
+        return {
+            dim.name: free(dim.name, {*self.taken, *self.kernels.values(), *self.replaced.values(), *private})
+            for dim in dims
+        }
 
     @property
     def dims(self) -> dict[Dim, str]:

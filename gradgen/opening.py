@@ -3,7 +3,7 @@ products with vectors, needs no product of matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gradgen.cost import product_cost
 from gradgen.flatten import MOST_FACTORS
@@ -11,10 +11,12 @@ from gradgen.nodes import Factor, Node, Product, inlined, product
 from gradgen.walk import Names, is_named, order, rebuilt, rename, through, users
 
 
-def opened(roots: Sequence[Node], names: Names, entrywise: bool = False) -> list[Node]:
+def opened(
+    roots: Sequence[Node], names: Names, entrywise: bool = False, kept: Callable[[Node], bool] = lambda node: False
+) -> list[Node]:
     """The roots with shared products opened where that is cheaper, ``entrywise`` ones too; what the user named
     stays."""
-    chosen = _chosen(roots, names, entrywise)
+    chosen = _chosen(roots, names, entrywise, kept)
     if not chosen:
         return list(roots)
     new: dict[Node, Node] = {}
@@ -25,13 +27,13 @@ def opened(roots: Sequence[Node], names: Names, entrywise: bool = False) -> list
     return [new[root] for root in roots]
 
 
-def _chosen(roots: Sequence[Node], names: Names, entrywise: bool) -> set[Node]:
+def _chosen(roots: Sequence[Node], names: Names, entrywise: bool, kept: Callable[[Node], bool]) -> set[Node]:
     """The products of several factors that only products use, and that are dearer than what they save."""
     found: set[Node] = set()
     for node, using in users(roots).items():
         if len(using) < 2 or not isinstance(node, Product) or node.rank < 2 or not (node.summed or entrywise):
             continue
-        if not is_named(node, names) and all(_uses_once(user, node) for user in using):
+        if not is_named(node, names) and not kept(node) and all(_uses_once(user, node) for user in using):
             inside = [_inside(user, {node}) for user in using if isinstance(user, Product)]
             before = sum(product_cost(user.factors, user.rank) for user in using if isinstance(user, Product))
             after = sum(product_cost(factors, user.rank) for factors, user in zip(inside, using, strict=True))

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gradgen import emit, emit_tests
-from gradgen.derive import derive
+from gradgen.derive import Derived, derive
 from gradgen.errors import SpecError
 from gradgen.formula import formulas as written
 from gradgen.lower import lower
 from gradgen.nodes import arena
-from gradgen.plan import plan
+from gradgen.plan import Plan, plan
 from gradgen.recipes import choose
 from gradgen.tally import Cost
 from gradgen.tape import Call, Span, Tape
@@ -66,7 +66,11 @@ def generate_module(tape: Tape) -> tuple[str, tuple[str, ...]]:
         derived = derive(lower(tape), tape.wrt)
         found = written(derived, tape.several)
         header = HEADER.format(version=__version__, name=tape.name, digest=digest(tape))
-        return emit.module(tape, plan(derived), header, found), found
+        return emit.module(tape, _planned(tape, derived), header, found), found
+
+
+def _planned(tape: Tape, derived: Derived) -> Plan:
+    return plan(derived, bool(tape.options.get("gram")))
 
 
 def formulas(tape: Tape, hvp: bool = False) -> tuple[str, ...]:
@@ -78,13 +82,19 @@ def formulas(tape: Tape, hvp: bool = False) -> tuple[str, ...]:
 def costs(tape: Tape) -> dict[str, Cost]:
     """What each private function of the module costs."""
     with _workshop(tape):
-        return emit.costs(tape, plan(derive(lower(tape), tape.wrt)))
+        return emit.costs(tape, _planned(tape, derive(lower(tape), tape.wrt)))
+
+
+def listing(tape: Tape) -> str:
+    """The statements that the formulas become, with what each costs."""
+    with _workshop(tape):
+        return emit.listing(tape, _planned(tape, derive(lower(tape), tape.wrt)))
 
 
 def statements(tape: Tape) -> str:
-    """The statements that the formulas become: the private functions of the module, with what each costs."""
+    """The statements that the formulas become: the private functions of the module."""
     with _workshop(tape):
-        return emit.statements(tape, plan(derive(lower(tape), tape.wrt)))
+        return emit.statements(tape, _planned(tape, derive(lower(tape), tape.wrt)))
 
 
 def digest(tape: Tape) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradgen.associate import associate
+from gradgen.constant import gathered, grams, has_residual
 from gradgen.cost import entries, node_cost
 from gradgen.derive import Derived
 from gradgen.dims import Dim
@@ -19,7 +20,7 @@ from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select
 from gradgen.spell import Root
 from gradgen.stable import stable
-from gradgen.walk import Names, depending, order
+from gradgen.walk import Names, core, depending, order
 
 
 @dataclass(frozen=True)
@@ -34,29 +35,75 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Plan:
-    """The kernels of a module; ``hoisted`` depends on data alone and is computed once by `bind`. ``cotangent`` is
-    that of a function's value; a loss has none."""
+    """The kernels of a module.
+
+    ``bound`` are kernels that `bind` has in place of those of their names, since they are cheaper with what is
+    ``hoisted``: it depends on data alone and is computed once. ``gram`` says whether they replace residuals by Gram
+    matrices: "formed", or "kept" where they could and were not to. ``cotangent`` is that of a function's value; a loss
+    has none.
+    """
 
     kernels: tuple[Kernel, ...]
+    bound: tuple[Kernel, ...]
     hoisted: tuple[Node, ...]
     names: Names
     wrt: tuple[Symbol, ...]
     directions: tuple[Symbol, ...]
     cotangent: Symbol | None = None
+    gram: str = ""
 
 
-def plan(derived: Derived) -> Plan:
+def plan(derived: Derived, gram: bool = False) -> Plan:
     """The kernels of a loss: loss, grad, value_and_grad, hvp, and hessian where there is one; of a function: value,
     jvp, vjp, and jacobian likewise."""
     names = derived.names
     spelled = stable(derived.roots, names)
-    moving = _moving(derived, spelled)
-    plain = opened(distributed(spelled, names, lambda node: node not in moving), names, entrywise=True)
-    ready = derived.of(associate(plain, names))
-    results = _loss(ready) if ready.cotangent is None else _function(ready)
-    hoisted = _hoisted(ready)
-    kernels = tuple(_kernel(name, roots, hoisted) for name, roots in results.items())
-    return Plan(kernels, hoisted, names, ready.wrt, ready.directions, ready.cotangent)
+    ready = _ready(derived, spelled)
+    kernels = tuple(_kernel(name, roots, ()) for name, roots in _results(ready).items())
+    bound, hoisted = _bound(derived, spelled, kernels, gram)
+    moving = _moving(derived, spelled).__contains__
+    said = "formed" if gram and bound else "kept" if not gram and has_residual(spelled, moving) else ""
+    return Plan(kernels, bound, hoisted, names, ready.wrt, ready.directions, ready.cotangent, said)
+
+
+def _ready(derived: Derived, roots: Sequence[Node], kept: bool = False) -> Derived:
+    """The results as binary products, in the cheapest order; products of data are ``kept`` together where asked."""
+    names, moving = derived.names, _moving(derived, roots)
+    summed = distributed(roots, names, lambda node: node not in moving)
+    moving = _moving(derived, summed)
+    plain = opened(summed, names, True, lambda node: kept and node not in moving)
+    return derived.of(associate(plain, names))
+
+
+def _results(ready: Derived) -> dict[str, tuple[Root, ...]]:
+    return _loss(ready) if ready.cotangent is None else _function(ready)
+
+
+PAYS = 0.8  # of the cost of a call: what a kernel of its own must come down to
+
+
+def _bound(
+    derived: Derived, spelled: Sequence[Node], kernels: Sequence[Kernel], gram: bool
+) -> tuple[tuple[Kernel, ...], tuple[Node, ...]]:
+    """The kernels that are cheaper where data meet data first, and the values of data that they take."""
+    names, moving = derived.names, _moving(derived, spelled)
+    if not any(isinstance(s, Symbol) and s not in moving for s in order(spelled)):
+        return (), ()
+    roots = grams(spelled, names, moving.__contains__) if gram else list(spelled)
+    moving = _moving(derived, roots)
+    most = max(entries(s.shape) for s in order(roots) if isinstance(s, Symbol))
+    ready = _ready(derived, gathered(roots, names, moving.__contains__, most, gram), True)
+    fixed = _hoisted(ready, most)
+    made = [_kernel(name, results, fixed) for name, results in _results(ready).items()]
+    chosen = [new for new, old in zip(made, kernels, strict=True) if _price(new) < PAYS * _price(old)]
+    return tuple(chosen), tuple(n for n in fixed if any(n in kernel.hoisted for kernel in chosen))
+
+
+def _price(kernel: Kernel) -> int:
+    """What a call costs where the values of data are at hand."""
+    return sum(
+        map(node_cost, _reached([root.node for root in kernel.roots], set(kernel.hoisted)) - set(kernel.hoisted))
+    )
 
 
 def _loss(ready: Derived) -> dict[str, tuple[Root, ...]]:
@@ -99,23 +146,18 @@ def _reached(roots: Sequence[Node], stops: set[Node]) -> set[Node]:
     return seen
 
 
-def _hoisted(derived: Derived) -> tuple[Node, ...]:
-    """What depends on data alone, costs more than a scalar, is no larger than the data, and is used by what does
-    not."""
+def _hoisted(derived: Derived, most: int) -> tuple[Node, ...]:
+    """What depends on data alone, costs more than a scalar, has at most so many entries, and is a result or used by
+    what does not."""
     roots = derived.roots
     moving = _moving(derived, roots)
     floating = depending(roots, lambda s: "index" not in s.facts)
     data = [s for s in order(roots) if isinstance(s, Symbol) and s not in moving]
     moving |= _unknown(roots, {size.symbol for s in data for size in s.shape})
-    most = max((entries(s.shape) for s in data), default=0)
-    found: dict[Node, None] = {}
-    for node in order(roots):
-        if node in moving:
-            for child in node.operands:
-                core = child.node if isinstance(child, View) else child
-                if core not in moving and core in floating and _worth(core) and entries(core.shape) <= most:
-                    found[core] = None
-    return tuple(found)
+    worth = _worthwhile(roots)
+    wanted = [child for node in order(roots) if node in moving for child in node.operands]
+    found = dict.fromkeys(map(core, (*wanted, *roots)))
+    return tuple(n for n in found if n in worth and n not in moving and n in floating and entries(n.shape) <= most)
 
 
 def _moving(derived: Derived, roots: Sequence[Node]) -> set[Node]:
@@ -134,8 +176,14 @@ def _unknown(roots: Sequence[Node], known: set[Dim | None]) -> set[Node]:
     return found
 
 
-def _worth(node: Node) -> bool:
-    """Whether computing a value touches an array: not for a leaf, a slice or scalars of scalars."""
-    if not isinstance(node, Add | Map | Product | Operation) or isinstance(node, Select | Embed):
-        return False
-    return bool(node.operands) and (node.rank > 0 or any(child.rank for child in node.operands)) and node_cost(node) > 0
+def _worthwhile(roots: Sequence[Node]) -> set[Node]:
+    """The values of which some part touches an array when it is computed: no leaves, slices or scalars of scalars."""
+    found: set[Node] = set()
+    for node in order(roots):
+        if isinstance(node, View) and node.node in found:
+            found.add(node)
+        elif isinstance(node, Add | Map | Product | Operation) and node.operands:
+            touched = not isinstance(node, Select | Embed) and any(s.rank for s in (node, *node.operands))
+            if any(child in found for child in node.operands) or (touched and node_cost(node) > 0):
+                found.add(node)
+    return found

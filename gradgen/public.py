@@ -21,8 +21,8 @@ from gradgen.identifiers import Identifiers, listed, renamed, together, words
 from gradgen.tape import Argument, Tape
 
 
-def public_function(ids: Identifiers, tape: Tape, name: str, first: Sequence[str], kernel: Function) -> Function:
-    """The function of that name; ``first`` are the statements that compute what the kernel takes beside arguments."""
+def public_function(ids: Identifiers, tape: Tape, name: str, kernel: Function) -> Function:
+    """The function of that name."""
     order, arrays = ORDERS[name], [a.name for a in ids.arguments]
     lines = [f"{', '.join(ids.of(ids.arguments))} = {ids.door}({', '.join(arrays)})", *checked_lines(ids, order)]
     names, said = ids.signature(ids.given, order), described(ids, ids.given, order)
@@ -36,7 +36,7 @@ def public_function(ids: Identifiers, tape: Tape, name: str, first: Sequence[str
         said.append(f"{ids.cotangent} : {shape_text(tape.result.shape)}, shaped like the value")
     result = f"{ids.owned}({kernel.call})"
     return Function(
-        name, ", ".join(names), _doc(tape, name), (*lines, *first), result, tuple(said), _returns(ids, tape, name)
+        name, ", ".join(names), _doc(tape, name), tuple(lines), result, tuple(said), _returns(ids, tape, name)
     )
 
 

@@ -32,6 +32,21 @@ def _hvp(X):
     return np.zeros_like(X)
 
 
+def _from_data(a, b):
+    """What depends on the data alone."""
+    return np.outer(a, b)
+
+
+def _bound_grad(fixed):
+    """The gradient by X."""
+    return fixed.copy()
+
+
+def _bound_value_and_grad(a, X, b, fixed):
+    """The loss and its gradient by X, in one pass."""
+    return X @ b @ a, fixed.copy()
+
+
 def loss(a, X, b):
     """The loss.
 
@@ -133,12 +148,13 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype."""
+        """The data in a dtype, and what depends on them alone."""
         a, b = (value.astype(dtype, copy=False) for value in self._data)
-        return a, b
+        fixed = _from_data(a, b)
+        return a, b, fixed
 
     def _arguments(self, X):
-        """The arguments in the working dtype, checked."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         X = _array("X", X, 2)
         n = self._n
         d = self._d
@@ -149,28 +165,28 @@ class Bound:
         dtype = _dtype(*self._data, X)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        a, b = self._in[dtype]
+        a, b, fixed = self._in[dtype]
         X = X.astype(dtype, copy=False)
-        return a, X, b
+        return a, X, b, fixed
 
     def loss(self, X):
         """The loss."""
-        a, X, b = self._arguments(X)
+        a, X, b, fixed = self._arguments(X)
         return _owned(_loss(a, X, b))
 
     def grad(self, X):
         """The gradient by X."""
-        a, X, b = self._arguments(X)
-        return _owned(_grad(a, b))
+        a, X, b, fixed = self._arguments(X)
+        return _owned(_bound_grad(fixed))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
-        a, X, b = self._arguments(X)
-        return _owned(_value_and_grad(a, X, b))
+        a, X, b, fixed = self._arguments(X)
+        return _owned(_bound_value_and_grad(a, X, b, fixed))
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
-        a, X, b = self._arguments(X)
+        a, X, b, fixed = self._arguments(X)
         dX = _direction("dX", dX, X)
         return _owned(_hvp(X))
 

@@ -12,14 +12,9 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(A3, A4, X1, X2):
-    """What depends on the data alone."""
-    return A3 @ X1 + A4 @ X2
-
-
-def _loss(A2, A4, X1, X2, H, fixed):
+def _loss(A2, A3, A4, X1, X2, H):
     """The loss."""
-    return np.vdot(X1, A2 @ H) + np.trace(A4 @ H @ X2.T + fixed @ H.T)
+    return np.vdot(X1, A2 @ H) + np.trace(A4 @ H @ X2.T + (A3 @ X1 + A4 @ X2) @ H.T)
 
 
 def _grad(A2, A3, A4, X1, X2):
@@ -27,15 +22,36 @@ def _grad(A2, A3, A4, X1, X2):
     return (A4 + A4.T) @ X2 + (A2.T + A3) @ X1
 
 
-def _value_and_grad(A2, A3, A4, X1, X2, H, fixed):
+def _value_and_grad(A2, A3, A4, X1, X2, H):
     """The loss and its gradient by H, in one pass."""
-    value = np.vdot(X1, A2 @ H) + np.trace(A4 @ H @ X2.T + fixed @ H.T)
+    value = np.vdot(X1, A2 @ H) + np.trace(A4 @ H @ X2.T + (A3 @ X1 + A4 @ X2) @ H.T)
     return value, (A4 + A4.T) @ X2 + (A2.T + A3) @ X1
 
 
 def _hvp(H):
     """The Hessian times a direction."""
     return np.zeros_like(H)
+
+
+def _from_data(A2, A3, A4, X1, X2):
+    """What depends on the data alone."""
+    return A2.T @ X1, A3 @ X1 + A4 @ X2, (A4 + A4.T) @ X2 + (A2.T + A3) @ X1
+
+
+def _bound_loss(A4, X2, H, A2_X1, fixed):
+    """The loss."""
+    return np.trace(A4 @ H @ X2.T + fixed @ H.T) + np.vdot(H, A2_X1)
+
+
+def _bound_grad(fixed2):
+    """The gradient by H."""
+    return fixed2.copy()
+
+
+def _bound_value_and_grad(A4, X2, H, A2_X1, fixed, fixed2):
+    """The loss and its gradient by H, in one pass."""
+    value = np.trace(A4 @ H @ X2.T + fixed @ H.T) + np.vdot(H, A2_X1)
+    return value, fixed2.copy()
 
 
 def loss(A2, A3, A4, X1, X2, H):
@@ -55,8 +71,7 @@ def loss(A2, A3, A4, X1, X2, H):
     float
     """
     A2, A3, A4, X1, X2, H = _door(A2, A3, A4, X1, X2, H)
-    fixed = _from_data(A3, A4, X1, X2)
-    return _owned(_loss(A2, A4, X1, X2, H, fixed))
+    return _owned(_loss(A2, A3, A4, X1, X2, H))
 
 
 def grad(A2, A3, A4, X1, X2, H):
@@ -97,8 +112,7 @@ def value_and_grad(A2, A3, A4, X1, X2, H):
     gradient : (q, k) array
     """
     A2, A3, A4, X1, X2, H = _door(A2, A3, A4, X1, X2, H)
-    fixed = _from_data(A3, A4, X1, X2)
-    return _owned(_value_and_grad(A2, A3, A4, X1, X2, H, fixed))
+    return _owned(_value_and_grad(A2, A3, A4, X1, X2, H))
 
 
 def hvp(A2, A3, A4, X1, X2, H, dH):
@@ -175,8 +189,8 @@ class Bound:
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
         A2, A3, A4, X1, X2 = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(A3, A4, X1, X2)
-        return A2, A3, A4, X1, X2, fixed
+        A2_X1, fixed, fixed2 = _from_data(A2, A3, A4, X1, X2)
+        return A2, A3, A4, X1, X2, A2_X1, fixed, fixed2
 
     def _arguments(self, H):
         """The arguments in the working dtype, checked, and what depends on the data alone."""
@@ -190,28 +204,28 @@ class Bound:
         dtype = _dtype(*self._data, H)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        A2, A3, A4, X1, X2, fixed = self._in[dtype]
+        A2, A3, A4, X1, X2, A2_X1, fixed, fixed2 = self._in[dtype]
         H = H.astype(dtype, copy=False)
-        return A2, A3, A4, X1, X2, H, fixed
+        return A2, A3, A4, X1, X2, H, A2_X1, fixed, fixed2
 
     def loss(self, H):
         """The loss."""
-        A2, A3, A4, X1, X2, H, fixed = self._arguments(H)
-        return _owned(_loss(A2, A4, X1, X2, H, fixed))
+        A2, A3, A4, X1, X2, H, A2_X1, fixed, fixed2 = self._arguments(H)
+        return _owned(_bound_loss(A4, X2, H, A2_X1, fixed))
 
     def grad(self, H):
         """The gradient by H."""
-        A2, A3, A4, X1, X2, H, fixed = self._arguments(H)
-        return _owned(_grad(A2, A3, A4, X1, X2))
+        A2, A3, A4, X1, X2, H, A2_X1, fixed, fixed2 = self._arguments(H)
+        return _owned(_bound_grad(fixed2))
 
     def value_and_grad(self, H):
         """The loss and its gradient by H, in one pass."""
-        A2, A3, A4, X1, X2, H, fixed = self._arguments(H)
-        return _owned(_value_and_grad(A2, A3, A4, X1, X2, H, fixed))
+        A2, A3, A4, X1, X2, H, A2_X1, fixed, fixed2 = self._arguments(H)
+        return _owned(_bound_value_and_grad(A4, X2, H, A2_X1, fixed, fixed2))
 
     def hvp(self, H, dH):
         """The Hessian times a direction."""
-        A2, A3, A4, X1, X2, H, fixed = self._arguments(H)
+        A2, A3, A4, X1, X2, H, A2_X1, fixed, fixed2 = self._arguments(H)
         dH = _direction("dH", dH, H)
         return _owned(_hvp(H))
 

@@ -13,11 +13,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(A1, A2, A3, A4):
-    """What depends on the data alone."""
-    return A1 + A1.T, A2 + A3.T, A4 + A4.T
-
-
 def _loss(A1, A2, A3, A4, X1, X2):
     """The loss."""
     value = (
@@ -29,12 +24,13 @@ def _loss(A1, A2, A3, A4, X1, X2):
     return value
 
 
-def _grad(X1, X2, fixed, fixed2, fixed3):
+def _grad(A1, A2, A3, A4, X1, X2):
     """The gradient by X1 and X2."""
-    return (fixed2 @ X2 + fixed @ X1, fixed3 @ X2 + fixed2.T @ X1)
+    t1 = A2 + A3.T
+    return (t1 @ X2 + (A1 + A1.T) @ X1, (A4 + A4.T) @ X2 + t1.T @ X1)
 
 
-def _value_and_grad(A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3):
+def _value_and_grad(A1, A2, A3, A4, X1, X2):
     """The loss and its gradient by X1 and X2, in one pass."""
     value = (
         np.vdot(A4 @ X2, X2)
@@ -42,12 +38,14 @@ def _value_and_grad(A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3):
         + np.vdot(A1 @ X1, X1)
         + np.vdot(X2, A3 @ X1)
     )
-    return value, (fixed2 @ X2 + fixed @ X1, fixed3 @ X2 + fixed2.T @ X1)
+    t1 = A2 + A3.T
+    return value, (t1 @ X2 + (A1 + A1.T) @ X1, (A4 + A4.T) @ X2 + t1.T @ X1)
 
 
-def _hvp(dX1, dX2, fixed, fixed2, fixed3):
+def _hvp(A1, A2, A3, A4, dX1, dX2):
     """The Hessian times a direction."""
-    return (fixed @ dX1 + fixed2 @ dX2, fixed3 @ dX2 + fixed2.T @ dX1)
+    t1 = A2 + A3.T
+    return ((A1 + A1.T) @ dX1 + t1 @ dX2, (A4 + A4.T) @ dX2 + t1.T @ dX1)
 
 
 def loss(A1, A2, A3, A4, X1, X2):
@@ -88,8 +86,7 @@ def grad(A1, A2, A3, A4, X1, X2):
     grad_X2 : (q, k) array
     """
     A1, A2, A3, A4, X1, X2 = _door(A1, A2, A3, A4, X1, X2)
-    fixed, fixed2, fixed3 = _from_data(A1, A2, A3, A4)
-    return _owned(_grad(X1, X2, fixed, fixed2, fixed3))
+    return _owned(_grad(A1, A2, A3, A4, X1, X2))
 
 
 def value_and_grad(A1, A2, A3, A4, X1, X2):
@@ -110,8 +107,7 @@ def value_and_grad(A1, A2, A3, A4, X1, X2):
     gradient : tuple of grad_X1 : (p, k) array, grad_X2 : (q, k) array
     """
     A1, A2, A3, A4, X1, X2 = _door(A1, A2, A3, A4, X1, X2)
-    fixed, fixed2, fixed3 = _from_data(A1, A2, A3, A4)
-    return _owned(_value_and_grad(A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3))
+    return _owned(_value_and_grad(A1, A2, A3, A4, X1, X2))
 
 
 def hvp(A1, A2, A3, A4, X1, X2, dX1, dX2):
@@ -136,8 +132,7 @@ def hvp(A1, A2, A3, A4, X1, X2, dX1, dX2):
     A1, A2, A3, A4, X1, X2 = _door(A1, A2, A3, A4, X1, X2)
     dX1 = _direction("dX1", dX1, X1)
     dX2 = _direction("dX2", dX2, X2)
-    fixed, fixed2, fixed3 = _from_data(A1, A2, A3, A4)
-    return _owned(_hvp(dX1, dX2, fixed, fixed2, fixed3))
+    return _owned(_hvp(A1, A2, A3, A4, dX1, dX2))
 
 
 def bind(A1, A2, A3, A4, *, k=None):
@@ -188,13 +183,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         A1, A2, A3, A4 = (value.astype(dtype, copy=False) for value in self._data)
-        fixed, fixed2, fixed3 = _from_data(A1, A2, A3, A4)
-        return A1, A2, A3, A4, fixed, fixed2, fixed3
+        return A1, A2, A3, A4
 
     def _arguments(self, X1, X2):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         X1 = _array("X1", X1, 2)
         X2 = _array("X2", X2, 2)
         p = self._p
@@ -209,32 +203,32 @@ class Bound:
         dtype = _dtype(*self._data, X1, X2)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        A1, A2, A3, A4, fixed, fixed2, fixed3 = self._in[dtype]
+        A1, A2, A3, A4 = self._in[dtype]
         X1 = X1.astype(dtype, copy=False)
         X2 = X2.astype(dtype, copy=False)
-        return A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3
+        return A1, A2, A3, A4, X1, X2
 
     def loss(self, X1, X2):
         """The loss."""
-        A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3 = self._arguments(X1, X2)
+        A1, A2, A3, A4, X1, X2 = self._arguments(X1, X2)
         return _owned(_loss(A1, A2, A3, A4, X1, X2))
 
     def grad(self, X1, X2):
         """The gradient by X1 and X2."""
-        A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3 = self._arguments(X1, X2)
-        return _owned(_grad(X1, X2, fixed, fixed2, fixed3))
+        A1, A2, A3, A4, X1, X2 = self._arguments(X1, X2)
+        return _owned(_grad(A1, A2, A3, A4, X1, X2))
 
     def value_and_grad(self, X1, X2):
         """The loss and its gradient by X1 and X2, in one pass."""
-        A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3 = self._arguments(X1, X2)
-        return _owned(_value_and_grad(A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3))
+        A1, A2, A3, A4, X1, X2 = self._arguments(X1, X2)
+        return _owned(_value_and_grad(A1, A2, A3, A4, X1, X2))
 
     def hvp(self, X1, X2, dX1, dX2):
         """The Hessian times a direction."""
-        A1, A2, A3, A4, X1, X2, fixed, fixed2, fixed3 = self._arguments(X1, X2)
+        A1, A2, A3, A4, X1, X2 = self._arguments(X1, X2)
         dX1 = _direction("dX1", dX1, X1)
         dX2 = _direction("dX2", dX2, X2)
-        return _owned(_hvp(dX1, dX2, fixed, fixed2, fixed3))
+        return _owned(_hvp(A1, A2, A3, A4, dX1, dX2))
 
     def pack(self, X1, X2):
         """One flat float64 vector of X1 and X2."""

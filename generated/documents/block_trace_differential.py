@@ -12,32 +12,51 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(A2, A3):
-    """What depends on the data alone."""
-    return A2 + A3.T
-
-
-def _loss(A4, X1, X2, H, fixed):
+def _loss(A2, A3, A4, X1, X2, H):
     """The loss."""
     t1 = X2 @ H.T
-    return np.vdot(t1 + t1.T, A4) + np.vdot(fixed @ H, X1)
+    return np.vdot(t1 + t1.T, A4) + np.vdot((A2 + A3.T) @ H, X1)
 
 
-def _grad(A4, X1, X2, fixed):
+def _grad(A2, A3, A4, X1, X2):
     """The gradient by H."""
-    return fixed.T @ X1 + (A4 + A4.T) @ X2
+    return (A2.T + A3) @ X1 + (A4 + A4.T) @ X2
 
 
-def _value_and_grad(A4, X1, X2, H, fixed):
+def _value_and_grad(A2, A3, A4, X1, X2, H):
     """The loss and its gradient by H, in one pass."""
     t1 = X2 @ H.T
-    value = np.vdot(t1 + t1.T, A4) + np.vdot(fixed @ H, X1)
-    return value, fixed.T @ X1 + (A4 + A4.T) @ X2
+    t2 = A2 + A3.T
+    value = np.vdot(t1 + t1.T, A4) + np.vdot(t2 @ H, X1)
+    return value, t2.T @ X1 + (A4 + A4.T) @ X2
 
 
 def _hvp(H):
     """The Hessian times a direction."""
     return np.zeros_like(H)
+
+
+def _from_data(A2, A3, A4, X1, X2):
+    """What depends on the data alone."""
+    fixed = (A2.T + A3) @ X1
+    return fixed, fixed + (A4 + A4.T) @ X2
+
+
+def _bound_loss(A4, X2, H, fixed):
+    """The loss."""
+    t1 = X2 @ H.T
+    return np.vdot(t1 + t1.T, A4) + np.vdot(H, fixed)
+
+
+def _bound_grad(fixed2):
+    """The gradient by H."""
+    return fixed2.copy()
+
+
+def _bound_value_and_grad(A4, X2, H, fixed, fixed2):
+    """The loss and its gradient by H, in one pass."""
+    t1 = X2 @ H.T
+    return np.vdot(t1 + t1.T, A4) + np.vdot(H, fixed), fixed2.copy()
 
 
 def loss(A1, A2, A3, A4, X1, X2, H):
@@ -58,8 +77,7 @@ def loss(A1, A2, A3, A4, X1, X2, H):
     float
     """
     A1, A2, A3, A4, X1, X2, H = _door(A1, A2, A3, A4, X1, X2, H)
-    fixed = _from_data(A2, A3)
-    return _owned(_loss(A4, X1, X2, H, fixed))
+    return _owned(_loss(A2, A3, A4, X1, X2, H))
 
 
 def grad(A1, A2, A3, A4, X1, X2, H):
@@ -80,8 +98,7 @@ def grad(A1, A2, A3, A4, X1, X2, H):
     (q, k) array
     """
     A1, A2, A3, A4, X1, X2, H = _door(A1, A2, A3, A4, X1, X2, H)
-    fixed = _from_data(A2, A3)
-    return _owned(_grad(A4, X1, X2, fixed))
+    return _owned(_grad(A2, A3, A4, X1, X2))
 
 
 def value_and_grad(A1, A2, A3, A4, X1, X2, H):
@@ -103,8 +120,7 @@ def value_and_grad(A1, A2, A3, A4, X1, X2, H):
     gradient : (q, k) array
     """
     A1, A2, A3, A4, X1, X2, H = _door(A1, A2, A3, A4, X1, X2, H)
-    fixed = _from_data(A2, A3)
-    return _owned(_value_and_grad(A4, X1, X2, H, fixed))
+    return _owned(_value_and_grad(A2, A3, A4, X1, X2, H))
 
 
 def hvp(A1, A2, A3, A4, X1, X2, H, dH):
@@ -191,8 +207,8 @@ class Bound:
         A1, A2, A3, A4, X1, X2 = (
             value.astype(dtype, copy=False) for value in self._data
         )
-        fixed = _from_data(A2, A3)
-        return A1, A2, A3, A4, X1, X2, fixed
+        fixed, fixed2 = _from_data(A2, A3, A4, X1, X2)
+        return A1, A2, A3, A4, X1, X2, fixed, fixed2
 
     def _arguments(self, H):
         """The arguments in the working dtype, checked, and what depends on the data alone."""
@@ -206,28 +222,28 @@ class Bound:
         dtype = _dtype(*self._data, H)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        A1, A2, A3, A4, X1, X2, fixed = self._in[dtype]
+        A1, A2, A3, A4, X1, X2, fixed, fixed2 = self._in[dtype]
         H = H.astype(dtype, copy=False)
-        return A1, A2, A3, A4, X1, X2, H, fixed
+        return A1, A2, A3, A4, X1, X2, H, fixed, fixed2
 
     def loss(self, H):
         """The loss."""
-        A1, A2, A3, A4, X1, X2, H, fixed = self._arguments(H)
-        return _owned(_loss(A4, X1, X2, H, fixed))
+        A1, A2, A3, A4, X1, X2, H, fixed, fixed2 = self._arguments(H)
+        return _owned(_bound_loss(A4, X2, H, fixed))
 
     def grad(self, H):
         """The gradient by H."""
-        A1, A2, A3, A4, X1, X2, H, fixed = self._arguments(H)
-        return _owned(_grad(A4, X1, X2, fixed))
+        A1, A2, A3, A4, X1, X2, H, fixed, fixed2 = self._arguments(H)
+        return _owned(_bound_grad(fixed2))
 
     def value_and_grad(self, H):
         """The loss and its gradient by H, in one pass."""
-        A1, A2, A3, A4, X1, X2, H, fixed = self._arguments(H)
-        return _owned(_value_and_grad(A4, X1, X2, H, fixed))
+        A1, A2, A3, A4, X1, X2, H, fixed, fixed2 = self._arguments(H)
+        return _owned(_bound_value_and_grad(A4, X2, H, fixed, fixed2))
 
     def hvp(self, H, dH):
         """The Hessian times a direction."""
-        A1, A2, A3, A4, X1, X2, H, fixed = self._arguments(H)
+        A1, A2, A3, A4, X1, X2, H, fixed, fixed2 = self._arguments(H)
         dH = _direction("dH", dH, H)
         return _owned(_hvp(H))
 

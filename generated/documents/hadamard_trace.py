@@ -32,6 +32,21 @@ def _hvp(C):
     return np.zeros_like(C)
 
 
+def _from_data(X, Y):
+    """What depends on the data alone."""
+    return X * Y
+
+
+def _bound_grad(fixed):
+    """The gradient by C."""
+    return fixed.copy()
+
+
+def _bound_value_and_grad(X, Y, C, fixed):
+    """The loss and its gradient by C, in one pass."""
+    return np.vdot(Y * C, X), fixed.copy()
+
+
 def loss(X, Y, C):
     """The loss.
 
@@ -136,12 +151,13 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype."""
+        """The data in a dtype, and what depends on them alone."""
         X, Y = (value.astype(dtype, copy=False) for value in self._data)
-        return X, Y
+        fixed = _from_data(X, Y)
+        return X, Y, fixed
 
     def _arguments(self, C):
-        """The arguments in the working dtype, checked."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         C = _array("C", C, 2)
         n = self._n
         d = self._d
@@ -152,28 +168,28 @@ class Bound:
         dtype = _dtype(*self._data, C)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, Y = self._in[dtype]
+        X, Y, fixed = self._in[dtype]
         C = C.astype(dtype, copy=False)
-        return X, Y, C
+        return X, Y, C, fixed
 
     def loss(self, C):
         """The loss."""
-        X, Y, C = self._arguments(C)
+        X, Y, C, fixed = self._arguments(C)
         return _owned(_loss(X, Y, C))
 
     def grad(self, C):
         """The gradient by C."""
-        X, Y, C = self._arguments(C)
-        return _owned(_grad(X, Y))
+        X, Y, C, fixed = self._arguments(C)
+        return _owned(_bound_grad(fixed))
 
     def value_and_grad(self, C):
         """The loss and its gradient by C, in one pass."""
-        X, Y, C = self._arguments(C)
-        return _owned(_value_and_grad(X, Y, C))
+        X, Y, C, fixed = self._arguments(C)
+        return _owned(_bound_value_and_grad(X, Y, C, fixed))
 
     def hvp(self, C, dC):
         """The Hessian times a direction."""
-        X, Y, C = self._arguments(C)
+        X, Y, C, fixed = self._arguments(C)
         dC = _direction("dC", dC, C)
         return _owned(_hvp(C))
 

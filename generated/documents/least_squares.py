@@ -39,6 +39,21 @@ def _hessian(A):
     return 2 * (A.T @ A)
 
 
+def _from_data(A):
+    """What depends on the data alone."""
+    return A.T @ A
+
+
+def _bound_hvp(dx, gram):
+    """The Hessian times a direction."""
+    return 2 * (gram @ dx)
+
+
+def _bound_hessian(gram):
+    """The Hessian by x."""
+    return 2 * gram
+
+
 def loss(A, b, x):
     """The loss.
 
@@ -130,6 +145,8 @@ def hessian(A, b, x):
 def bind(A, b):
     """Give everything but x once; arrays are copied.
 
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
+
     Parameters
     ----------
     A : (n, d) array
@@ -157,12 +174,13 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype."""
+        """The data in a dtype, and what depends on them alone."""
         A, b = (value.astype(dtype, copy=False) for value in self._data)
-        return A, b
+        gram = _from_data(A)
+        return A, b, gram
 
     def _arguments(self, x):
-        """The arguments in the working dtype, checked."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         x = _array("x", x, 1)
         d = self._d
         if x.shape[0] != d:
@@ -170,35 +188,35 @@ class Bound:
         dtype = _dtype(*self._data, x)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        A, b = self._in[dtype]
+        A, b, gram = self._in[dtype]
         x = x.astype(dtype, copy=False)
-        return A, b, x
+        return A, b, x, gram
 
     def loss(self, x):
         """The loss."""
-        A, b, x = self._arguments(x)
+        A, b, x, gram = self._arguments(x)
         return _owned(_loss(A, b, x))
 
     def grad(self, x):
         """The gradient by x."""
-        A, b, x = self._arguments(x)
+        A, b, x, gram = self._arguments(x)
         return _owned(_grad(A, b, x))
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
-        A, b, x = self._arguments(x)
+        A, b, x, gram = self._arguments(x)
         return _owned(_value_and_grad(A, b, x))
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
-        A, b, x = self._arguments(x)
+        A, b, x, gram = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(A, dx))
+        return _owned(_bound_hvp(dx, gram))
 
     def hessian(self, x):
         """The Hessian by x."""
-        A, b, x = self._arguments(x)
-        return _owned(_hessian(A))
+        A, b, x, gram = self._arguments(x)
+        return _owned(_bound_hessian(gram))
 
     def pack(self, x):
         """One flat float64 vector of x."""

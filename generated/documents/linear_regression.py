@@ -39,6 +39,21 @@ def _hessian(X):
     return 2 * (X.T @ X)
 
 
+def _from_data(X):
+    """What depends on the data alone."""
+    return X.T @ X
+
+
+def _bound_hvp(dtheta, gram):
+    """The Hessian times a direction."""
+    return 2 * (gram @ dtheta)
+
+
+def _bound_hessian(gram):
+    """The Hessian by theta."""
+    return 2 * gram
+
+
 def loss(X, y, theta):
     """The loss.
 
@@ -130,6 +145,8 @@ def hessian(X, y, theta):
 def bind(X, y):
     """Give everything but theta once; arrays are copied.
 
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
+
     Parameters
     ----------
     X : (n, d) array
@@ -157,12 +174,13 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype."""
+        """The data in a dtype, and what depends on them alone."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        return X, y
+        gram = _from_data(X)
+        return X, y, gram
 
     def _arguments(self, theta):
-        """The arguments in the working dtype, checked."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         theta = _array("theta", theta, 1)
         d = self._d
         if theta.shape[0] != d:
@@ -170,35 +188,35 @@ class Bound:
         dtype = _dtype(*self._data, theta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y = self._in[dtype]
+        X, y, gram = self._in[dtype]
         theta = theta.astype(dtype, copy=False)
-        return X, y, theta
+        return X, y, theta, gram
 
     def loss(self, theta):
         """The loss."""
-        X, y, theta = self._arguments(theta)
+        X, y, theta, gram = self._arguments(theta)
         return _owned(_loss(X, y, theta))
 
     def grad(self, theta):
         """The gradient by theta."""
-        X, y, theta = self._arguments(theta)
+        X, y, theta, gram = self._arguments(theta)
         return _owned(_grad(X, y, theta))
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
-        X, y, theta = self._arguments(theta)
+        X, y, theta, gram = self._arguments(theta)
         return _owned(_value_and_grad(X, y, theta))
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
-        X, y, theta = self._arguments(theta)
+        X, y, theta, gram = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_hvp(X, dtheta))
+        return _owned(_bound_hvp(dtheta, gram))
 
     def hessian(self, theta):
         """The Hessian by theta."""
-        X, y, theta = self._arguments(theta)
-        return _owned(_hessian(X))
+        X, y, theta, gram = self._arguments(theta)
+        return _owned(_bound_hessian(gram))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""

@@ -12,11 +12,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(A):
-    """What depends on the data alone."""
-    return A + A.T
-
-
 def _loss(A, x):
     """The loss."""
     return np.log1p(A @ x @ x)
@@ -35,14 +30,35 @@ def _value_and_grad(A, x):
     return np.log1p(total), (A.T @ x + t1) / (1 + total)
 
 
-def _hvp(A, x, dx, fixed):
+def _hvp(A, x, dx):
+    """The Hessian times a direction."""
+    t1 = A + A.T
+    t2 = A @ x
+    t3 = 1 + t2 @ x
+    return (t1 @ dx) / t3 - (t2 @ dx + dx @ (A.T @ x)) / t3**2 * (t1 @ x)
+
+
+def _hessian(A, x):
+    """The Hessian by x."""
+    t1 = A + A.T
+    t2 = 1 + A @ x @ x
+    t3 = t1 @ x
+    return t1 / t2 - np.outer(t3, t3 / t2**2)
+
+
+def _from_data(A):
+    """What depends on the data alone."""
+    return A + A.T
+
+
+def _bound_hvp(A, x, dx, fixed):
     """The Hessian times a direction."""
     t1 = A @ x
     t2 = 1 + t1 @ x
     return (fixed @ dx) / t2 - (t1 @ dx + dx @ (A.T @ x)) / t2**2 * (fixed @ x)
 
 
-def _hessian(A, x, fixed):
+def _bound_hessian(A, x, fixed):
     """The Hessian by x."""
     t1 = 1 + A @ x @ x
     t2 = fixed @ x
@@ -113,8 +129,7 @@ def hvp(A, x, dx):
     """
     A, x = _door(A, x)
     dx = _direction("dx", dx, x)
-    fixed = _from_data(A)
-    return _owned(_hvp(A, x, dx, fixed))
+    return _owned(_hvp(A, x, dx))
 
 
 def hessian(A, x):
@@ -130,8 +145,7 @@ def hessian(A, x):
     (n, n) array
     """
     A, x = _door(A, x)
-    fixed = _from_data(A)
-    return _owned(_hessian(A, x, fixed))
+    return _owned(_hessian(A, x))
 
 
 def bind(A):
@@ -199,12 +213,12 @@ class Bound:
         """The Hessian times a direction."""
         A, x, fixed = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(A, x, dx, fixed))
+        return _owned(_bound_hvp(A, x, dx, fixed))
 
     def hessian(self, x):
         """The Hessian by x."""
         A, x, fixed = self._arguments(x)
-        return _owned(_hessian(A, x, fixed))
+        return _owned(_bound_hessian(A, x, fixed))
 
     def pack(self, x):
         """One flat float64 vector of x."""

@@ -13,35 +13,68 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(K, V):
-    """What depends on the data alone."""
-    gram = V @ V.T
-    weights = np.exp(gram - gram.max(axis=1)[:, None])
-    return weights, K.sum(axis=0) / weights.sum(axis=1)
-
-
-def _loss(V, H, weights, fixed):
+def _loss(K, V, H):
     """The loss."""
+    gram = V @ V.T
+    gram -= gram.max(axis=1)[:, None]
+    weights = np.exp(gram, out=gram)
     t1 = H @ V.T
-    return fixed @ np.einsum("ij,ij->i", weights, t1 + t1.T)
+    value = (K.sum(axis=0) / weights.sum(axis=1)) @ np.einsum(
+        "ij,ij->i", weights, t1 + t1.T
+    )
+    return value
 
 
-def _grad(V, weights, fixed):
+def _grad(K, V):
     """The gradient by H."""
-    t1 = weights * fixed[:, None]
+    gram = V @ V.T
+    gram -= gram.max(axis=1)[:, None]
+    weights = np.exp(gram, out=gram)
+    t1 = np.multiply(
+        weights, (K.sum(axis=0) / weights.sum(axis=1))[:, None], out=weights
+    )
     return (t1 + t1.T) @ V
 
 
-def _value_and_grad(V, H, weights, fixed):
+def _value_and_grad(K, V, H):
     """The loss and its gradient by H, in one pass."""
+    gram = V @ V.T
+    gram -= gram.max(axis=1)[:, None]
+    weights = np.exp(gram, out=gram)
+    ratio = K.sum(axis=0) / weights.sum(axis=1)
     t1 = H @ V.T
-    t2 = weights * fixed[:, None]
-    return fixed @ np.einsum("ij,ij->i", weights, t1 + t1.T), (t2 + t2.T) @ V
+    t2 = weights * ratio[:, None]
+    return ratio @ np.einsum("ij,ij->i", weights, t1 + t1.T), (t2 + t2.T) @ V
 
 
 def _hvp(H):
     """The Hessian times a direction."""
     return np.zeros_like(H)
+
+
+def _from_data(K, V):
+    """What depends on the data alone."""
+    gram = V @ V.T
+    weights = np.exp(gram - gram.max(axis=1)[:, None])
+    fixed = K.sum(axis=0)[:, None] * weights / weights.sum(axis=1)[:, None]
+    return fixed, (fixed + fixed.T) @ V
+
+
+def _bound_loss(V, H, fixed):
+    """The loss."""
+    t1 = H @ V.T
+    return np.vdot(t1 + t1.T, fixed)
+
+
+def _bound_grad(fixed2):
+    """The gradient by H."""
+    return fixed2.copy()
+
+
+def _bound_value_and_grad(V, H, fixed, fixed2):
+    """The loss and its gradient by H, in one pass."""
+    t1 = H @ V.T
+    return np.vdot(t1 + t1.T, fixed), fixed2.copy()
 
 
 def loss(K, V, H):
@@ -58,8 +91,7 @@ def loss(K, V, H):
     float
     """
     K, V, H = _door(K, V, H)
-    weights, fixed = _from_data(K, V)
-    return _owned(_loss(V, H, weights, fixed))
+    return _owned(_loss(K, V, H))
 
 
 def grad(K, V, H):
@@ -76,8 +108,7 @@ def grad(K, V, H):
     (n, d) array
     """
     K, V, H = _door(K, V, H)
-    weights, fixed = _from_data(K, V)
-    return _owned(_grad(V, weights, fixed))
+    return _owned(_grad(K, V))
 
 
 def value_and_grad(K, V, H):
@@ -95,8 +126,7 @@ def value_and_grad(K, V, H):
     gradient : (n, d) array
     """
     K, V, H = _door(K, V, H)
-    weights, fixed = _from_data(K, V)
-    return _owned(_value_and_grad(V, H, weights, fixed))
+    return _owned(_value_and_grad(K, V, H))
 
 
 def hvp(K, V, H, dH):
@@ -154,8 +184,8 @@ class Bound:
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
         K, V = (value.astype(dtype, copy=False) for value in self._data)
-        weights, fixed = _from_data(K, V)
-        return K, V, weights, fixed
+        fixed, fixed2 = _from_data(K, V)
+        return K, V, fixed, fixed2
 
     def _arguments(self, H):
         """The arguments in the working dtype, checked, and what depends on the data alone."""
@@ -169,28 +199,28 @@ class Bound:
         dtype = _dtype(*self._data, H)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        K, V, weights, fixed = self._in[dtype]
+        K, V, fixed, fixed2 = self._in[dtype]
         H = H.astype(dtype, copy=False)
-        return K, V, H, weights, fixed
+        return K, V, H, fixed, fixed2
 
     def loss(self, H):
         """The loss."""
-        K, V, H, weights, fixed = self._arguments(H)
-        return _owned(_loss(V, H, weights, fixed))
+        K, V, H, fixed, fixed2 = self._arguments(H)
+        return _owned(_bound_loss(V, H, fixed))
 
     def grad(self, H):
         """The gradient by H."""
-        K, V, H, weights, fixed = self._arguments(H)
-        return _owned(_grad(V, weights, fixed))
+        K, V, H, fixed, fixed2 = self._arguments(H)
+        return _owned(_bound_grad(fixed2))
 
     def value_and_grad(self, H):
         """The loss and its gradient by H, in one pass."""
-        K, V, H, weights, fixed = self._arguments(H)
-        return _owned(_value_and_grad(V, H, weights, fixed))
+        K, V, H, fixed, fixed2 = self._arguments(H)
+        return _owned(_bound_value_and_grad(V, H, fixed, fixed2))
 
     def hvp(self, H, dH):
         """The Hessian times a direction."""
-        K, V, H, weights, fixed = self._arguments(H)
+        K, V, H, fixed, fixed2 = self._arguments(H)
         dH = _direction("dH", dH, H)
         return _owned(_hvp(H))
 

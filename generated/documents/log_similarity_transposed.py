@@ -13,45 +13,41 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(K):
-    """What depends on the data alone."""
-    return K.sum(axis=0)
-
-
-def _loss(V, fixed):
+def _loss(K, V):
     """The loss."""
     gram = V @ V.T
     peak = gram.max(axis=1)
-    return fixed @ (peak + np.log(np.exp(gram - peak[:, None]).sum(axis=1)))
+    return K.sum(axis=0) @ (peak + np.log(np.exp(gram - peak[:, None]).sum(axis=1)))
 
 
-def _grad(V, fixed):
+def _grad(K, V):
     """The gradient by V."""
     gram = V @ V.T
     gram -= gram.max(axis=1)[:, None]
     weights = np.exp(gram, out=gram)
-    ratio = fixed / weights.sum(axis=1)
+    ratio = K.sum(axis=0) / weights.sum(axis=1)
     return weights.T @ (V * ratio[:, None]) + ratio[:, None] * (weights @ V)
 
 
-def _value_and_grad(V, fixed):
+def _value_and_grad(K, V):
     """The loss and its gradient by V, in one pass."""
+    K_sum = K.sum(axis=0)
     gram = V @ V.T
     peak = gram.max(axis=1)
     weights = np.exp(gram - peak[:, None])
     total = weights.sum(axis=1)
-    ratio = fixed / total
+    ratio = K_sum / total
     grad_V = weights.T @ (V * ratio[:, None]) + ratio[:, None] * (weights @ V)
-    return fixed @ (peak + np.log(total)), grad_V
+    return K_sum @ (peak + np.log(total)), grad_V
 
 
-def _hvp(V, dV, fixed):
+def _hvp(K, V, dV):
     """The Hessian times a direction."""
     gram = V @ V.T
     gram -= gram.max(axis=1)
     weights = np.exp(gram, out=gram)
     total = weights.sum(axis=0)
-    ratio = fixed / total
+    ratio = K.sum(axis=0) / total
     t1 = weights @ (dV * ratio[:, None]) + ratio[:, None] * (weights.T @ dV)
     t2 = dV @ V.T
     dgram = t2.T + t2
@@ -75,8 +71,7 @@ def loss(K, V):
     float
     """
     K, V = _door(K, V)
-    fixed = _from_data(K)
-    return _owned(_loss(V, fixed))
+    return _owned(_loss(K, V))
 
 
 def grad(K, V):
@@ -92,8 +87,7 @@ def grad(K, V):
     (n, d) array
     """
     K, V = _door(K, V)
-    fixed = _from_data(K)
-    return _owned(_grad(V, fixed))
+    return _owned(_grad(K, V))
 
 
 def value_and_grad(K, V):
@@ -110,8 +104,7 @@ def value_and_grad(K, V):
     gradient : (n, d) array
     """
     K, V = _door(K, V)
-    fixed = _from_data(K)
-    return _owned(_value_and_grad(V, fixed))
+    return _owned(_value_and_grad(K, V))
 
 
 def hvp(K, V, dV):
@@ -129,8 +122,7 @@ def hvp(K, V, dV):
     """
     K, V = _door(K, V)
     dV = _direction("dV", dV, V)
-    fixed = _from_data(K)
-    return _owned(_hvp(V, dV, fixed))
+    return _owned(_hvp(K, V, dV))
 
 
 def bind(K, *, d=None):
@@ -163,13 +155,12 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         (K,) = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(K)
-        return K, fixed
+        return (K,)
 
     def _arguments(self, V):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         V = _array("V", V, 2)
         n = self._n
         if V.shape[0] != n:
@@ -177,30 +168,30 @@ class Bound:
         dtype = _dtype(*self._data, V)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        K, fixed = self._in[dtype]
+        (K,) = self._in[dtype]
         V = V.astype(dtype, copy=False)
-        return K, V, fixed
+        return K, V
 
     def loss(self, V):
         """The loss."""
-        K, V, fixed = self._arguments(V)
-        return _owned(_loss(V, fixed))
+        K, V = self._arguments(V)
+        return _owned(_loss(K, V))
 
     def grad(self, V):
         """The gradient by V."""
-        K, V, fixed = self._arguments(V)
-        return _owned(_grad(V, fixed))
+        K, V = self._arguments(V)
+        return _owned(_grad(K, V))
 
     def value_and_grad(self, V):
         """The loss and its gradient by V, in one pass."""
-        K, V, fixed = self._arguments(V)
-        return _owned(_value_and_grad(V, fixed))
+        K, V = self._arguments(V)
+        return _owned(_value_and_grad(K, V))
 
     def hvp(self, V, dV):
         """The Hessian times a direction."""
-        K, V, fixed = self._arguments(V)
+        K, V = self._arguments(V)
         dV = _direction("dV", dV, V)
-        return _owned(_hvp(V, dV, fixed))
+        return _owned(_hvp(K, V, dV))
 
     def pack(self, V):
         """One flat float64 vector of V."""

@@ -32,6 +32,21 @@ def _hvp(G):
     return np.zeros_like(G)
 
 
+def _from_data(a):
+    """What depends on the data alone."""
+    return np.outer(a, a)
+
+
+def _bound_grad(gram):
+    """The gradient by G."""
+    return gram.copy()
+
+
+def _bound_value_and_grad(a, G, gram):
+    """The loss and its gradient by G, in one pass."""
+    return G @ a @ a, gram.copy()
+
+
 def loss(a, G):
     """The loss.
 
@@ -125,12 +140,13 @@ class Bound:
         self._n = n
 
     def _converted(self, dtype):
-        """The data in a dtype."""
+        """The data in a dtype, and what depends on them alone."""
         (a,) = (value.astype(dtype, copy=False) for value in self._data)
-        return (a,)
+        gram = _from_data(a)
+        return a, gram
 
     def _arguments(self, G):
-        """The arguments in the working dtype, checked."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         G = _array("G", G, 2)
         n = self._n
         if G.shape[0] != n:
@@ -140,28 +156,28 @@ class Bound:
         dtype = _dtype(*self._data, G)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        (a,) = self._in[dtype]
+        a, gram = self._in[dtype]
         G = G.astype(dtype, copy=False)
-        return a, G
+        return a, G, gram
 
     def loss(self, G):
         """The loss."""
-        a, G = self._arguments(G)
+        a, G, gram = self._arguments(G)
         return _owned(_loss(a, G))
 
     def grad(self, G):
         """The gradient by G."""
-        a, G = self._arguments(G)
-        return _owned(_grad(a))
+        a, G, gram = self._arguments(G)
+        return _owned(_bound_grad(gram))
 
     def value_and_grad(self, G):
         """The loss and its gradient by G, in one pass."""
-        a, G = self._arguments(G)
-        return _owned(_value_and_grad(a, G))
+        a, G, gram = self._arguments(G)
+        return _owned(_bound_value_and_grad(a, G, gram))
 
     def hvp(self, G, dG):
         """The Hessian times a direction."""
-        a, G = self._arguments(G)
+        a, G, gram = self._arguments(G)
         dG = _direction("dG", dG, G)
         return _owned(_hvp(G))
 

@@ -12,32 +12,52 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(A):
-    """What depends on the data alone."""
-    return A + A.T
-
-
 def _loss(A, x):
     """The loss."""
     return A @ x @ x
 
 
-def _grad(x, fixed):
+def _grad(A, x):
+    """The gradient by x."""
+    return (A + A.T) @ x
+
+
+def _value_and_grad(A, x):
+    """The loss and its gradient by x, in one pass."""
+    return A @ x @ x, (A + A.T) @ x
+
+
+def _hvp(A, dx):
+    """The Hessian times a direction."""
+    return (A + A.T) @ dx
+
+
+def _hessian(A):
+    """The Hessian by x."""
+    return A + A.T
+
+
+def _from_data(A):
+    """What depends on the data alone."""
+    return A + A.T
+
+
+def _bound_grad(x, fixed):
     """The gradient by x."""
     return fixed @ x
 
 
-def _value_and_grad(A, x, fixed):
+def _bound_value_and_grad(A, x, fixed):
     """The loss and its gradient by x, in one pass."""
     return A @ x @ x, fixed @ x
 
 
-def _hvp(dx, fixed):
+def _bound_hvp(dx, fixed):
     """The Hessian times a direction."""
     return fixed @ dx
 
 
-def _hessian(fixed):
+def _bound_hessian(fixed):
     """The Hessian by x."""
     return fixed.copy()
 
@@ -71,8 +91,7 @@ def grad(A, x):
     (n,) array
     """
     A, x = _door(A, x)
-    fixed = _from_data(A)
-    return _owned(_grad(x, fixed))
+    return _owned(_grad(A, x))
 
 
 def value_and_grad(A, x):
@@ -89,8 +108,7 @@ def value_and_grad(A, x):
     gradient : (n,) array
     """
     A, x = _door(A, x)
-    fixed = _from_data(A)
-    return _owned(_value_and_grad(A, x, fixed))
+    return _owned(_value_and_grad(A, x))
 
 
 def hvp(A, x, dx):
@@ -108,8 +126,7 @@ def hvp(A, x, dx):
     """
     A, x = _door(A, x)
     dx = _direction("dx", dx, x)
-    fixed = _from_data(A)
-    return _owned(_hvp(dx, fixed))
+    return _owned(_hvp(A, dx))
 
 
 def hessian(A, x):
@@ -125,8 +142,7 @@ def hessian(A, x):
     (n, n) array
     """
     A, x = _door(A, x)
-    fixed = _from_data(A)
-    return _owned(_hessian(fixed))
+    return _owned(_hessian(A))
 
 
 def bind(A):
@@ -183,23 +199,23 @@ class Bound:
     def grad(self, x):
         """The gradient by x."""
         A, x, fixed = self._arguments(x)
-        return _owned(_grad(x, fixed))
+        return _owned(_bound_grad(x, fixed))
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         A, x, fixed = self._arguments(x)
-        return _owned(_value_and_grad(A, x, fixed))
+        return _owned(_bound_value_and_grad(A, x, fixed))
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         A, x, fixed = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(dx, fixed))
+        return _owned(_bound_hvp(dx, fixed))
 
     def hessian(self, x):
         """The Hessian by x."""
         A, x, fixed = self._arguments(x)
-        return _owned(_hessian(fixed))
+        return _owned(_bound_hessian(fixed))
 
     def pack(self, x):
         """One flat float64 vector of x."""

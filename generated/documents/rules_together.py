@@ -12,26 +12,21 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(c, Y):
-    """What depends on the data alone."""
-    return np.outer(c, Y @ c)
-
-
 def _loss(c, X, Y):
     """The loss."""
     return (X @ Y + np.linalg.inv(X)).T @ c @ c
 
 
-def _grad(c, X, fixed):
+def _grad(c, X, Y):
     """The gradient by X."""
     t1 = np.outer(np.linalg.solve(X.T, c), np.linalg.solve(X, c))
-    return fixed - t1
+    return np.outer(c, Y @ c) - t1
 
 
-def _value_and_grad(c, X, Y, fixed):
+def _value_and_grad(c, X, Y):
     """The loss and its gradient by X, in one pass."""
     t1 = np.outer(np.linalg.solve(X.T, c), np.linalg.solve(X, c))
-    return (X @ Y + np.linalg.inv(X)).T @ c @ c, fixed - t1
+    return (X @ Y + np.linalg.inv(X)).T @ c @ c, np.outer(c, Y @ c) - t1
 
 
 def _hvp(c, X, dX):
@@ -74,8 +69,7 @@ def grad(c, X, Y):
     (n, n) array
     """
     c, X, Y = _door(c, X, Y)
-    fixed = _from_data(c, Y)
-    return _owned(_grad(c, X, fixed))
+    return _owned(_grad(c, X, Y))
 
 
 def value_and_grad(c, X, Y):
@@ -93,8 +87,7 @@ def value_and_grad(c, X, Y):
     gradient : (n, n) array
     """
     c, X, Y = _door(c, X, Y)
-    fixed = _from_data(c, Y)
-    return _owned(_value_and_grad(c, X, Y, fixed))
+    return _owned(_value_and_grad(c, X, Y))
 
 
 def hvp(c, X, Y, dX):
@@ -148,13 +141,12 @@ class Bound:
         self._n = n
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         c, Y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(c, Y)
-        return c, Y, fixed
+        return c, Y
 
     def _arguments(self, X):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         X = _array("X", X, 2)
         n = self._n
         if X.shape[0] != n:
@@ -164,28 +156,28 @@ class Bound:
         dtype = _dtype(*self._data, X)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        c, Y, fixed = self._in[dtype]
+        c, Y = self._in[dtype]
         X = X.astype(dtype, copy=False)
-        return c, X, Y, fixed
+        return c, X, Y
 
     def loss(self, X):
         """The loss."""
-        c, X, Y, fixed = self._arguments(X)
+        c, X, Y = self._arguments(X)
         return _owned(_loss(c, X, Y))
 
     def grad(self, X):
         """The gradient by X."""
-        c, X, Y, fixed = self._arguments(X)
-        return _owned(_grad(c, X, fixed))
+        c, X, Y = self._arguments(X)
+        return _owned(_grad(c, X, Y))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
-        c, X, Y, fixed = self._arguments(X)
-        return _owned(_value_and_grad(c, X, Y, fixed))
+        c, X, Y = self._arguments(X)
+        return _owned(_value_and_grad(c, X, Y))
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
-        c, X, Y, fixed = self._arguments(X)
+        c, X, Y = self._arguments(X)
         dX = _direction("dX", dX, X)
         return _owned(_hvp(c, X, dX))
 

@@ -12,30 +12,46 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(a, delta):
-    """What depends on the data alone."""
-    return 1 / delta, a / delta
-
-
-def _loss(a, M, fixed):
+def _loss(a, delta, M):
     """The loss."""
-    return fixed @ (a * M.sum(axis=1))
+    return (1 / delta) @ (a * M.sum(axis=1))
 
 
-def _grad(M, fixed2):
+def _grad(a, delta, M):
     """The gradient by M."""
-    return np.broadcast_to(fixed2[:, None], M.shape).copy()
+    return np.broadcast_to((a / delta)[:, None], M.shape).copy()
 
 
-def _value_and_grad(a, M, fixed, fixed2):
+def _value_and_grad(a, delta, M):
     """The loss and its gradient by M, in one pass."""
-    grad_M = np.broadcast_to(fixed2[:, None], M.shape).copy()
-    return fixed @ (a * M.sum(axis=1)), grad_M
+    grad_M = np.broadcast_to((a / delta)[:, None], M.shape).copy()
+    return (1 / delta) @ (a * M.sum(axis=1)), grad_M
 
 
 def _hvp(M):
     """The Hessian times a direction."""
     return np.zeros_like(M)
+
+
+def _from_data(a, delta):
+    """What depends on the data alone."""
+    return 1 / delta, a / delta
+
+
+def _bound_loss(a, M, fixed):
+    """The loss."""
+    return fixed @ (a * M.sum(axis=1))
+
+
+def _bound_grad(M, fixed2):
+    """The gradient by M."""
+    return np.broadcast_to(fixed2[:, None], M.shape).copy()
+
+
+def _bound_value_and_grad(a, M, fixed, fixed2):
+    """The loss and its gradient by M, in one pass."""
+    grad_M = np.broadcast_to(fixed2[:, None], M.shape).copy()
+    return fixed @ (a * M.sum(axis=1)), grad_M
 
 
 def loss(a, delta, M):
@@ -52,8 +68,7 @@ def loss(a, delta, M):
     float
     """
     a, delta, M = _door(a, delta, M)
-    fixed, fixed2 = _from_data(a, delta)
-    return _owned(_loss(a, M, fixed))
+    return _owned(_loss(a, delta, M))
 
 
 def grad(a, delta, M):
@@ -70,8 +85,7 @@ def grad(a, delta, M):
     (m, k) array
     """
     a, delta, M = _door(a, delta, M)
-    fixed, fixed2 = _from_data(a, delta)
-    return _owned(_grad(M, fixed2))
+    return _owned(_grad(a, delta, M))
 
 
 def value_and_grad(a, delta, M):
@@ -89,8 +103,7 @@ def value_and_grad(a, delta, M):
     gradient : (m, k) array
     """
     a, delta, M = _door(a, delta, M)
-    fixed, fixed2 = _from_data(a, delta)
-    return _owned(_value_and_grad(a, M, fixed, fixed2))
+    return _owned(_value_and_grad(a, delta, M))
 
 
 def hvp(a, delta, M, dM):
@@ -165,17 +178,17 @@ class Bound:
     def loss(self, M):
         """The loss."""
         a, delta, M, fixed, fixed2 = self._arguments(M)
-        return _owned(_loss(a, M, fixed))
+        return _owned(_bound_loss(a, M, fixed))
 
     def grad(self, M):
         """The gradient by M."""
         a, delta, M, fixed, fixed2 = self._arguments(M)
-        return _owned(_grad(M, fixed2))
+        return _owned(_bound_grad(M, fixed2))
 
     def value_and_grad(self, M):
         """The loss and its gradient by M, in one pass."""
         a, delta, M, fixed, fixed2 = self._arguments(M)
-        return _owned(_value_and_grad(a, M, fixed, fixed2))
+        return _owned(_bound_value_and_grad(a, M, fixed, fixed2))
 
     def hvp(self, M, dM):
         """The Hessian times a direction."""

@@ -12,12 +12,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(x, y):
-    """What depends on the data alone."""
-    fixed = y.sum()
-    return fixed, fixed * x
-
-
 def _loss(Theta, x, y):
     """The loss."""
     scores = Theta @ x
@@ -25,30 +19,30 @@ def _loss(Theta, x, y):
     return -(y @ (shifted - np.log(np.exp(shifted).sum())))
 
 
-def _grad(Theta, x, y, fixed):
+def _grad(Theta, x, y):
     """The gradient by Theta."""
     scores = Theta @ x
     weights = np.exp(scores - scores.max())
-    return np.outer(fixed * weights / weights.sum() - y, x)
+    return np.outer(y.sum() * weights / weights.sum() - y, x)
 
 
-def _value_and_grad(Theta, x, y, fixed):
+def _value_and_grad(Theta, x, y):
     """The loss and its gradient by Theta, in one pass."""
     scores = Theta @ x
     shifted = scores - scores.max()
     weights = np.exp(shifted)
     total = weights.sum()
-    grad_Theta = np.outer(fixed * weights / total - y, x)
+    grad_Theta = np.outer(y.sum() * weights / total - y, x)
     return -(y @ (shifted - np.log(total))), grad_Theta
 
 
-def _hvp(Theta, x, dTheta, fixed2):
+def _hvp(Theta, x, y, dTheta):
     """The Hessian times a direction."""
     dscores = dTheta @ x
     scores = Theta @ x
     weights = np.exp(scores - scores.max())
     softmax = weights / weights.sum()
-    return np.outer(softmax * (dscores - dscores @ softmax), fixed2)
+    return np.outer(softmax * (dscores - dscores @ softmax), y.sum() * x)
 
 
 def loss(Theta, x, y):
@@ -82,8 +76,7 @@ def grad(Theta, x, y):
     (k, d) array
     """
     Theta, x, y = _door(Theta, x, y)
-    fixed, fixed2 = _from_data(x, y)
-    return _owned(_grad(Theta, x, y, fixed))
+    return _owned(_grad(Theta, x, y))
 
 
 def value_and_grad(Theta, x, y):
@@ -101,8 +94,7 @@ def value_and_grad(Theta, x, y):
     gradient : (k, d) array
     """
     Theta, x, y = _door(Theta, x, y)
-    fixed, fixed2 = _from_data(x, y)
-    return _owned(_value_and_grad(Theta, x, y, fixed))
+    return _owned(_value_and_grad(Theta, x, y))
 
 
 def hvp(Theta, x, y, dTheta):
@@ -121,8 +113,7 @@ def hvp(Theta, x, y, dTheta):
     """
     Theta, x, y = _door(Theta, x, y)
     dTheta = _direction("dTheta", dTheta, Theta)
-    fixed, fixed2 = _from_data(x, y)
-    return _owned(_hvp(Theta, x, dTheta, fixed2))
+    return _owned(_hvp(Theta, x, y, dTheta))
 
 
 def bind(x, y):
@@ -155,13 +146,12 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         x, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed, fixed2 = _from_data(x, y)
-        return x, y, fixed, fixed2
+        return x, y
 
     def _arguments(self, Theta):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         Theta = _array("Theta", Theta, 2)
         k = self._k
         d = self._d
@@ -172,30 +162,30 @@ class Bound:
         dtype = _dtype(*self._data, Theta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        x, y, fixed, fixed2 = self._in[dtype]
+        x, y = self._in[dtype]
         Theta = Theta.astype(dtype, copy=False)
-        return Theta, x, y, fixed, fixed2
+        return Theta, x, y
 
     def loss(self, Theta):
         """The loss."""
-        Theta, x, y, fixed, fixed2 = self._arguments(Theta)
+        Theta, x, y = self._arguments(Theta)
         return _owned(_loss(Theta, x, y))
 
     def grad(self, Theta):
         """The gradient by Theta."""
-        Theta, x, y, fixed, fixed2 = self._arguments(Theta)
-        return _owned(_grad(Theta, x, y, fixed))
+        Theta, x, y = self._arguments(Theta)
+        return _owned(_grad(Theta, x, y))
 
     def value_and_grad(self, Theta):
         """The loss and its gradient by Theta, in one pass."""
-        Theta, x, y, fixed, fixed2 = self._arguments(Theta)
-        return _owned(_value_and_grad(Theta, x, y, fixed))
+        Theta, x, y = self._arguments(Theta)
+        return _owned(_value_and_grad(Theta, x, y))
 
     def hvp(self, Theta, dTheta):
         """The Hessian times a direction."""
-        Theta, x, y, fixed, fixed2 = self._arguments(Theta)
+        Theta, x, y = self._arguments(Theta)
         dTheta = _direction("dTheta", dTheta, Theta)
-        return _owned(_hvp(Theta, x, dTheta, fixed2))
+        return _owned(_hvp(Theta, x, y, dTheta))
 
     def pack(self, Theta):
         """One flat float64 vector of Theta."""

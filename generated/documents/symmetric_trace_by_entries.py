@@ -32,6 +32,21 @@ def _hvp(X):
     return np.zeros_like(X)
 
 
+def _from_data(A):
+    """What depends on the data alone."""
+    return A + A.T - np.diag(A.diagonal())
+
+
+def _bound_grad(fixed):
+    """The gradient by X."""
+    return fixed.copy()
+
+
+def _bound_value_and_grad(A, X, fixed):
+    """The loss and its gradient by X, in one pass."""
+    return np.vdot(A, X), fixed.copy()
+
+
 def loss(A, X):
     """The loss.
 
@@ -127,12 +142,13 @@ class Bound:
         self._m = m
 
     def _converted(self, dtype):
-        """The data in a dtype."""
+        """The data in a dtype, and what depends on them alone."""
         (A,) = (value.astype(dtype, copy=False) for value in self._data)
-        return (A,)
+        fixed = _from_data(A)
+        return A, fixed
 
     def _arguments(self, X):
-        """The arguments in the working dtype, checked."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         X = _array("X", X, 2)
         m = self._m
         if X.shape[0] != m:
@@ -142,28 +158,28 @@ class Bound:
         dtype = _dtype(*self._data, X)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        (A,) = self._in[dtype]
+        A, fixed = self._in[dtype]
         X = X.astype(dtype, copy=False)
-        return A, X
+        return A, X, fixed
 
     def loss(self, X):
         """The loss."""
-        A, X = self._arguments(X)
+        A, X, fixed = self._arguments(X)
         return _owned(_loss(A, X))
 
     def grad(self, X):
         """The gradient by X."""
-        A, X = self._arguments(X)
-        return _owned(_grad(A))
+        A, X, fixed = self._arguments(X)
+        return _owned(_bound_grad(fixed))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
-        A, X = self._arguments(X)
-        return _owned(_value_and_grad(A, X))
+        A, X, fixed = self._arguments(X)
+        return _owned(_bound_value_and_grad(A, X, fixed))
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
-        A, X = self._arguments(X)
+        A, X, fixed = self._arguments(X)
         dX = _direction("dX", dX, X)
         return _owned(_hvp(X))
 

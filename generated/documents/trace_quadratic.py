@@ -12,29 +12,24 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(A):
-    """What depends on the data alone."""
-    return A + A.T
-
-
 def _loss(A, X):
     """The loss."""
     return np.vdot(X, A @ X)
 
 
-def _grad(X, fixed):
+def _grad(A, X):
     """The gradient by X."""
-    return fixed @ X
+    return (A + A.T) @ X
 
 
-def _value_and_grad(A, X, fixed):
+def _value_and_grad(A, X):
     """The loss and its gradient by X, in one pass."""
-    return np.vdot(X, A @ X), fixed @ X
+    return np.vdot(X, A @ X), (A + A.T) @ X
 
 
-def _hvp(dX, fixed):
+def _hvp(A, dX):
     """The Hessian times a direction."""
-    return fixed @ dX
+    return (A + A.T) @ dX
 
 
 def loss(A, X):
@@ -66,8 +61,7 @@ def grad(A, X):
     (m, k) array
     """
     A, X = _door(A, X)
-    fixed = _from_data(A)
-    return _owned(_grad(X, fixed))
+    return _owned(_grad(A, X))
 
 
 def value_and_grad(A, X):
@@ -84,8 +78,7 @@ def value_and_grad(A, X):
     gradient : (m, k) array
     """
     A, X = _door(A, X)
-    fixed = _from_data(A)
-    return _owned(_value_and_grad(A, X, fixed))
+    return _owned(_value_and_grad(A, X))
 
 
 def hvp(A, X, dX):
@@ -103,8 +96,7 @@ def hvp(A, X, dX):
     """
     A, X = _door(A, X)
     dX = _direction("dX", dX, X)
-    fixed = _from_data(A)
-    return _owned(_hvp(dX, fixed))
+    return _owned(_hvp(A, dX))
 
 
 def bind(A, *, k=None):
@@ -137,13 +129,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         (A,) = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(A)
-        return A, fixed
+        return (A,)
 
     def _arguments(self, X):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         X = _array("X", X, 2)
         m = self._m
         if X.shape[0] != m:
@@ -151,30 +142,30 @@ class Bound:
         dtype = _dtype(*self._data, X)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        A, fixed = self._in[dtype]
+        (A,) = self._in[dtype]
         X = X.astype(dtype, copy=False)
-        return A, X, fixed
+        return A, X
 
     def loss(self, X):
         """The loss."""
-        A, X, fixed = self._arguments(X)
+        A, X = self._arguments(X)
         return _owned(_loss(A, X))
 
     def grad(self, X):
         """The gradient by X."""
-        A, X, fixed = self._arguments(X)
-        return _owned(_grad(X, fixed))
+        A, X = self._arguments(X)
+        return _owned(_grad(A, X))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
-        A, X, fixed = self._arguments(X)
-        return _owned(_value_and_grad(A, X, fixed))
+        A, X = self._arguments(X)
+        return _owned(_value_and_grad(A, X))
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
-        A, X, fixed = self._arguments(X)
+        A, X = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(dX, fixed))
+        return _owned(_hvp(A, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""

@@ -12,14 +12,9 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(A, X):
-    """What depends on the data alone."""
-    return A @ X
-
-
-def _loss(A, X, H, fixed):
+def _loss(A, X, H):
     """The loss."""
-    return np.vdot(A @ H, X) + np.vdot(H, fixed)
+    return np.vdot(A @ H, X) + np.vdot(H, A @ X)
 
 
 def _grad(A, X):
@@ -27,14 +22,34 @@ def _grad(A, X):
     return (A + A.T) @ X
 
 
-def _value_and_grad(A, X, H, fixed):
+def _value_and_grad(A, X, H):
     """The loss and its gradient by H, in one pass."""
-    return np.vdot(A @ H, X) + np.vdot(H, fixed), (A + A.T) @ X
+    return np.vdot(A @ H, X) + np.vdot(H, A @ X), (A + A.T) @ X
 
 
 def _hvp(H):
     """The Hessian times a direction."""
     return np.zeros_like(H)
+
+
+def _from_data(A, X):
+    """What depends on the data alone."""
+    return A @ X, A.T @ X, (A + A.T) @ X
+
+
+def _bound_loss(H, X_A, X_A2):
+    """The loss."""
+    return np.vdot(H, X_A) + np.vdot(X_A2, H)
+
+
+def _bound_grad(fixed):
+    """The gradient by H."""
+    return fixed.copy()
+
+
+def _bound_value_and_grad(H, X_A, X_A2, fixed):
+    """The loss and its gradient by H, in one pass."""
+    return np.vdot(H, X_A) + np.vdot(X_A2, H), fixed.copy()
 
 
 def loss(A, X, H):
@@ -51,8 +66,7 @@ def loss(A, X, H):
     float
     """
     A, X, H = _door(A, X, H)
-    fixed = _from_data(A, X)
-    return _owned(_loss(A, X, H, fixed))
+    return _owned(_loss(A, X, H))
 
 
 def grad(A, X, H):
@@ -87,8 +101,7 @@ def value_and_grad(A, X, H):
     gradient : (m, k) array
     """
     A, X, H = _door(A, X, H)
-    fixed = _from_data(A, X)
-    return _owned(_value_and_grad(A, X, H, fixed))
+    return _owned(_value_and_grad(A, X, H))
 
 
 def hvp(A, X, H, dH):
@@ -146,8 +159,8 @@ class Bound:
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
         A, X = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(A, X)
-        return A, X, fixed
+        X_A, X_A2, fixed = _from_data(A, X)
+        return A, X, X_A, X_A2, fixed
 
     def _arguments(self, H):
         """The arguments in the working dtype, checked, and what depends on the data alone."""
@@ -161,28 +174,28 @@ class Bound:
         dtype = _dtype(*self._data, H)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        A, X, fixed = self._in[dtype]
+        A, X, X_A, X_A2, fixed = self._in[dtype]
         H = H.astype(dtype, copy=False)
-        return A, X, H, fixed
+        return A, X, H, X_A, X_A2, fixed
 
     def loss(self, H):
         """The loss."""
-        A, X, H, fixed = self._arguments(H)
-        return _owned(_loss(A, X, H, fixed))
+        A, X, H, X_A, X_A2, fixed = self._arguments(H)
+        return _owned(_bound_loss(H, X_A, X_A2))
 
     def grad(self, H):
         """The gradient by H."""
-        A, X, H, fixed = self._arguments(H)
-        return _owned(_grad(A, X))
+        A, X, H, X_A, X_A2, fixed = self._arguments(H)
+        return _owned(_bound_grad(fixed))
 
     def value_and_grad(self, H):
         """The loss and its gradient by H, in one pass."""
-        A, X, H, fixed = self._arguments(H)
-        return _owned(_value_and_grad(A, X, H, fixed))
+        A, X, H, X_A, X_A2, fixed = self._arguments(H)
+        return _owned(_bound_value_and_grad(H, X_A, X_A2, fixed))
 
     def hvp(self, H, dH):
         """The Hessian times a direction."""
-        A, X, H, fixed = self._arguments(H)
+        A, X, H, X_A, X_A2, fixed = self._arguments(H)
         dH = _direction("dH", dH, H)
         return _owned(_hvp(H))
 

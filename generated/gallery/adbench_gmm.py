@@ -22,14 +22,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(x, gamma):
-    """What depends on the data alone."""
-    d = x.shape[1]
-    gamma_squared = gamma**2
-    fixed2 = gamma_squared * np.tri(d, d, -1, dtype=x.dtype).diagonal()
-    return gamma_squared * np.tri(d, d, -1, dtype=x.dtype), fixed2
-
-
 def _loss(x, alphas, means, q, L, gamma, m):
     """The loss."""
     n, d = x.shape
@@ -52,7 +44,7 @@ def _loss(x, alphas, means, q, L, gamma, m):
     return value
 
 
-def _grad(x, alphas, means, q, L, gamma, m, fixed):
+def _grad(x, alphas, means, q, L, gamma, m):
     """The gradient by alphas, means, q and L."""
     n, d = x.shape
     difference = x[:, None, :] - means
@@ -66,14 +58,19 @@ def _grad(x, alphas, means, q, L, gamma, m, fixed):
     t1 = np.multiply(z, softmax[:, :, None], out=z)
     t2 = t1.sum(axis=0)
     t3 = np.einsum("ij,kij->kj", np.tri(d, d, -1, dtype=x.dtype), L * t2[:, :, None])
-    t4 = (gamma**2 * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
-    t5 = t4 + L * fixed - np.einsum("ijk,ijl->jkl", t1, difference)
+    gamma_squared = gamma**2
+    t4 = (gamma_squared * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
+    t5 = (
+        t4
+        + L * gamma_squared * np.tri(d, d, -1, dtype=x.dtype)
+        - np.einsum("ijk,ijl->jkl", t1, difference)
+    )
     grad_q = softmax_sum[:, None] + exponential * t5.diagonal(axis1=1, axis2=2) - m
     grad_alphas = softmax_sum - n * weights2 / weights2.sum()
     return (grad_alphas, t3 + exponential * t2, grad_q, np.tril(t5, -1))
 
 
-def _value_and_grad(x, alphas, means, q, L, gamma, m, fixed):
+def _value_and_grad(x, alphas, means, q, L, gamma, m):
     """The loss and its gradient by alphas, means, q and L, in one pass."""
     n, d = x.shape
     difference = x[:, None, :] - means
@@ -102,13 +99,17 @@ def _value_and_grad(x, alphas, means, q, L, gamma, m, fixed):
     t3 = t2.sum(axis=0)
     t4 = np.einsum("ij,kij->kj", np.tri(d, d, -1, dtype=x.dtype), L * t3[:, :, None])
     t5 = (gamma_squared * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
-    t6 = t5 + L * fixed - np.einsum("ijk,ijl->jkl", t2, difference)
+    t6 = (
+        t5
+        + L * gamma_squared * np.tri(d, d, -1, dtype=x.dtype)
+        - np.einsum("ijk,ijl->jkl", t2, difference)
+    )
     grad_q = softmax_sum[:, None] + exponential * t6.diagonal(axis1=1, axis2=2) - m
     grad_alphas = softmax_sum - n * weights2 / total2
     return value, (grad_alphas, t4 + exponential * t3, grad_q, np.tril(t6, -1))
 
 
-def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2):
+def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL):
     """The Hessian times a direction."""
     n, d = x.shape
     weights = np.exp(alphas - alphas.max())
@@ -139,18 +140,24 @@ def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2):
     t10 = t9.sum(axis=0)
     t11 = t10.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
     hvp_means = np.einsum("ijk,kij->kj", t11, L) + t8 + exponential * t10 + dq * t7
+    gamma_squared = gamma**2
     t12 = np.einsum("ijk,ijl->jlk", difference, t9)
+    t13 = gamma_squared * np.tri(d, d, -1, dtype=x.dtype).diagonal()
     hvp_q = (
         t4[:, None]
         + dmeans * t7
-        + fixed2 * exponential * dL.diagonal(axis1=1, axis2=2)
-        + fixed2 * L.diagonal(axis1=1, axis2=2) * t2
-        + 2 * gamma**2 * dq * exponential**2
+        + t13 * exponential * dL.diagonal(axis1=1, axis2=2)
+        + t13 * L.diagonal(axis1=1, axis2=2) * t2
+        + 2 * gamma_squared * dq * exponential**2
         - exponential * t12.diagonal(axis1=1, axis2=2)
         - t2 * np.einsum("ijk,ijk->jk", t5, difference)
     )
-    t13 = (dL + t2[:, :, None] * np.eye(d, dtype=x.dtype)) * fixed
-    hvp_L = np.tril(dmeans[:, None, :] * t6[:, :, None], -1) + t13 - np.tril(t12, -1)
+    t14 = (
+        (dL + t2[:, :, None] * np.eye(d, dtype=x.dtype))
+        * gamma_squared
+        * np.tri(d, d, -1, dtype=x.dtype)
+    )
+    hvp_L = np.tril(dmeans[:, None, :] * t6[:, :, None], -1) + t14 - np.tril(t12, -1)
     return (t4 - n * softmax * (dalphas - dalphas @ softmax), hvp_means, hvp_q, hvp_L)
 
 
@@ -196,8 +203,7 @@ def grad(x, alphas, means, q, L, gamma, m):
     grad_L : (k, d, d) array
     """
     x, alphas, means, q, L, gamma, m = _door(x, alphas, means, q, L, gamma, m)
-    fixed, fixed2 = _from_data(x, gamma)
-    return _owned(_grad(x, alphas, means, q, L, gamma, m, fixed))
+    return _owned(_grad(x, alphas, means, q, L, gamma, m))
 
 
 def value_and_grad(x, alphas, means, q, L, gamma, m):
@@ -219,8 +225,7 @@ def value_and_grad(x, alphas, means, q, L, gamma, m):
     gradient : tuple of grad_alphas : (k,) array, grad_means : (k, d) array, grad_q : (k, d) array, grad_L : (k, d, d) array
     """
     x, alphas, means, q, L, gamma, m = _door(x, alphas, means, q, L, gamma, m)
-    fixed, fixed2 = _from_data(x, gamma)
-    return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m, fixed))
+    return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m))
 
 
 def hvp(x, alphas, means, q, L, gamma, m, dalphas, dmeans, dq, dL):
@@ -252,10 +257,7 @@ def hvp(x, alphas, means, q, L, gamma, m, dalphas, dmeans, dq, dL):
     dmeans = _direction("dmeans", dmeans, means)
     dq = _direction("dq", dq, q)
     dL = _direction("dL", dL, L)
-    fixed, fixed2 = _from_data(x, gamma)
-    return _owned(
-        _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2)
-    )
+    return _owned(_hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL))
 
 
 def bind(x, gamma, m, *, k=None):
@@ -290,15 +292,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         x, gamma, m = (value.astype(dtype, copy=False) for value in self._data)
-        gamma = gamma[()]
-        m = m[()]
-        fixed, fixed2 = _from_data(x, gamma)
-        return x, gamma, m, fixed, fixed2
+        return x, gamma[()], m[()]
 
     def _arguments(self, alphas, means, q, L):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         alphas = _array("alphas", alphas, 1)
         means = _array("means", means, 2)
         q = _array("q", q, 2)
@@ -322,46 +321,36 @@ class Bound:
         dtype = _dtype(*self._data, alphas, means, q, L)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        x, gamma, m, fixed, fixed2 = self._in[dtype]
+        x, gamma, m = self._in[dtype]
         alphas = alphas.astype(dtype, copy=False)
         means = means.astype(dtype, copy=False)
         q = q.astype(dtype, copy=False)
         L = L.astype(dtype, copy=False)
-        return x, alphas, means, q, L, gamma, m, fixed, fixed2
+        return x, alphas, means, q, L, gamma, m
 
     def loss(self, alphas, means, q, L):
         """The loss."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m = self._arguments(alphas, means, q, L)
         return _owned(_loss(x, alphas, means, q, L, gamma, m))
 
     def grad(self, alphas, means, q, L):
         """The gradient by alphas, means, q and L."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
-        return _owned(_grad(x, alphas, means, q, L, gamma, m, fixed))
+        x, alphas, means, q, L, gamma, m = self._arguments(alphas, means, q, L)
+        return _owned(_grad(x, alphas, means, q, L, gamma, m))
 
     def value_and_grad(self, alphas, means, q, L):
         """The loss and its gradient by alphas, means, q and L, in one pass."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
-        return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m, fixed))
+        x, alphas, means, q, L, gamma, m = self._arguments(alphas, means, q, L)
+        return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m))
 
     def hvp(self, alphas, means, q, L, dalphas, dmeans, dq, dL):
         """The Hessian times a direction."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m = self._arguments(alphas, means, q, L)
         dalphas = _direction("dalphas", dalphas, alphas)
         dmeans = _direction("dmeans", dmeans, means)
         dq = _direction("dq", dq, q)
         dL = _direction("dL", dL, L)
-        return _owned(
-            _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2)
-        )
+        return _owned(_hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL))
 
     def pack(self, alphas, means, q, L):
         """One flat float64 vector of alphas, means, q and L."""

@@ -19,11 +19,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    return np.log(y), np.log1p(-y)
-
-
 def _loss(X, y, params):
     """The loss."""
     margin = X @ params[:-1]
@@ -46,7 +41,7 @@ def _loss(X, y, params):
     return t2.sum()
 
 
-def _grad(X, params, fixed, fixed2):
+def _grad(X, y, params):
     """The gradient by params."""
     n = X.shape[0]
     margin = X @ params[:-1]
@@ -56,10 +51,10 @@ def _grad(X, params, fixed, fixed2):
     mu = np.where(mask, 1, tail) / t1
     phi = np.exp(params[-1])
     alpha = phi * mu
-    grad_alpha = fixed - scipy.special.digamma(alpha)
+    grad_alpha = np.log(y) - scipy.special.digamma(alpha)
     ratio = np.where(mask, tail, 1) / t1
     beta = phi * ratio
-    grad_beta = fixed2 - scipy.special.digamma(beta)
+    grad_beta = np.log1p(-y) - scipy.special.digamma(beta)
     grad_phi = ratio @ grad_beta + mu @ grad_alpha + scipy.special.digamma(phi) * n
     grad_params = np.concatenate(
         (
@@ -70,7 +65,7 @@ def _grad(X, params, fixed, fixed2):
     return grad_params
 
 
-def _value_and_grad(X, y, params, fixed, fixed2):
+def _value_and_grad(X, y, params):
     """The loss and its gradient by params, in one pass."""
     n = X.shape[0]
     margin = X @ params[:-1]
@@ -91,8 +86,8 @@ def _value_and_grad(X, y, params, fixed, fixed2):
         - scipy.special.gammaln(alpha)
         - scipy.special.gammaln(beta)
     )
-    grad_alpha = fixed - scipy.special.digamma(alpha)
-    grad_beta = fixed2 - scipy.special.digamma(beta)
+    grad_alpha = np.log(y) - scipy.special.digamma(alpha)
+    grad_beta = np.log1p(-y) - scipy.special.digamma(beta)
     grad_phi = ratio @ grad_beta + mu @ grad_alpha + scipy.special.digamma(phi) * n
     grad_params = np.concatenate(
         (
@@ -103,7 +98,7 @@ def _value_and_grad(X, y, params, fixed, fixed2):
     return t2.sum(), grad_params
 
 
-def _hvp(X, params, dparams, fixed, fixed2):
+def _hvp(X, y, params, dparams):
     """The Hessian times a direction."""
     n = X.shape[0]
     margin = X @ params[:-1]
@@ -113,10 +108,10 @@ def _hvp(X, params, dparams, fixed, fixed2):
     mu = np.where(mask, 1, tail) / t1
     phi = np.exp(params[-1])
     alpha = phi * mu
-    grad_alpha = fixed - scipy.special.digamma(alpha)
+    grad_alpha = np.log(y) - scipy.special.digamma(alpha)
     ratio = np.where(mask, tail, 1) / t1
     beta = phi * ratio
-    grad_beta = fixed2 - scipy.special.digamma(beta)
+    grad_beta = np.log1p(-y) - scipy.special.digamma(beta)
     grad_phi = ratio @ grad_beta + mu @ grad_alpha + scipy.special.digamma(phi) * n
     dphi = phi * dparams[-1]
     ratio2 = tail / t1**2
@@ -141,7 +136,7 @@ def _hvp(X, params, dparams, fixed, fixed2):
     return hvp_params
 
 
-def _hessian(X, params, fixed, fixed2):
+def _hessian(X, y, params):
     """The Hessian by params."""
     n, p = X.shape
     margin = X @ params[:-1]
@@ -159,10 +154,10 @@ def _hessian(X, params, fixed, fixed2):
         t3 + np.outer(alpha, t4)
     )
     t6 = phi * n * scipy.special.polygamma(1, phi).astype(X.dtype)
-    grad_alpha = fixed - scipy.special.digamma(alpha)
+    grad_alpha = np.log(y) - scipy.special.digamma(alpha)
     ratio2 = np.where(mask, tail, 1) / t1
     beta = phi * ratio2
-    grad_beta = fixed2 - scipy.special.digamma(beta)
+    grad_beta = np.log1p(-y) - scipy.special.digamma(beta)
     difference = grad_alpha - grad_beta
     t7 = scipy.special.polygamma(1, beta).astype(X.dtype)[:, None] * (
         np.outer(beta, t4) - t3
@@ -209,8 +204,7 @@ def grad(X, y, params):
     (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    fixed, fixed2 = _from_data(y)
-    return _owned(_grad(X, params, fixed, fixed2))
+    return _owned(_grad(X, y, params))
 
 
 def value_and_grad(X, y, params):
@@ -228,8 +222,7 @@ def value_and_grad(X, y, params):
     gradient : (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    fixed, fixed2 = _from_data(y)
-    return _owned(_value_and_grad(X, y, params, fixed, fixed2))
+    return _owned(_value_and_grad(X, y, params))
 
 
 def hvp(X, y, params, dparams):
@@ -248,8 +241,7 @@ def hvp(X, y, params, dparams):
     """
     X, y, params = _door(X, y, params)
     dparams = _direction("dparams", dparams, params)
-    fixed, fixed2 = _from_data(y)
-    return _owned(_hvp(X, params, dparams, fixed, fixed2))
+    return _owned(_hvp(X, y, params, dparams))
 
 
 def hessian(X, y, params):
@@ -266,8 +258,7 @@ def hessian(X, y, params):
     (p + 1, p + 1) array
     """
     X, y, params = _door(X, y, params)
-    fixed, fixed2 = _from_data(y)
-    return _owned(_hessian(X, params, fixed, fixed2))
+    return _owned(_hessian(X, y, params))
 
 
 def bind(X, y):
@@ -300,13 +291,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed, fixed2 = _from_data(y)
-        return X, y, fixed, fixed2
+        return X, y
 
     def _arguments(self, params):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         params = _array("params", params, 1)
         p = self._p
         if params.shape[0] != p + 1:
@@ -314,35 +304,35 @@ class Bound:
         dtype = _dtype(*self._data, params)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed, fixed2 = self._in[dtype]
+        X, y = self._in[dtype]
         params = params.astype(dtype, copy=False)
-        return X, y, params, fixed, fixed2
+        return X, y, params
 
     def loss(self, params):
         """The loss."""
-        X, y, params, fixed, fixed2 = self._arguments(params)
+        X, y, params = self._arguments(params)
         return _owned(_loss(X, y, params))
 
     def grad(self, params):
         """The gradient by params."""
-        X, y, params, fixed, fixed2 = self._arguments(params)
-        return _owned(_grad(X, params, fixed, fixed2))
+        X, y, params = self._arguments(params)
+        return _owned(_grad(X, y, params))
 
     def value_and_grad(self, params):
         """The loss and its gradient by params, in one pass."""
-        X, y, params, fixed, fixed2 = self._arguments(params)
-        return _owned(_value_and_grad(X, y, params, fixed, fixed2))
+        X, y, params = self._arguments(params)
+        return _owned(_value_and_grad(X, y, params))
 
     def hvp(self, params, dparams):
         """The Hessian times a direction."""
-        X, y, params, fixed, fixed2 = self._arguments(params)
+        X, y, params = self._arguments(params)
         dparams = _direction("dparams", dparams, params)
-        return _owned(_hvp(X, params, dparams, fixed, fixed2))
+        return _owned(_hvp(X, y, params, dparams))
 
     def hessian(self, params):
         """The Hessian by params."""
-        X, y, params, fixed, fixed2 = self._arguments(params)
-        return _owned(_hessian(X, params, fixed, fixed2))
+        X, y, params = self._arguments(params)
+        return _owned(_hessian(X, y, params))
 
     def pack(self, params):
         """One flat float64 vector of params."""

@@ -18,26 +18,24 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(weights):
-    """What depends on the data alone."""
-    return np.log(weights)
-
-
-def _loss(X, mu, Sigma, fixed):
+def _loss(X, weights, mu, Sigma):
     """The loss."""
     d = X.shape[1]
     diff = X - mu[:, None, :]
     t1 = np.linalg.solve(Sigma.swapaxes(-1, -2), diff.transpose(0, 2, 1))
     maha = np.einsum("ijk,ikj->ki", t1, diff)
     scores = (
-        fixed - 0.5 * maha - 0.5 * np.linalg.slogdet(Sigma)[1] - 0.9189385332046727 * d
+        np.log(weights)
+        - 0.5 * maha
+        - 0.5 * np.linalg.slogdet(Sigma)[1]
+        - 0.9189385332046727 * d
     )
     peak = scores.max(axis=1)
     log_total = peak + np.log(np.exp(scores - peak[:, None]).sum(axis=1))
     return -log_total.sum()
 
 
-def _grad(X, mu, Sigma, fixed):
+def _grad(X, weights, mu, Sigma):
     """The gradient by mu and Sigma."""
     d = X.shape[1]
     t1 = np.linalg.inv(Sigma)
@@ -45,7 +43,10 @@ def _grad(X, mu, Sigma, fixed):
     t2 = np.linalg.solve(Sigma.swapaxes(-1, -2), diff.transpose(0, 2, 1))
     maha = np.einsum("ijk,ikj->ki", t2, diff)
     scores = (
-        fixed - 0.5 * maha - 0.5 * np.linalg.slogdet(Sigma)[1] - 0.9189385332046727 * d
+        np.log(weights)
+        - 0.5 * maha
+        - 0.5 * np.linalg.slogdet(Sigma)[1]
+        - 0.9189385332046727 * d
     )
     weights2 = np.exp(scores - scores.max(axis=1)[:, None])
     total = weights2.sum(axis=1)
@@ -63,14 +64,17 @@ def _grad(X, mu, Sigma, fixed):
     return (grad_mu, 0.5 * (t3 - t5.transpose(0, 2, 1)))
 
 
-def _value_and_grad(X, mu, Sigma, fixed):
+def _value_and_grad(X, weights, mu, Sigma):
     """The loss and its gradient by mu and Sigma, in one pass."""
     d = X.shape[1]
     diff = X - mu[:, None, :]
     t1 = np.linalg.solve(Sigma.swapaxes(-1, -2), diff.transpose(0, 2, 1))
     maha = np.einsum("ijk,ikj->ki", t1, diff)
     scores = (
-        fixed - 0.5 * maha - 0.5 * np.linalg.slogdet(Sigma)[1] - 0.9189385332046727 * d
+        np.log(weights)
+        - 0.5 * maha
+        - 0.5 * np.linalg.slogdet(Sigma)[1]
+        - 0.9189385332046727 * d
     )
     peak = scores.max(axis=1)
     weights2 = np.exp(scores - peak[:, None])
@@ -91,14 +95,17 @@ def _value_and_grad(X, mu, Sigma, fixed):
     return -np.sum(peak + np.log(total)), (grad_mu, grad_Sigma)
 
 
-def _hvp(X, mu, Sigma, dmu, dSigma, fixed):
+def _hvp(X, weights, mu, Sigma, dmu, dSigma):
     """The Hessian times a direction."""
     d = X.shape[1]
     diff = X - mu[:, None, :]
     t1 = np.linalg.solve(Sigma.swapaxes(-1, -2), diff.transpose(0, 2, 1))
     maha = np.einsum("ijk,ikj->ki", t1, diff)
     scores = (
-        fixed - 0.5 * maha - 0.5 * np.linalg.slogdet(Sigma)[1] - 0.9189385332046727 * d
+        np.log(weights)
+        - 0.5 * maha
+        - 0.5 * np.linalg.slogdet(Sigma)[1]
+        - 0.9189385332046727 * d
     )
     weights2 = np.exp(scores - scores.max(axis=1)[:, None])
     total = weights2.sum(axis=1)
@@ -157,8 +164,7 @@ def loss(X, weights, mu, Sigma):
     float
     """
     X, weights, mu, Sigma = _door(X, weights, mu, Sigma)
-    fixed = _from_data(weights)
-    return _owned(_loss(X, mu, Sigma, fixed))
+    return _owned(_loss(X, weights, mu, Sigma))
 
 
 def grad(X, weights, mu, Sigma):
@@ -177,8 +183,7 @@ def grad(X, weights, mu, Sigma):
     grad_Sigma : (k, d, d) array
     """
     X, weights, mu, Sigma = _door(X, weights, mu, Sigma)
-    fixed = _from_data(weights)
-    return _owned(_grad(X, mu, Sigma, fixed))
+    return _owned(_grad(X, weights, mu, Sigma))
 
 
 def value_and_grad(X, weights, mu, Sigma):
@@ -197,8 +202,7 @@ def value_and_grad(X, weights, mu, Sigma):
     gradient : tuple of grad_mu : (k, d) array, grad_Sigma : (k, d, d) array
     """
     X, weights, mu, Sigma = _door(X, weights, mu, Sigma)
-    fixed = _from_data(weights)
-    return _owned(_value_and_grad(X, mu, Sigma, fixed))
+    return _owned(_value_and_grad(X, weights, mu, Sigma))
 
 
 def hvp(X, weights, mu, Sigma, dmu, dSigma):
@@ -221,8 +225,7 @@ def hvp(X, weights, mu, Sigma, dmu, dSigma):
     X, weights, mu, Sigma = _door(X, weights, mu, Sigma)
     dmu = _direction("dmu", dmu, mu)
     dSigma = _direction("dSigma", dSigma, Sigma)
-    fixed = _from_data(weights)
-    return _owned(_hvp(X, mu, Sigma, dmu, dSigma, fixed))
+    return _owned(_hvp(X, weights, mu, Sigma, dmu, dSigma))
 
 
 def bind(X, weights):
@@ -255,13 +258,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, weights = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(weights)
-        return X, weights, fixed
+        return X, weights
 
     def _arguments(self, mu, Sigma):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         mu = _array("mu", mu, 2)
         Sigma = _array("Sigma", Sigma, 3)
         d = self._d
@@ -279,32 +281,32 @@ class Bound:
         dtype = _dtype(*self._data, mu, Sigma)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, weights, fixed = self._in[dtype]
+        X, weights = self._in[dtype]
         mu = mu.astype(dtype, copy=False)
         Sigma = Sigma.astype(dtype, copy=False)
-        return X, weights, mu, Sigma, fixed
+        return X, weights, mu, Sigma
 
     def loss(self, mu, Sigma):
         """The loss."""
-        X, weights, mu, Sigma, fixed = self._arguments(mu, Sigma)
-        return _owned(_loss(X, mu, Sigma, fixed))
+        X, weights, mu, Sigma = self._arguments(mu, Sigma)
+        return _owned(_loss(X, weights, mu, Sigma))
 
     def grad(self, mu, Sigma):
         """The gradient by mu and Sigma."""
-        X, weights, mu, Sigma, fixed = self._arguments(mu, Sigma)
-        return _owned(_grad(X, mu, Sigma, fixed))
+        X, weights, mu, Sigma = self._arguments(mu, Sigma)
+        return _owned(_grad(X, weights, mu, Sigma))
 
     def value_and_grad(self, mu, Sigma):
         """The loss and its gradient by mu and Sigma, in one pass."""
-        X, weights, mu, Sigma, fixed = self._arguments(mu, Sigma)
-        return _owned(_value_and_grad(X, mu, Sigma, fixed))
+        X, weights, mu, Sigma = self._arguments(mu, Sigma)
+        return _owned(_value_and_grad(X, weights, mu, Sigma))
 
     def hvp(self, mu, Sigma, dmu, dSigma):
         """The Hessian times a direction."""
-        X, weights, mu, Sigma, fixed = self._arguments(mu, Sigma)
+        X, weights, mu, Sigma = self._arguments(mu, Sigma)
         dmu = _direction("dmu", dmu, mu)
         dSigma = _direction("dSigma", dSigma, Sigma)
-        return _owned(_hvp(X, mu, Sigma, dmu, dSigma, fixed))
+        return _owned(_hvp(X, weights, mu, Sigma, dmu, dSigma))
 
     def pack(self, mu, Sigma):
         """One flat float64 vector of mu and Sigma."""

@@ -13,19 +13,69 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
+def _loss(X, time, event, beta):
+    """The loss."""
+    eta = X @ beta
+    at_risk2 = time >= time[:, None]
+    return event @ (eta - np.log(at_risk2.astype(X.dtype) @ np.exp(eta)))
+
+
+def _grad(X, time, event, beta):
+    """The gradient by beta."""
+    at_risk2 = time >= time[:, None]
+    eta = X @ beta
+    exponential = np.exp(eta)
+    t1 = at_risk2.astype(X.dtype).T @ (event / (at_risk2.astype(X.dtype) @ exponential))
+    return X.T @ (event - exponential * t1)
+
+
+def _value_and_grad(X, time, event, beta):
+    """The loss and its gradient by beta, in one pass."""
+    eta = X @ beta
+    at_risk2 = time >= time[:, None]
+    exponential = np.exp(eta)
+    t1 = at_risk2.astype(X.dtype) @ exponential
+    t2 = exponential * (at_risk2.astype(X.dtype).T @ (event / t1))
+    return event @ (eta - np.log(t1)), X.T @ (event - t2)
+
+
+def _hvp(X, time, event, beta, dbeta):
+    """The Hessian times a direction."""
+    at_risk2 = time >= time[:, None]
+    eta = X @ beta
+    exponential = np.exp(eta)
+    t1 = exponential * (X @ dbeta)
+    t2 = at_risk2.astype(X.dtype) @ exponential
+    t3 = at_risk2.astype(X.dtype).T @ ((at_risk2.astype(X.dtype) @ t1) * event / t2**2)
+    dgrad_eta = t1 * (at_risk2.astype(X.dtype).T @ (event / t2)) - exponential * t3
+    return -(X.T @ dgrad_eta)
+
+
+def _hessian(X, time, event, beta):
+    """The Hessian by beta."""
+    at_risk2 = time >= time[:, None]
+    eta = X @ beta
+    exponential = np.exp(eta)
+    t1 = at_risk2.astype(X.dtype) @ exponential
+    t2 = X * exponential[:, None]
+    t3 = (at_risk2.astype(X.dtype).T @ (event / t1))[:, None] * t2
+    t4 = (event / t1**2 * exponential[:, None] * at_risk2.T) @ at_risk2.astype(X.dtype)
+    return -(X.T @ (t3 - t4 @ t2))
+
+
 def _from_data(time):
     """What depends on the data alone."""
     at_risk = time >= time[:, None]
     return at_risk.astype(time.dtype)
 
 
-def _loss(X, event, beta, at_risk):
+def _bound_loss(X, event, beta, at_risk):
     """The loss."""
     eta = X @ beta
     return event @ (eta - np.log(at_risk @ np.exp(eta)))
 
 
-def _grad(X, event, beta, at_risk):
+def _bound_grad(X, event, beta, at_risk):
     """The gradient by beta."""
     eta = X @ beta
     exponential = np.exp(eta)
@@ -33,7 +83,7 @@ def _grad(X, event, beta, at_risk):
     return X.T @ (event - t1)
 
 
-def _value_and_grad(X, event, beta, at_risk):
+def _bound_value_and_grad(X, event, beta, at_risk):
     """The loss and its gradient by beta, in one pass."""
     eta = X @ beta
     exponential = np.exp(eta)
@@ -42,7 +92,7 @@ def _value_and_grad(X, event, beta, at_risk):
     return event @ (eta - np.log(t1)), grad_beta
 
 
-def _hvp(X, event, beta, dbeta, at_risk):
+def _bound_hvp(X, event, beta, dbeta, at_risk):
     """The Hessian times a direction."""
     eta = X @ beta
     exponential = np.exp(eta)
@@ -50,16 +100,6 @@ def _hvp(X, event, beta, dbeta, at_risk):
     t2 = at_risk @ exponential
     t3 = exponential * (at_risk.T @ ((at_risk @ t1) * event / t2**2))
     return -(X.T @ (t1 * (at_risk.T @ (event / t2)) - t3))
-
-
-def _hessian(X, event, beta, at_risk):
-    """The Hessian by beta."""
-    eta = X @ beta
-    exponential = np.exp(eta)
-    t1 = at_risk @ exponential
-    t2 = X * exponential[:, None]
-    t3 = ((event / t1**2)[:, None] * exponential * at_risk).T @ at_risk
-    return -(X.T @ ((at_risk.T @ (event / t1))[:, None] * t2 - t3 @ t2))
 
 
 def loss(X, time, event, beta):
@@ -77,8 +117,7 @@ def loss(X, time, event, beta):
     float
     """
     X, time, event, beta = _door(X, time, event, beta)
-    at_risk = _from_data(time)
-    return _owned(_loss(X, event, beta, at_risk))
+    return _owned(_loss(X, time, event, beta))
 
 
 def grad(X, time, event, beta):
@@ -96,8 +135,7 @@ def grad(X, time, event, beta):
     (p,) array
     """
     X, time, event, beta = _door(X, time, event, beta)
-    at_risk = _from_data(time)
-    return _owned(_grad(X, event, beta, at_risk))
+    return _owned(_grad(X, time, event, beta))
 
 
 def value_and_grad(X, time, event, beta):
@@ -116,8 +154,7 @@ def value_and_grad(X, time, event, beta):
     gradient : (p,) array
     """
     X, time, event, beta = _door(X, time, event, beta)
-    at_risk = _from_data(time)
-    return _owned(_value_and_grad(X, event, beta, at_risk))
+    return _owned(_value_and_grad(X, time, event, beta))
 
 
 def hvp(X, time, event, beta, dbeta):
@@ -137,8 +174,7 @@ def hvp(X, time, event, beta, dbeta):
     """
     X, time, event, beta = _door(X, time, event, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    at_risk = _from_data(time)
-    return _owned(_hvp(X, event, beta, dbeta, at_risk))
+    return _owned(_hvp(X, time, event, beta, dbeta))
 
 
 def hessian(X, time, event, beta):
@@ -156,8 +192,7 @@ def hessian(X, time, event, beta):
     (p, p) array
     """
     X, time, event, beta = _door(X, time, event, beta)
-    at_risk = _from_data(time)
-    return _owned(_hessian(X, event, beta, at_risk))
+    return _owned(_hessian(X, time, event, beta))
 
 
 def bind(X, time, event):
@@ -215,28 +250,28 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, time, event, beta, at_risk = self._arguments(beta)
-        return _owned(_loss(X, event, beta, at_risk))
+        return _owned(_bound_loss(X, event, beta, at_risk))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, time, event, beta, at_risk = self._arguments(beta)
-        return _owned(_grad(X, event, beta, at_risk))
+        return _owned(_bound_grad(X, event, beta, at_risk))
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, time, event, beta, at_risk = self._arguments(beta)
-        return _owned(_value_and_grad(X, event, beta, at_risk))
+        return _owned(_bound_value_and_grad(X, event, beta, at_risk))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, time, event, beta, at_risk = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, event, beta, dbeta, at_risk))
+        return _owned(_bound_hvp(X, event, beta, dbeta, at_risk))
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, time, event, beta, at_risk = self._arguments(beta)
-        return _owned(_hessian(X, event, beta, at_risk))
+        return _owned(_hessian(X, time, event, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""

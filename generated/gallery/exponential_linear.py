@@ -15,51 +15,50 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y, weight):
-    """What depends on the data alone."""
-    fixed2 = weight.sum()
-    return 1 - y, fixed2, weight / fixed2
-
-
-def _loss(X, y, weight, coef, alpha, fixed, fixed2):
+def _loss(X, y, weight, coef, alpha):
     """The loss."""
     residual = coef[:-1]
     eta = X @ residual + coef[-1]
-    ratio = (weight @ (y * np.exp(-eta) + fixed * np.exp(eta))) / fixed2
+    ratio = (weight @ (y * np.exp(-eta) + (1 - y) * np.exp(eta))) / weight.sum()
     return ratio + 0.5 * alpha * (residual @ residual)
 
 
-def _grad(X, y, weight, coef, alpha, fixed, fixed2):
+def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
     residual = coef[:-1]
     eta = X @ residual + coef[-1]
-    grad_eta = weight * (fixed * np.exp(eta) - y * np.exp(-eta)) / fixed2
+    grad_eta = weight * ((1 - y) * np.exp(eta) - y * np.exp(-eta)) / weight.sum()
     grad_coef = np.concatenate(
         (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
-def _value_and_grad(X, y, weight, coef, alpha, fixed, fixed2):
+def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
     eta = X @ residual + coef[-1]
     t1 = y * np.exp(-eta)
-    t2 = fixed * np.exp(eta)
-    value = (weight @ (t1 + t2)) / fixed2 + 0.5 * alpha * (residual @ residual)
-    grad_eta = weight * (t2 - t1) / fixed2
+    t2 = (1 - y) * np.exp(eta)
+    total = weight.sum()
+    value = (weight @ (t1 + t2)) / total + 0.5 * alpha * (residual @ residual)
+    grad_eta = weight * (t2 - t1) / total
     grad_coef = np.concatenate(
         (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 
 
-def _hvp(X, y, weight, coef, alpha, dcoef, fixed, fixed2):
+def _hvp(X, y, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
     dresidual = dcoef[:-1]
     eta = X @ coef[:-1] + coef[-1]
-    t1 = weight * (y * np.exp(-eta) + fixed * np.exp(eta)) * (X @ dresidual + dcoef[-1])
-    dgrad_eta = t1 / fixed2
+    t1 = (
+        weight
+        * (y * np.exp(-eta) + (1 - y) * np.exp(eta))
+        * (X @ dresidual + dcoef[-1])
+    )
+    dgrad_eta = t1 / weight.sum()
     hvp_coef = np.concatenate(
         (
             X.T @ dgrad_eta + alpha * dresidual,
@@ -69,15 +68,14 @@ def _hvp(X, y, weight, coef, alpha, dcoef, fixed, fixed2):
     return hvp_coef
 
 
-def _hessian(X, y, coef, alpha, fixed, fixed3):
+def _hessian(X, y, weight, coef, alpha):
     """The Hessian by coef."""
     d = X.shape[1]
     eta = X @ coef[:-1] + coef[-1]
-    t1 = np.eye(d + 1, dtype=X.dtype)[:-1]
-    t2 = (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]) * (
-        (y * np.exp(-eta) + fixed * np.exp(eta)) * fixed3
-    )[:, None]
-    return np.concatenate((X.T @ t2 + alpha * t1, t2.sum(axis=0)[None]))
+    t1 = (y * np.exp(-eta) + (1 - y) * np.exp(eta)) * weight / weight.sum()
+    t2 = np.eye(d + 1, dtype=X.dtype)[:-1]
+    t3 = (X @ t2 + np.eye(d + 1, dtype=X.dtype)[-1]) * t1[:, None]
+    return np.concatenate((X.T @ t3 + alpha * t2, t3.sum(axis=0)[None]))
 
 
 def loss(X, y, weight, coef, alpha):
@@ -96,8 +94,7 @@ def loss(X, y, weight, coef, alpha):
     float
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_loss(X, y, weight, coef, alpha, fixed, fixed2))
+    return _owned(_loss(X, y, weight, coef, alpha))
 
 
 def grad(X, y, weight, coef, alpha):
@@ -116,8 +113,7 @@ def grad(X, y, weight, coef, alpha):
     (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_grad(X, y, weight, coef, alpha, fixed, fixed2))
+    return _owned(_grad(X, y, weight, coef, alpha))
 
 
 def value_and_grad(X, y, weight, coef, alpha):
@@ -137,8 +133,7 @@ def value_and_grad(X, y, weight, coef, alpha):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed, fixed2))
+    return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
 
 def hvp(X, y, weight, coef, alpha, dcoef):
@@ -159,8 +154,7 @@ def hvp(X, y, weight, coef, alpha, dcoef):
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
     dcoef = _direction("dcoef", dcoef, coef)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_hvp(X, y, weight, coef, alpha, dcoef, fixed, fixed2))
+    return _owned(_hvp(X, y, weight, coef, alpha, dcoef))
 
 
 def hessian(X, y, weight, coef, alpha):
@@ -179,8 +173,7 @@ def hessian(X, y, weight, coef, alpha):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_hessian(X, y, coef, alpha, fixed, fixed3))
+    return _owned(_hessian(X, y, weight, coef, alpha))
 
 
 def bind(X, y, weight, alpha):
@@ -219,14 +212,12 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, weight, alpha = (value.astype(dtype, copy=False) for value in self._data)
-        alpha = alpha[()]
-        fixed, fixed2, fixed3 = _from_data(y, weight)
-        return X, y, weight, alpha, fixed, fixed2, fixed3
+        return X, y, weight, alpha[()]
 
     def _arguments(self, coef):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         coef = _array("coef", coef, 1)
         d = self._d
         if coef.shape[0] != d + 1:
@@ -234,35 +225,35 @@ class Bound:
         dtype = _dtype(*self._data, coef)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, weight, alpha, fixed, fixed2, fixed3 = self._in[dtype]
+        X, y, weight, alpha = self._in[dtype]
         coef = coef.astype(dtype, copy=False)
-        return X, y, weight, coef, alpha, fixed, fixed2, fixed3
+        return X, y, weight, coef, alpha
 
     def loss(self, coef):
         """The loss."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, fixed, fixed2))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_loss(X, y, weight, coef, alpha))
 
     def grad(self, coef):
         """The gradient by coef."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, fixed, fixed2))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_grad(X, y, weight, coef, alpha))
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed, fixed2))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
+        X, y, weight, coef, alpha = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, y, weight, coef, alpha, dcoef, fixed, fixed2))
+        return _owned(_hvp(X, y, weight, coef, alpha, dcoef))
 
     def hessian(self, coef):
         """The Hessian by coef."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
-        return _owned(_hessian(X, y, coef, alpha, fixed, fixed3))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_hessian(X, y, weight, coef, alpha))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""

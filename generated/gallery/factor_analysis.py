@@ -15,57 +15,50 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(X, mean):
-    """What depends on the data alone."""
-    return X - mean
-
-
-def _loss(X, W, psi, fixed):
+def _loss(X, mean, W, psi):
     """The loss."""
-    n = X.shape[0]
-    d = W.shape[1]
+    n, d = X.shape
+    difference = X - mean
     t1 = W.T @ W + np.diag(psi)
-    value = (
-        -0.5 * np.linalg.slogdet(t1)[1]
-        - 0.9189385332046727 * d
-        - 0.5 * np.vdot(fixed, np.linalg.solve(t1, fixed.T).T) / n
-    )
-    return value
+    total = np.vdot(difference, np.linalg.solve(t1, difference.T).T)
+    return -0.5 * np.linalg.slogdet(t1)[1] - 0.9189385332046727 * d - 0.5 * total / n
 
 
-def _grad(X, W, psi, fixed):
+def _grad(X, mean, W, psi):
     """The gradient by W and psi."""
     n = X.shape[0]
     t1 = W.T @ W + np.diag(psi)
-    t2 = np.linalg.solve(t1, fixed.T @ np.linalg.solve(t1, fixed.T).T)
+    difference = X.T - mean[:, None]
+    t2 = np.linalg.solve(t1, difference @ np.linalg.solve(t1, difference).T)
     grad_gram = 0.5 * (t2 / n - np.linalg.inv(t1))
     return (2 * (W @ grad_gram), grad_gram.diagonal().copy())
 
 
-def _value_and_grad(X, W, psi, fixed):
+def _value_and_grad(X, mean, W, psi):
     """The loss and its gradient by W and psi, in one pass."""
-    n = X.shape[0]
-    d = W.shape[1]
+    n, d = X.shape
+    difference = X.T - mean[:, None]
     t1 = W.T @ W + np.diag(psi)
-    t2 = np.linalg.solve(t1, fixed.T)
+    t2 = np.linalg.solve(t1, difference)
     value = (
         -0.5 * np.linalg.slogdet(t1)[1]
         - 0.9189385332046727 * d
-        - 0.5 * np.vdot(fixed, t2.T) / n
+        - 0.5 * np.vdot(difference, t2) / n
     )
-    grad_gram = 0.5 * (np.linalg.solve(t1, fixed.T @ t2.T) / n - np.linalg.inv(t1))
+    grad_gram = 0.5 * (np.linalg.solve(t1, difference @ t2.T) / n - np.linalg.inv(t1))
     return value, (2 * (W @ grad_gram), grad_gram.diagonal().copy())
 
 
-def _hvp(X, W, psi, dW, dpsi, fixed):
+def _hvp(X, mean, W, psi, dW, dpsi):
     """The Hessian times a direction."""
     n = X.shape[0]
     t1 = W.T @ W + np.diag(psi)
+    difference = X.T - mean[:, None]
     t2 = W.T @ dW
     t3 = np.linalg.solve(t1, np.linalg.solve(t1, t2 + t2.T + np.diag(dpsi)).T)
-    t4 = np.linalg.solve(t1, fixed.T @ (fixed @ t3))
+    t4 = np.linalg.solve(t1, difference @ (difference.T @ t3))
     dgrad_gram = 0.5 * t3 + -0.5 * (t4.T + t4) / n
-    t5 = np.linalg.solve(t1, fixed.T @ np.linalg.solve(t1, fixed.T).T)
+    t5 = np.linalg.solve(t1, difference @ np.linalg.solve(t1, difference).T)
     hvp_W = dW @ (0.5 * (t5 / n - np.linalg.inv(t1))) + W @ dgrad_gram
     return (2 * hvp_W, dgrad_gram.diagonal().copy())
 
@@ -85,8 +78,7 @@ def loss(X, mean, W, psi):
     float
     """
     X, mean, W, psi = _door(X, mean, W, psi)
-    fixed = _from_data(X, mean)
-    return _owned(_loss(X, W, psi, fixed))
+    return _owned(_loss(X, mean, W, psi))
 
 
 def grad(X, mean, W, psi):
@@ -105,8 +97,7 @@ def grad(X, mean, W, psi):
     grad_psi : (d,) array
     """
     X, mean, W, psi = _door(X, mean, W, psi)
-    fixed = _from_data(X, mean)
-    return _owned(_grad(X, W, psi, fixed))
+    return _owned(_grad(X, mean, W, psi))
 
 
 def value_and_grad(X, mean, W, psi):
@@ -125,8 +116,7 @@ def value_and_grad(X, mean, W, psi):
     gradient : tuple of grad_W : (k, d) array, grad_psi : (d,) array
     """
     X, mean, W, psi = _door(X, mean, W, psi)
-    fixed = _from_data(X, mean)
-    return _owned(_value_and_grad(X, W, psi, fixed))
+    return _owned(_value_and_grad(X, mean, W, psi))
 
 
 def hvp(X, mean, W, psi, dW, dpsi):
@@ -149,8 +139,7 @@ def hvp(X, mean, W, psi, dW, dpsi):
     X, mean, W, psi = _door(X, mean, W, psi)
     dW = _direction("dW", dW, W)
     dpsi = _direction("dpsi", dpsi, psi)
-    fixed = _from_data(X, mean)
-    return _owned(_hvp(X, W, psi, dW, dpsi, fixed))
+    return _owned(_hvp(X, mean, W, psi, dW, dpsi))
 
 
 def bind(X, mean, *, k=None):
@@ -185,13 +174,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, mean = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(X, mean)
-        return X, mean, fixed
+        return X, mean
 
     def _arguments(self, W, psi):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         W = _array("W", W, 2)
         psi = _array("psi", psi, 1)
         d = self._d
@@ -202,32 +190,32 @@ class Bound:
         dtype = _dtype(*self._data, W, psi)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, mean, fixed = self._in[dtype]
+        X, mean = self._in[dtype]
         W = W.astype(dtype, copy=False)
         psi = psi.astype(dtype, copy=False)
-        return X, mean, W, psi, fixed
+        return X, mean, W, psi
 
     def loss(self, W, psi):
         """The loss."""
-        X, mean, W, psi, fixed = self._arguments(W, psi)
-        return _owned(_loss(X, W, psi, fixed))
+        X, mean, W, psi = self._arguments(W, psi)
+        return _owned(_loss(X, mean, W, psi))
 
     def grad(self, W, psi):
         """The gradient by W and psi."""
-        X, mean, W, psi, fixed = self._arguments(W, psi)
-        return _owned(_grad(X, W, psi, fixed))
+        X, mean, W, psi = self._arguments(W, psi)
+        return _owned(_grad(X, mean, W, psi))
 
     def value_and_grad(self, W, psi):
         """The loss and its gradient by W and psi, in one pass."""
-        X, mean, W, psi, fixed = self._arguments(W, psi)
-        return _owned(_value_and_grad(X, W, psi, fixed))
+        X, mean, W, psi = self._arguments(W, psi)
+        return _owned(_value_and_grad(X, mean, W, psi))
 
     def hvp(self, W, psi, dW, dpsi):
         """The Hessian times a direction."""
-        X, mean, W, psi, fixed = self._arguments(W, psi)
+        X, mean, W, psi = self._arguments(W, psi)
         dW = _direction("dW", dW, W)
         dpsi = _direction("dpsi", dpsi, psi)
-        return _owned(_hvp(X, W, psi, dW, dpsi, fixed))
+        return _owned(_hvp(X, mean, W, psi, dW, dpsi))
 
     def pack(self, W, psi):
         """One flat float64 vector of W and psi."""

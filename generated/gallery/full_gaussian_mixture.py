@@ -18,12 +18,7 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(weights):
-    """What depends on the data alone."""
-    return np.log(weights)
-
-
-def _loss(X, means, precisions_cholesky, fixed):
+def _loss(X, weights, means, precisions_cholesky):
     """The loss."""
     n, d = X.shape
     y = (
@@ -34,7 +29,7 @@ def _loss(X, means, precisions_cholesky, fixed):
     log_det = logarithm.sum(axis=0)
     scores = (
         log_det
-        + fixed
+        + np.log(weights)
         - 0.5 * np.einsum("ijk,ijk->ij", y, y).T
         - 0.9189385332046727 * d
     )
@@ -43,7 +38,7 @@ def _loss(X, means, precisions_cholesky, fixed):
     return log_total.sum() / n
 
 
-def _grad(X, means, precisions_cholesky, fixed):
+def _grad(X, weights, means, precisions_cholesky):
     """The gradient by means and precisions_cholesky."""
     n, d = X.shape
     y = (
@@ -54,7 +49,7 @@ def _grad(X, means, precisions_cholesky, fixed):
     log_det = logarithm.sum(axis=0)
     scores = (
         log_det
-        + fixed
+        + np.log(weights)
         - 0.5 * np.einsum("ijk,ijk->ij", y, y).T
         - 0.9189385332046727 * d
     )
@@ -74,7 +69,7 @@ def _grad(X, means, precisions_cholesky, fixed):
     return (grad_means, grad_precisions_cholesky)
 
 
-def _value_and_grad(X, means, precisions_cholesky, fixed):
+def _value_and_grad(X, weights, means, precisions_cholesky):
     """The loss and its gradient by means and precisions_cholesky, in one pass."""
     n, d = X.shape
     y = (
@@ -85,7 +80,7 @@ def _value_and_grad(X, means, precisions_cholesky, fixed):
     log_det = logarithm.sum(axis=0)
     scores = (
         log_det
-        + fixed
+        + np.log(weights)
         - 0.5 * np.einsum("ijk,ijk->ij", y, y).T
         - 0.9189385332046727 * d
     )
@@ -107,7 +102,7 @@ def _value_and_grad(X, means, precisions_cholesky, fixed):
     return np.sum(peak + np.log(total)) / n, (grad_means, grad_precisions_cholesky)
 
 
-def _hvp(X, means, precisions_cholesky, dmeans, dprecisions_cholesky, fixed):
+def _hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky):
     """The Hessian times a direction."""
     n, d = X.shape
     y = (
@@ -118,7 +113,7 @@ def _hvp(X, means, precisions_cholesky, dmeans, dprecisions_cholesky, fixed):
     log_det = logarithm.sum(axis=0)
     scores = (
         log_det
-        + fixed
+        + np.log(weights)
         - 0.5 * np.einsum("ijk,ijk->ij", y, y).T
         - 0.9189385332046727 * d
     )
@@ -180,8 +175,7 @@ def loss(X, weights, means, precisions_cholesky):
     X, weights, means, precisions_cholesky = _door(
         X, weights, means, precisions_cholesky
     )
-    fixed = _from_data(weights)
-    return _owned(_loss(X, means, precisions_cholesky, fixed))
+    return _owned(_loss(X, weights, means, precisions_cholesky))
 
 
 def grad(X, weights, means, precisions_cholesky):
@@ -202,8 +196,7 @@ def grad(X, weights, means, precisions_cholesky):
     X, weights, means, precisions_cholesky = _door(
         X, weights, means, precisions_cholesky
     )
-    fixed = _from_data(weights)
-    return _owned(_grad(X, means, precisions_cholesky, fixed))
+    return _owned(_grad(X, weights, means, precisions_cholesky))
 
 
 def value_and_grad(X, weights, means, precisions_cholesky):
@@ -224,8 +217,7 @@ def value_and_grad(X, weights, means, precisions_cholesky):
     X, weights, means, precisions_cholesky = _door(
         X, weights, means, precisions_cholesky
     )
-    fixed = _from_data(weights)
-    return _owned(_value_and_grad(X, means, precisions_cholesky, fixed))
+    return _owned(_value_and_grad(X, weights, means, precisions_cholesky))
 
 
 def hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky):
@@ -252,9 +244,8 @@ def hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky):
     dprecisions_cholesky = _direction(
         "dprecisions_cholesky", dprecisions_cholesky, precisions_cholesky
     )
-    fixed = _from_data(weights)
     return _owned(
-        _hvp(X, means, precisions_cholesky, dmeans, dprecisions_cholesky, fixed)
+        _hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky)
     )
 
 
@@ -288,13 +279,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, weights = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(weights)
-        return X, weights, fixed
+        return X, weights
 
     def _arguments(self, means, precisions_cholesky):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         means = _array("means", means, 2)
         precisions_cholesky = _array("precisions_cholesky", precisions_cholesky, 3)
         d = self._d
@@ -322,35 +312,35 @@ class Bound:
         dtype = _dtype(*self._data, means, precisions_cholesky)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, weights, fixed = self._in[dtype]
+        X, weights = self._in[dtype]
         means = means.astype(dtype, copy=False)
         precisions_cholesky = precisions_cholesky.astype(dtype, copy=False)
-        return X, weights, means, precisions_cholesky, fixed
+        return X, weights, means, precisions_cholesky
 
     def loss(self, means, precisions_cholesky):
         """The loss."""
-        X, weights, means, precisions_cholesky, fixed = self._arguments(
+        X, weights, means, precisions_cholesky = self._arguments(
             means, precisions_cholesky
         )
-        return _owned(_loss(X, means, precisions_cholesky, fixed))
+        return _owned(_loss(X, weights, means, precisions_cholesky))
 
     def grad(self, means, precisions_cholesky):
         """The gradient by means and precisions_cholesky."""
-        X, weights, means, precisions_cholesky, fixed = self._arguments(
+        X, weights, means, precisions_cholesky = self._arguments(
             means, precisions_cholesky
         )
-        return _owned(_grad(X, means, precisions_cholesky, fixed))
+        return _owned(_grad(X, weights, means, precisions_cholesky))
 
     def value_and_grad(self, means, precisions_cholesky):
         """The loss and its gradient by means and precisions_cholesky, in one pass."""
-        X, weights, means, precisions_cholesky, fixed = self._arguments(
+        X, weights, means, precisions_cholesky = self._arguments(
             means, precisions_cholesky
         )
-        return _owned(_value_and_grad(X, means, precisions_cholesky, fixed))
+        return _owned(_value_and_grad(X, weights, means, precisions_cholesky))
 
     def hvp(self, means, precisions_cholesky, dmeans, dprecisions_cholesky):
         """The Hessian times a direction."""
-        X, weights, means, precisions_cholesky, fixed = self._arguments(
+        X, weights, means, precisions_cholesky = self._arguments(
             means, precisions_cholesky
         )
         dmeans = _direction("dmeans", dmeans, means)
@@ -358,7 +348,7 @@ class Bound:
             "dprecisions_cholesky", dprecisions_cholesky, precisions_cholesky
         )
         return _owned(
-            _hvp(X, means, precisions_cholesky, dmeans, dprecisions_cholesky, fixed)
+            _hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky)
         )
 
     def pack(self, means, precisions_cholesky):

@@ -17,57 +17,65 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    return y - 1, scipy.special.gammaln(1 + y), y.sum()
-
-
-def _loss(X, y, params, fixed, fixed2):
+def _loss(X, y, params):
     """The loss."""
     alpha = params[-1]
     a1 = 1 + alpha
     t1 = X @ params[:-1]
     mu = np.exp(t1)
     a2 = mu + alpha * y
-    t2 = t1 + fixed * np.log(a2) - fixed2 - a2 / a1 - np.log1p(alpha) * y
+    t2 = (
+        t1
+        + (y - 1) * np.log(a2)
+        - scipy.special.gammaln(1 + y)
+        - a2 / a1
+        - np.log1p(alpha) * y
+    )
     return t2.sum()
 
 
-def _grad(X, y, params, fixed, fixed3):
+def _grad(X, y, params):
     """The gradient by params."""
     mu = np.exp(X @ params[:-1])
     alpha = params[-1]
     a2 = mu + alpha * y
     a1 = 1 + alpha
-    grad_mu = fixed / a2 - 1 / a1
+    grad_mu = (y - 1) / a2 - 1 / a1
     grad_params = np.concatenate(
         (
             X.T @ (1 + mu * grad_mu),
-            np.full(1, grad_mu @ y + a2.sum() / a1**2 - fixed3 / a1, dtype=X.dtype),
+            np.full(1, grad_mu @ y + a2.sum() / a1**2 - y.sum() / a1, dtype=X.dtype),
         )
     )
     return grad_params
 
 
-def _value_and_grad(X, y, params, fixed, fixed2, fixed3):
+def _value_and_grad(X, y, params):
     """The loss and its gradient by params, in one pass."""
     alpha = params[-1]
     a1 = 1 + alpha
     t1 = X @ params[:-1]
     mu = np.exp(t1)
     a2 = mu + alpha * y
-    t2 = t1 + fixed * np.log(a2) - fixed2 - a2 / a1 - np.log1p(alpha) * y
-    grad_mu = fixed / a2 - 1 / a1
+    difference = y - 1
+    t2 = (
+        t1
+        + difference * np.log(a2)
+        - scipy.special.gammaln(1 + y)
+        - a2 / a1
+        - np.log1p(alpha) * y
+    )
+    grad_mu = difference / a2 - 1 / a1
     grad_params = np.concatenate(
         (
             X.T @ (1 + mu * grad_mu),
-            np.full(1, grad_mu @ y + a2.sum() / a1**2 - fixed3 / a1, dtype=X.dtype),
+            np.full(1, grad_mu @ y + a2.sum() / a1**2 - y.sum() / a1, dtype=X.dtype),
         )
     )
     return t2.sum(), grad_params
 
 
-def _hvp(X, y, params, dparams, fixed, fixed3):
+def _hvp(X, y, params, dparams):
     """The Hessian times a direction."""
     dalpha = dparams[-1]
     alpha = params[-1]
@@ -76,41 +84,38 @@ def _hvp(X, y, params, dparams, fixed, fixed3):
     a2 = mu + alpha * y
     power = a1**2
     ratio = dalpha / power
+    difference = y - 1
     dmu = mu * (X @ dparams[:-1])
     da2 = dalpha * y + dmu
-    dgrad_mu = ratio - fixed * da2 / a2**2
+    dgrad_mu = ratio - difference * da2 / a2**2
     dgrad_alpha = (
         dgrad_mu @ y
         + da2.sum() / power
-        + fixed3 * ratio
+        + y.sum() * ratio
         - 2 * a2.sum() * dalpha / a1**3
     )
-    hvp_params = np.concatenate(
-        (
-            X.T @ (dmu * (fixed / a2 - 1 / a1) + mu * dgrad_mu),
-            np.full(1, dgrad_alpha, dtype=X.dtype),
-        )
-    )
-    return hvp_params
+    t1 = X.T @ (dmu * (difference / a2 - 1 / a1) + mu * dgrad_mu)
+    return np.concatenate((t1, np.full(1, dgrad_alpha, dtype=X.dtype)))
 
 
-def _hessian(X, y, params, fixed, fixed3):
+def _hessian(X, y, params):
     """The Hessian by params."""
     p = X.shape[1]
     mu = np.exp(X @ params[:-1])
     t1 = (X * mu[:, None]) @ np.eye(p + 1, dtype=X.dtype)[:-1]
+    difference = y - 1
     alpha = params[-1]
     a2 = mu + alpha * y
     a1 = 1 + alpha
     t2 = np.eye(p + 1, dtype=X.dtype)[-1]
     t3 = t1 + np.outer(y, t2)
     power = a1**2
-    difference = t2 / power - t3 * (fixed / a2**2)[:, None]
-    t4 = (fixed / a2 - 1 / a1)[:, None] * t1 + mu[:, None] * difference
+    difference2 = t2 / power - t3 * (difference / a2**2)[:, None]
+    t4 = (difference / a2 - 1 / a1)[:, None] * t1 + mu[:, None] * difference2
     t5 = (
-        difference.T @ y
+        difference2.T @ y
         + t3.sum(axis=0) / power
-        + (fixed3 / power - 2 * a2.sum() / a1**3) * t2
+        + (y.sum() / power - 2 * a2.sum() / a1**3) * t2
     )
     return np.concatenate((X.T @ t4, t5[None]))
 
@@ -129,8 +134,7 @@ def loss(X, y, params):
     float
     """
     X, y, params = _door(X, y, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_loss(X, y, params, fixed, fixed2))
+    return _owned(_loss(X, y, params))
 
 
 def grad(X, y, params):
@@ -147,8 +151,7 @@ def grad(X, y, params):
     (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_grad(X, y, params, fixed, fixed3))
+    return _owned(_grad(X, y, params))
 
 
 def value_and_grad(X, y, params):
@@ -166,8 +169,7 @@ def value_and_grad(X, y, params):
     gradient : (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_value_and_grad(X, y, params, fixed, fixed2, fixed3))
+    return _owned(_value_and_grad(X, y, params))
 
 
 def hvp(X, y, params, dparams):
@@ -186,8 +188,7 @@ def hvp(X, y, params, dparams):
     """
     X, y, params = _door(X, y, params)
     dparams = _direction("dparams", dparams, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_hvp(X, y, params, dparams, fixed, fixed3))
+    return _owned(_hvp(X, y, params, dparams))
 
 
 def hessian(X, y, params):
@@ -204,8 +205,7 @@ def hessian(X, y, params):
     (p + 1, p + 1) array
     """
     X, y, params = _door(X, y, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_hessian(X, y, params, fixed, fixed3))
+    return _owned(_hessian(X, y, params))
 
 
 def bind(X, y):
@@ -238,13 +238,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed, fixed2, fixed3 = _from_data(y)
-        return X, y, fixed, fixed2, fixed3
+        return X, y
 
     def _arguments(self, params):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         params = _array("params", params, 1)
         p = self._p
         if params.shape[0] != p + 1:
@@ -252,35 +251,35 @@ class Bound:
         dtype = _dtype(*self._data, params)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed, fixed2, fixed3 = self._in[dtype]
+        X, y = self._in[dtype]
         params = params.astype(dtype, copy=False)
-        return X, y, params, fixed, fixed2, fixed3
+        return X, y, params
 
     def loss(self, params):
         """The loss."""
-        X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
-        return _owned(_loss(X, y, params, fixed, fixed2))
+        X, y, params = self._arguments(params)
+        return _owned(_loss(X, y, params))
 
     def grad(self, params):
         """The gradient by params."""
-        X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
-        return _owned(_grad(X, y, params, fixed, fixed3))
+        X, y, params = self._arguments(params)
+        return _owned(_grad(X, y, params))
 
     def value_and_grad(self, params):
         """The loss and its gradient by params, in one pass."""
-        X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
-        return _owned(_value_and_grad(X, y, params, fixed, fixed2, fixed3))
+        X, y, params = self._arguments(params)
+        return _owned(_value_and_grad(X, y, params))
 
     def hvp(self, params, dparams):
         """The Hessian times a direction."""
-        X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
+        X, y, params = self._arguments(params)
         dparams = _direction("dparams", dparams, params)
-        return _owned(_hvp(X, y, params, dparams, fixed, fixed3))
+        return _owned(_hvp(X, y, params, dparams))
 
     def hessian(self, params):
         """The Hessian by params."""
-        X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
-        return _owned(_hessian(X, y, params, fixed, fixed3))
+        X, y, params = self._arguments(params)
+        return _owned(_hessian(X, y, params))
 
     def pack(self, params):
         """One flat float64 vector of params."""

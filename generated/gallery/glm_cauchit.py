@@ -13,53 +13,54 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    return 1 - y
-
-
-def _loss(X, y, beta, fixed):
+def _loss(X, y, beta):
     """The loss."""
     t1 = 0.5 + 0.3183098861837907 * np.arctan(X @ beta)
-    return np.sum(y * np.log(t1) + fixed * np.log1p(-t1))
+    return np.sum(y * np.log(t1) + (1 - y) * np.log1p(-t1))
 
 
-def _grad(X, y, beta, fixed):
+def _grad(X, y, beta):
     """The gradient by beta."""
     t1 = X @ beta
     t2 = 0.5 + 0.3183098861837907 * np.arctan(t1)
-    ratio = 0.3183098861837907 * (y / t2 - fixed / (1 - t2)) / (1 + t1**2)
+    ratio = 0.3183098861837907 * (y / t2 - (1 - y) / (1 - t2)) / (1 + t1**2)
     return X.T @ ratio
 
 
-def _value_and_grad(X, y, beta, fixed):
+def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
     t1 = X @ beta
     t2 = 0.5 + 0.3183098861837907 * np.arctan(t1)
-    ratio = 0.3183098861837907 * (y / t2 - fixed / (1 - t2)) / (1 + t1**2)
-    return np.sum(y * np.log(t2) + fixed * np.log1p(-t2)), X.T @ ratio
+    difference = 1 - y
+    ratio = 0.3183098861837907 * (y / t2 - difference / (1 - t2)) / (1 + t1**2)
+    return np.sum(y * np.log(t2) + difference * np.log1p(-t2)), X.T @ ratio
 
 
-def _hvp(X, y, beta, dbeta, fixed):
+def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
     t1 = X @ beta
     ratio = (X @ dbeta) / (1 + t1**2) ** 2
     t2 = 0.5 + 0.3183098861837907 * np.arctan(t1)
     difference = 1 - t2
-    t3 = 0.3183098861837907 * (y / t2 - fixed / difference) * t1 * ratio
-    t4 = -0.10132118364233779 * (fixed / difference**2 + y / t2**2)
-    return X.T @ (ratio * t4 - 2 * t3)
+    difference2 = 1 - y
+    difference3 = 0.3183098861837907 * (y / t2 - difference2 / difference)
+    t3 = -0.10132118364233779 * (difference2 / difference**2 + y / t2**2)
+    return X.T @ (ratio * t3 - 2 * difference3 * t1 * ratio)
 
 
-def _hessian(X, y, beta, fixed):
+def _hessian(X, y, beta):
     """The Hessian by beta."""
     t1 = X @ beta
     power = (1 + t1**2) ** 2
     t2 = 0.5 + 0.3183098861837907 * np.arctan(t1)
     difference = 1 - t2
-    t3 = 0.3183098861837907 * (y / t2 - fixed / difference) * t1 / power
-    t4 = -0.10132118364233779 * (fixed / difference**2 + y / t2**2)
-    return X.T @ (X * (t4 / power)[:, None] - 2 * X * t3[:, None])
+    difference2 = 1 - y
+    difference3 = 0.3183098861837907 * (y / t2 - difference2 / difference)
+    t3 = -0.10132118364233779 * (difference2 / difference**2 + y / t2**2)
+    difference4 = (
+        X * (t3 / power)[:, None] - 2 * X * (difference3 * t1 / power)[:, None]
+    )
+    return X.T @ difference4
 
 
 def loss(X, y, beta):
@@ -76,8 +77,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_loss(X, y, beta, fixed))
+    return _owned(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -94,8 +94,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_grad(X, y, beta, fixed))
+    return _owned(_grad(X, y, beta))
 
 
 def value_and_grad(X, y, beta):
@@ -113,8 +112,7 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_value_and_grad(X, y, beta, fixed))
+    return _owned(_value_and_grad(X, y, beta))
 
 
 def hvp(X, y, beta, dbeta):
@@ -133,8 +131,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    fixed = _from_data(y)
-    return _owned(_hvp(X, y, beta, dbeta, fixed))
+    return _owned(_hvp(X, y, beta, dbeta))
 
 
 def hessian(X, y, beta):
@@ -151,8 +148,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_hessian(X, y, beta, fixed))
+    return _owned(_hessian(X, y, beta))
 
 
 def bind(X, y):
@@ -185,13 +181,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(y)
-        return X, y, fixed
+        return X, y
 
     def _arguments(self, beta):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         beta = _array("beta", beta, 1)
         p = self._p
         if beta.shape[0] != p:
@@ -199,35 +194,35 @@ class Bound:
         dtype = _dtype(*self._data, beta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed = self._in[dtype]
+        X, y = self._in[dtype]
         beta = beta.astype(dtype, copy=False)
-        return X, y, beta, fixed
+        return X, y, beta
 
     def loss(self, beta):
         """The loss."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_loss(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_grad(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_grad(X, y, beta))
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_value_and_grad(X, y, beta))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
-        X, y, beta, fixed = self._arguments(beta)
+        X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, dbeta, fixed))
+        return _owned(_hvp(X, y, beta, dbeta))
 
     def hessian(self, beta):
         """The Hessian by beta."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_hessian(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_hessian(X, y, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""

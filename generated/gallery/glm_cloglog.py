@@ -13,32 +13,28 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    return 1 - y
-
-
-def _loss(X, y, beta, fixed):
+def _loss(X, y, beta):
     """The loss."""
     exponential = np.exp(X @ beta)
-    difference = y * np.log1p(-np.exp(-exponential)) - exponential * fixed
+    difference = y * np.log1p(-np.exp(-exponential)) - exponential * (1 - y)
     return difference.sum()
 
 
-def _grad(X, y, beta, fixed):
+def _grad(X, y, beta):
     """The gradient by beta."""
     exponential = np.exp(X @ beta)
     exponential2 = np.exp(-exponential)
-    t1 = exponential * (y * exponential2 / (1 - exponential2) - fixed)
+    t1 = exponential * (y * exponential2 / (1 - exponential2) - (1 - y))
     return X.T @ t1
 
 
-def _value_and_grad(X, y, beta, fixed):
+def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
+    difference = 1 - y
     exponential = np.exp(X @ beta)
     exponential2 = np.exp(-exponential)
-    value = np.sum(y * np.log1p(-exponential2) - exponential * fixed)
-    t1 = exponential * (y * exponential2 / (1 - exponential2) - fixed)
+    value = np.sum(y * np.log1p(-exponential2) - exponential * difference)
+    t1 = exponential * (y * exponential2 / (1 - exponential2) - difference)
     return value, X.T @ t1
 
 
@@ -77,8 +73,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_loss(X, y, beta, fixed))
+    return _owned(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -95,8 +90,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_grad(X, y, beta, fixed))
+    return _owned(_grad(X, y, beta))
 
 
 def value_and_grad(X, y, beta):
@@ -114,8 +108,7 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_value_and_grad(X, y, beta, fixed))
+    return _owned(_value_and_grad(X, y, beta))
 
 
 def hvp(X, y, beta, dbeta):
@@ -184,13 +177,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(y)
-        return X, y, fixed
+        return X, y
 
     def _arguments(self, beta):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         beta = _array("beta", beta, 1)
         p = self._p
         if beta.shape[0] != p:
@@ -198,34 +190,34 @@ class Bound:
         dtype = _dtype(*self._data, beta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed = self._in[dtype]
+        X, y = self._in[dtype]
         beta = beta.astype(dtype, copy=False)
-        return X, y, beta, fixed
+        return X, y, beta
 
     def loss(self, beta):
         """The loss."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_loss(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_grad(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_grad(X, y, beta))
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_value_and_grad(X, y, beta))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
-        X, y, beta, fixed = self._arguments(beta)
+        X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
         return _owned(_hvp(X, y, beta, dbeta))
 
     def hessian(self, beta):
         """The Hessian by beta."""
-        X, y, beta, fixed = self._arguments(beta)
+        X, y, beta = self._arguments(beta)
         return _owned(_hessian(X, y, beta))
 
     def pack(self, beta):

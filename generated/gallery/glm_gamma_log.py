@@ -12,15 +12,10 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    return np.log(y), y**2
-
-
-def _loss(X, y, beta, fixed):
+def _loss(X, y, beta):
     """The loss."""
     ratio = y / np.exp(X @ beta)
-    return np.sum(np.log(ratio) - ratio - fixed)
+    return np.sum(np.log(ratio) - ratio - np.log(y))
 
 
 def _grad(X, y, beta):
@@ -29,27 +24,27 @@ def _grad(X, y, beta):
     return X.T @ (y * (1 - 1 / (y / exponential)) / exponential)
 
 
-def _value_and_grad(X, y, beta, fixed):
+def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
     exponential = np.exp(X @ beta)
     ratio = y / exponential
-    grad_beta = X.T @ (y * (1 - 1 / ratio) / exponential)
-    return np.sum(np.log(ratio) - ratio - fixed), grad_beta
+    value = np.sum(np.log(ratio) - ratio - np.log(y))
+    return value, X.T @ (y * (1 - 1 / ratio) / exponential)
 
 
-def _hvp(X, y, beta, dbeta, fixed2):
+def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
     exponential = np.exp(X @ beta)
     ratio = y / exponential
-    t1 = -y * (1 - 1 / ratio) / exponential**2 - fixed2 / ratio**2 / exponential**3
+    t1 = -y * (1 - 1 / ratio) / exponential**2 - y**2 / ratio**2 / exponential**3
     return X.T @ ((X @ dbeta) * exponential * t1)
 
 
-def _hessian(X, y, beta, fixed2):
+def _hessian(X, y, beta):
     """The Hessian by beta."""
     exponential = np.exp(X @ beta)
     ratio = y / exponential
-    t1 = -y * (1 - 1 / ratio) / exponential**2 - fixed2 / ratio**2 / exponential**3
+    t1 = -y * (1 - 1 / ratio) / exponential**2 - y**2 / ratio**2 / exponential**3
     return (X * (exponential * t1)[:, None]).T @ X
 
 
@@ -67,8 +62,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    fixed, fixed2 = _from_data(y)
-    return _owned(_loss(X, y, beta, fixed))
+    return _owned(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -103,8 +97,7 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed, fixed2 = _from_data(y)
-    return _owned(_value_and_grad(X, y, beta, fixed))
+    return _owned(_value_and_grad(X, y, beta))
 
 
 def hvp(X, y, beta, dbeta):
@@ -123,8 +116,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    fixed, fixed2 = _from_data(y)
-    return _owned(_hvp(X, y, beta, dbeta, fixed2))
+    return _owned(_hvp(X, y, beta, dbeta))
 
 
 def hessian(X, y, beta):
@@ -141,8 +133,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed, fixed2 = _from_data(y)
-    return _owned(_hessian(X, y, beta, fixed2))
+    return _owned(_hessian(X, y, beta))
 
 
 def bind(X, y):
@@ -175,13 +166,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed, fixed2 = _from_data(y)
-        return X, y, fixed, fixed2
+        return X, y
 
     def _arguments(self, beta):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         beta = _array("beta", beta, 1)
         p = self._p
         if beta.shape[0] != p:
@@ -189,35 +179,35 @@ class Bound:
         dtype = _dtype(*self._data, beta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed, fixed2 = self._in[dtype]
+        X, y = self._in[dtype]
         beta = beta.astype(dtype, copy=False)
-        return X, y, beta, fixed, fixed2
+        return X, y, beta
 
     def loss(self, beta):
         """The loss."""
-        X, y, beta, fixed, fixed2 = self._arguments(beta)
-        return _owned(_loss(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
-        X, y, beta, fixed, fixed2 = self._arguments(beta)
+        X, y, beta = self._arguments(beta)
         return _owned(_grad(X, y, beta))
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
-        X, y, beta, fixed, fixed2 = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_value_and_grad(X, y, beta))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
-        X, y, beta, fixed, fixed2 = self._arguments(beta)
+        X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, dbeta, fixed2))
+        return _owned(_hvp(X, y, beta, dbeta))
 
     def hessian(self, beta):
         """The Hessian by beta."""
-        X, y, beta, fixed, fixed2 = self._arguments(beta)
-        return _owned(_hessian(X, y, beta, fixed2))
+        X, y, beta = self._arguments(beta)
+        return _owned(_hessian(X, y, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""

@@ -38,6 +38,21 @@ def _hessian(X):
     return -(X.T @ X)
 
 
+def _from_data(X):
+    """What depends on the data alone."""
+    return X.T @ X
+
+
+def _bound_hvp(dbeta, gram):
+    """The Hessian times a direction."""
+    return -(gram @ dbeta)
+
+
+def _bound_hessian(gram):
+    """The Hessian by beta."""
+    return -gram
+
+
 def loss(X, y, beta):
     """The loss.
 
@@ -129,6 +144,8 @@ def hessian(X, y, beta):
 def bind(X, y):
     """Give everything but beta once; arrays are copied.
 
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
+
     Parameters
     ----------
     X : (n, p) array
@@ -156,12 +173,13 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype."""
+        """The data in a dtype, and what depends on them alone."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        return X, y
+        gram = _from_data(X)
+        return X, y, gram
 
     def _arguments(self, beta):
-        """The arguments in the working dtype, checked."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         beta = _array("beta", beta, 1)
         p = self._p
         if beta.shape[0] != p:
@@ -169,35 +187,35 @@ class Bound:
         dtype = _dtype(*self._data, beta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y = self._in[dtype]
+        X, y, gram = self._in[dtype]
         beta = beta.astype(dtype, copy=False)
-        return X, y, beta
+        return X, y, beta, gram
 
     def loss(self, beta):
         """The loss."""
-        X, y, beta = self._arguments(beta)
+        X, y, beta, gram = self._arguments(beta)
         return _owned(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
-        X, y, beta = self._arguments(beta)
+        X, y, beta, gram = self._arguments(beta)
         return _owned(_grad(X, y, beta))
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
-        X, y, beta = self._arguments(beta)
+        X, y, beta, gram = self._arguments(beta)
         return _owned(_value_and_grad(X, y, beta))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
-        X, y, beta = self._arguments(beta)
+        X, y, beta, gram = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, dbeta))
+        return _owned(_bound_hvp(dbeta, gram))
 
     def hessian(self, beta):
         """The Hessian by beta."""
-        X, y, beta = self._arguments(beta)
-        return _owned(_hessian(X))
+        X, y, beta, gram = self._arguments(beta)
+        return _owned(_bound_hessian(gram))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""

@@ -13,15 +13,11 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    return np.log(6.283185307179586 * y**3)
-
-
-def _loss(X, y, beta, fixed):
+def _loss(X, y, beta):
     """The loss."""
     mu = np.exp(X @ beta)
-    return -0.5 * np.sum((mu - y) ** 2 / (y * mu**2) + fixed)
+    t1 = (mu - y) ** 2 / (y * mu**2) + np.log(6.283185307179586 * y**3)
+    return -0.5 * t1.sum()
 
 
 def _grad(X, y, beta):
@@ -32,14 +28,15 @@ def _grad(X, y, beta):
     return X.T @ (mu * (mu * y * difference**2 / t1**2 - difference / t1))
 
 
-def _value_and_grad(X, y, beta, fixed):
+def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
     mu = np.exp(X @ beta)
     t1 = y * mu**2
     difference = mu - y
     difference_squared = difference**2
-    t2 = mu * (mu * y * difference_squared / t1**2 - difference / t1)
-    return -0.5 * np.sum(difference_squared / t1 + fixed), X.T @ t2
+    t2 = difference_squared / t1 + np.log(6.283185307179586 * y**3)
+    t3 = mu * (mu * y * difference_squared / t1**2 - difference / t1)
+    return -0.5 * t2.sum(), X.T @ t3
 
 
 def _hvp(X, y, beta, dbeta):
@@ -80,6 +77,17 @@ def _hessian(X, y, beta):
     return X.T @ t5
 
 
+def _from_data(y):
+    """What depends on the data alone."""
+    return np.log(6.283185307179586 * y**3)
+
+
+def _bound_loss(X, y, beta, fixed):
+    """The loss."""
+    mu = np.exp(X @ beta)
+    return -0.5 * np.sum((mu - y) ** 2 / (y * mu**2) + fixed)
+
+
 def loss(X, y, beta):
     """The loss.
 
@@ -94,8 +102,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_loss(X, y, beta, fixed))
+    return _owned(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -130,8 +137,7 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_value_and_grad(X, y, beta, fixed))
+    return _owned(_value_and_grad(X, y, beta))
 
 
 def hvp(X, y, beta, dbeta):
@@ -221,7 +227,7 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta, fixed = self._arguments(beta)
-        return _owned(_loss(X, y, beta, fixed))
+        return _owned(_bound_loss(X, y, beta, fixed))
 
     def grad(self, beta):
         """The gradient by beta."""
@@ -231,7 +237,7 @@ class Bound:
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta, fixed = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta, fixed))
+        return _owned(_value_and_grad(X, y, beta))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""

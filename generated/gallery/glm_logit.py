@@ -12,41 +12,37 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    return 1 - y
-
-
-def _loss(X, y, beta, fixed):
+def _loss(X, y, beta):
     """The loss."""
     margin = X @ beta
     t1 = np.log1p(np.exp(-np.abs(margin)))
-    t2 = -y * (np.maximum(-margin, 0) + t1) - fixed * (t1 + np.maximum(margin, 0))
+    t2 = -y * (np.maximum(-margin, 0) + t1) - (1 - y) * (t1 + np.maximum(margin, 0))
     return t2.sum()
 
 
-def _grad(X, y, beta, fixed):
+def _grad(X, y, beta):
     """The gradient by beta."""
     margin = X @ beta
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
     grad_margin = (
-        y * np.where(mask, tail, 1) / t1 - fixed * np.where(mask, 1, tail) / t1
+        y * np.where(mask, tail, 1) / t1 - (1 - y) * np.where(mask, 1, tail) / t1
     )
     return X.T @ grad_margin
 
 
-def _value_and_grad(X, y, beta, fixed):
+def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
     margin = X @ beta
     tail = np.exp(-np.abs(margin))
     t1 = np.log1p(tail)
-    t2 = -y * (np.maximum(-margin, 0) + t1) - fixed * (t1 + np.maximum(margin, 0))
+    difference = 1 - y
+    t2 = -y * (np.maximum(-margin, 0) + t1) - difference * (t1 + np.maximum(margin, 0))
     mask = margin > 0
     t3 = 1 + tail
     grad_margin = (
-        y * np.where(mask, tail, 1) / t3 - fixed * np.where(mask, 1, tail) / t3
+        y * np.where(mask, tail, 1) / t3 - difference * np.where(mask, 1, tail) / t3
     )
     return t2.sum(), X.T @ grad_margin
 
@@ -77,8 +73,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_loss(X, y, beta, fixed))
+    return _owned(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -95,8 +90,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_grad(X, y, beta, fixed))
+    return _owned(_grad(X, y, beta))
 
 
 def value_and_grad(X, y, beta):
@@ -114,8 +108,7 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_value_and_grad(X, y, beta, fixed))
+    return _owned(_value_and_grad(X, y, beta))
 
 
 def hvp(X, y, beta, dbeta):
@@ -184,13 +177,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(y)
-        return X, y, fixed
+        return X, y
 
     def _arguments(self, beta):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         beta = _array("beta", beta, 1)
         p = self._p
         if beta.shape[0] != p:
@@ -198,34 +190,34 @@ class Bound:
         dtype = _dtype(*self._data, beta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed = self._in[dtype]
+        X, y = self._in[dtype]
         beta = beta.astype(dtype, copy=False)
-        return X, y, beta, fixed
+        return X, y, beta
 
     def loss(self, beta):
         """The loss."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_loss(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_grad(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_grad(X, y, beta))
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_value_and_grad(X, y, beta))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
-        X, y, beta, fixed = self._arguments(beta)
+        X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
         return _owned(_hvp(X, beta, dbeta))
 
     def hessian(self, beta):
         """The Hessian by beta."""
-        X, y, beta, fixed = self._arguments(beta)
+        X, y, beta = self._arguments(beta)
         return _owned(_hessian(X, beta))
 
     def pack(self, beta):

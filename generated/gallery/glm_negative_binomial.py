@@ -15,6 +15,72 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
+def _loss(X, y, beta, alpha):
+    """The loss."""
+    a = 1 / alpha
+    mu = np.exp(X @ beta)
+    t1 = alpha * mu
+    t2 = y + a
+    t3 = (
+        y * np.log(t1)
+        + scipy.special.gammaln(t2)
+        - t2 * np.log1p(t1)
+        - scipy.special.gammaln(a)
+        - scipy.special.gammaln(1 + y)
+    )
+    return t3.sum()
+
+
+def _grad(X, y, beta, alpha):
+    """The gradient by beta."""
+    mu = np.exp(X @ beta)
+    t1 = alpha * mu
+    a = 1 / alpha
+    return alpha * (X.T @ (mu * (y / t1 - (y + a) / (1 + t1))))
+
+
+def _value_and_grad(X, y, beta, alpha):
+    """The loss and its gradient by beta, in one pass."""
+    a = 1 / alpha
+    mu = np.exp(X @ beta)
+    t1 = alpha * mu
+    t2 = y + a
+    t3 = (
+        y * np.log(t1)
+        + scipy.special.gammaln(t2)
+        - t2 * np.log1p(t1)
+        - scipy.special.gammaln(a)
+        - scipy.special.gammaln(1 + y)
+    )
+    return t3.sum(), alpha * (X.T @ (mu * (y / t1 - t2 / (1 + t1))))
+
+
+def _hvp(X, y, beta, alpha, dbeta):
+    """The Hessian times a direction."""
+    mu = np.exp(X @ beta)
+    t1 = alpha * mu
+    t2 = 1 + t1
+    a = 1 / alpha
+    t3 = y + a
+    dmu = mu * (X @ dbeta)
+    t4 = alpha * mu * dmu * (t3 / t2**2 - y / t1**2) + dmu * (y / t1 - t3 / t2)
+    return alpha * (X.T @ t4)
+
+
+def _hessian(X, y, beta, alpha):
+    """The Hessian by beta."""
+    mu = np.exp(X @ beta)
+    t1 = alpha * mu
+    t2 = 1 + t1
+    a = 1 / alpha
+    t3 = y + a
+    t4 = (
+        X * (mu * (y / t1 - t3 / t2))[:, None]
+        + X * (mu**2 * alpha * (t3 / t2**2 - y / t1**2))[:, None]
+    )
+    return alpha * (X.T @ t4)
+
+
 def _from_data(y, alpha):
     """What depends on the data alone."""
     a = 1 / alpha
@@ -22,7 +88,7 @@ def _from_data(y, alpha):
     return fixed, scipy.special.gammaln(fixed), scipy.special.gammaln(1 + y)
 
 
-def _loss(X, y, beta, alpha, fixed, fixed2, fixed3):
+def _bound_loss(X, y, beta, alpha, fixed, fixed2, fixed3):
     """The loss."""
     a = 1 / alpha
     mu = np.exp(X @ beta)
@@ -35,47 +101,6 @@ def _loss(X, y, beta, alpha, fixed, fixed2, fixed3):
         - fixed3
     )
     return t2.sum()
-
-
-def _grad(X, y, beta, alpha, fixed):
-    """The gradient by beta."""
-    mu = np.exp(X @ beta)
-    t1 = alpha * mu
-    return alpha * (X.T @ (mu * (y / t1 - fixed / (1 + t1))))
-
-
-def _value_and_grad(X, y, beta, alpha, fixed, fixed2, fixed3):
-    """The loss and its gradient by beta, in one pass."""
-    a = 1 / alpha
-    mu = np.exp(X @ beta)
-    t1 = alpha * mu
-    t2 = (
-        y * np.log(t1)
-        + fixed2
-        - fixed * np.log1p(t1)
-        - scipy.special.gammaln(a)
-        - fixed3
-    )
-    return t2.sum(), alpha * (X.T @ (mu * (y / t1 - fixed / (1 + t1))))
-
-
-def _hvp(X, y, beta, alpha, dbeta, fixed):
-    """The Hessian times a direction."""
-    mu = np.exp(X @ beta)
-    t1 = alpha * mu
-    t2 = 1 + t1
-    dmu = mu * (X @ dbeta)
-    t3 = alpha * mu * dmu * (fixed / t2**2 - y / t1**2) + dmu * (y / t1 - fixed / t2)
-    return alpha * (X.T @ t3)
-
-
-def _hessian(X, y, beta, alpha, fixed):
-    """The Hessian by beta."""
-    mu = np.exp(X @ beta)
-    t1 = alpha * mu
-    t2 = 1 + t1
-    t3 = X * (mu**2 * alpha * (fixed / t2**2 - y / t1**2))[:, None]
-    return alpha * (X.T @ (X * (mu * (y / t1 - fixed / t2))[:, None] + t3))
 
 
 def loss(X, y, beta, alpha):
@@ -93,8 +118,7 @@ def loss(X, y, beta, alpha):
     float
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, alpha)
-    return _owned(_loss(X, y, beta, alpha, fixed, fixed2, fixed3))
+    return _owned(_loss(X, y, beta, alpha))
 
 
 def grad(X, y, beta, alpha):
@@ -112,8 +136,7 @@ def grad(X, y, beta, alpha):
     (p,) array
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, alpha)
-    return _owned(_grad(X, y, beta, alpha, fixed))
+    return _owned(_grad(X, y, beta, alpha))
 
 
 def value_and_grad(X, y, beta, alpha):
@@ -132,8 +155,7 @@ def value_and_grad(X, y, beta, alpha):
     gradient : (p,) array
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, alpha)
-    return _owned(_value_and_grad(X, y, beta, alpha, fixed, fixed2, fixed3))
+    return _owned(_value_and_grad(X, y, beta, alpha))
 
 
 def hvp(X, y, beta, alpha, dbeta):
@@ -153,8 +175,7 @@ def hvp(X, y, beta, alpha, dbeta):
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
     dbeta = _direction("dbeta", dbeta, beta)
-    fixed, fixed2, fixed3 = _from_data(y, alpha)
-    return _owned(_hvp(X, y, beta, alpha, dbeta, fixed))
+    return _owned(_hvp(X, y, beta, alpha, dbeta))
 
 
 def hessian(X, y, beta, alpha):
@@ -172,8 +193,7 @@ def hessian(X, y, beta, alpha):
     (p, p) array
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, alpha)
-    return _owned(_hessian(X, y, beta, alpha, fixed))
+    return _owned(_hessian(X, y, beta, alpha))
 
 
 def bind(X, y, alpha):
@@ -230,28 +250,28 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
-        return _owned(_loss(X, y, beta, alpha, fixed, fixed2, fixed3))
+        return _owned(_bound_loss(X, y, beta, alpha, fixed, fixed2, fixed3))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
-        return _owned(_grad(X, y, beta, alpha, fixed))
+        return _owned(_grad(X, y, beta, alpha))
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta, alpha, fixed, fixed2, fixed3))
+        return _owned(_value_and_grad(X, y, beta, alpha))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, alpha, dbeta, fixed))
+        return _owned(_hvp(X, y, beta, alpha, dbeta))
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
-        return _owned(_hessian(X, y, beta, alpha, fixed))
+        return _owned(_hessian(X, y, beta, alpha))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""

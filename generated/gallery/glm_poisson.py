@@ -14,15 +14,10 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y, exposure):
-    """What depends on the data alone."""
-    return scipy.special.gammaln(1 + y), exposure**2
-
-
-def _loss(X, y, exposure, beta, fixed):
+def _loss(X, y, exposure, beta):
     """The loss."""
     mu = exposure * np.exp(X @ beta)
-    return np.sum(y * np.log(mu) - mu - fixed)
+    return np.sum(y * np.log(mu) - mu - scipy.special.gammaln(1 + y))
 
 
 def _grad(X, y, exposure, beta):
@@ -32,27 +27,27 @@ def _grad(X, y, exposure, beta):
     return X.T @ (exponential * exposure * (y / mu - 1))
 
 
-def _value_and_grad(X, y, exposure, beta, fixed):
+def _value_and_grad(X, y, exposure, beta):
     """The loss and its gradient by beta, in one pass."""
     exponential = np.exp(X @ beta)
     mu = exposure * exponential
-    grad_beta = X.T @ (exponential * exposure * (y / mu - 1))
-    return np.sum(y * np.log(mu) - mu - fixed), grad_beta
+    value = np.sum(y * np.log(mu) - mu - scipy.special.gammaln(1 + y))
+    return value, X.T @ (exponential * exposure * (y / mu - 1))
 
 
-def _hvp(X, y, exposure, beta, dbeta, fixed2):
+def _hvp(X, y, exposure, beta, dbeta):
     """The Hessian times a direction."""
     exponential = np.exp(X @ beta)
     mu = exposure * exponential
-    difference = exposure * (y / mu - 1) - y * exponential * fixed2 / mu**2
+    difference = exposure * (y / mu - 1) - y * exponential * exposure**2 / mu**2
     return X.T @ ((X @ dbeta) * exponential * difference)
 
 
-def _hessian(X, y, exposure, beta, fixed2):
+def _hessian(X, y, exposure, beta):
     """The Hessian by beta."""
     exponential = np.exp(X @ beta)
     mu = exposure * exponential
-    difference = exposure * (y / mu - 1) - y * exponential * fixed2 / mu**2
+    difference = exposure * (y / mu - 1) - y * exponential * exposure**2 / mu**2
     return (X * (exponential * difference)[:, None]).T @ X
 
 
@@ -71,8 +66,7 @@ def loss(X, y, exposure, beta):
     float
     """
     X, y, exposure, beta = _door(X, y, exposure, beta)
-    fixed, fixed2 = _from_data(y, exposure)
-    return _owned(_loss(X, y, exposure, beta, fixed))
+    return _owned(_loss(X, y, exposure, beta))
 
 
 def grad(X, y, exposure, beta):
@@ -109,8 +103,7 @@ def value_and_grad(X, y, exposure, beta):
     gradient : (p,) array
     """
     X, y, exposure, beta = _door(X, y, exposure, beta)
-    fixed, fixed2 = _from_data(y, exposure)
-    return _owned(_value_and_grad(X, y, exposure, beta, fixed))
+    return _owned(_value_and_grad(X, y, exposure, beta))
 
 
 def hvp(X, y, exposure, beta, dbeta):
@@ -130,8 +123,7 @@ def hvp(X, y, exposure, beta, dbeta):
     """
     X, y, exposure, beta = _door(X, y, exposure, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    fixed, fixed2 = _from_data(y, exposure)
-    return _owned(_hvp(X, y, exposure, beta, dbeta, fixed2))
+    return _owned(_hvp(X, y, exposure, beta, dbeta))
 
 
 def hessian(X, y, exposure, beta):
@@ -149,8 +141,7 @@ def hessian(X, y, exposure, beta):
     (p, p) array
     """
     X, y, exposure, beta = _door(X, y, exposure, beta)
-    fixed, fixed2 = _from_data(y, exposure)
-    return _owned(_hessian(X, y, exposure, beta, fixed2))
+    return _owned(_hessian(X, y, exposure, beta))
 
 
 def bind(X, y, exposure):
@@ -187,13 +178,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, exposure = (value.astype(dtype, copy=False) for value in self._data)
-        fixed, fixed2 = _from_data(y, exposure)
-        return X, y, exposure, fixed, fixed2
+        return X, y, exposure
 
     def _arguments(self, beta):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         beta = _array("beta", beta, 1)
         p = self._p
         if beta.shape[0] != p:
@@ -201,35 +191,35 @@ class Bound:
         dtype = _dtype(*self._data, beta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, exposure, fixed, fixed2 = self._in[dtype]
+        X, y, exposure = self._in[dtype]
         beta = beta.astype(dtype, copy=False)
-        return X, y, exposure, beta, fixed, fixed2
+        return X, y, exposure, beta
 
     def loss(self, beta):
         """The loss."""
-        X, y, exposure, beta, fixed, fixed2 = self._arguments(beta)
-        return _owned(_loss(X, y, exposure, beta, fixed))
+        X, y, exposure, beta = self._arguments(beta)
+        return _owned(_loss(X, y, exposure, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
-        X, y, exposure, beta, fixed, fixed2 = self._arguments(beta)
+        X, y, exposure, beta = self._arguments(beta)
         return _owned(_grad(X, y, exposure, beta))
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
-        X, y, exposure, beta, fixed, fixed2 = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, exposure, beta, fixed))
+        X, y, exposure, beta = self._arguments(beta)
+        return _owned(_value_and_grad(X, y, exposure, beta))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
-        X, y, exposure, beta, fixed, fixed2 = self._arguments(beta)
+        X, y, exposure, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, exposure, beta, dbeta, fixed2))
+        return _owned(_hvp(X, y, exposure, beta, dbeta))
 
     def hessian(self, beta):
         """The Hessian by beta."""
-        X, y, exposure, beta, fixed, fixed2 = self._arguments(beta)
-        return _owned(_hessian(X, y, exposure, beta, fixed2))
+        X, y, exposure, beta = self._arguments(beta)
+        return _owned(_hessian(X, y, exposure, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""

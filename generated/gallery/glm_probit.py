@@ -14,55 +14,54 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    return 1 - y
-
-
-def _loss(X, y, beta, fixed):
+def _loss(X, y, beta):
     """The loss."""
     t1 = scipy.special.ndtr(X @ beta)
-    return np.sum(y * np.log(t1) + fixed * np.log1p(-t1))
+    return np.sum(y * np.log(t1) + (1 - y) * np.log1p(-t1))
 
 
-def _grad(X, y, beta, fixed):
+def _grad(X, y, beta):
     """The gradient by beta."""
     t1 = X @ beta
     t2 = scipy.special.ndtr(t1)
-    t3 = 0.3989422804014327 * (y / t2 - fixed / (1 - t2)) * np.exp(-0.5 * t1**2)
+    t3 = 0.3989422804014327 * (y / t2 - (1 - y) / (1 - t2)) * np.exp(-0.5 * t1**2)
     return X.T @ t3
 
 
-def _value_and_grad(X, y, beta, fixed):
+def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
     t1 = X @ beta
     t2 = scipy.special.ndtr(t1)
-    t3 = 0.3989422804014327 * (y / t2 - fixed / (1 - t2)) * np.exp(-0.5 * t1**2)
-    return np.sum(y * np.log(t2) + fixed * np.log1p(-t2)), X.T @ t3
+    difference = 1 - y
+    t3 = 0.3989422804014327 * (y / t2 - difference / (1 - t2)) * np.exp(-0.5 * t1**2)
+    return np.sum(y * np.log(t2) + difference * np.log1p(-t2)), X.T @ t3
 
 
-def _hvp(X, y, beta, dbeta, fixed):
+def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
     t1 = X @ beta
     exponential = np.exp(-0.5 * t1**2)
     t2 = X @ dbeta
     t3 = scipy.special.ndtr(t1)
     difference = 1 - t3
-    t4 = -0.15915494309189535 * (fixed / difference**2 + y / t3**2)
-    t5 = t1 * t2 * 0.3989422804014327 * (y / t3 - fixed / difference)
-    return X.T @ (exponential * (exponential * t2 * t4 - t5))
+    difference2 = 1 - y
+    t4 = -0.15915494309189535 * (difference2 / difference**2 + y / t3**2)
+    difference3 = 0.3989422804014327 * (y / t3 - difference2 / difference)
+    t5 = exponential * (exponential * t2 * t4 - t1 * t2 * difference3)
+    return X.T @ t5
 
 
-def _hessian(X, y, beta, fixed):
+def _hessian(X, y, beta):
     """The Hessian by beta."""
     t1 = X @ beta
     t2 = scipy.special.ndtr(t1)
     difference = 1 - t2
-    t3 = X * (t1 * 0.3989422804014327 * (y / t2 - fixed / difference))[:, None]
-    t4 = -0.15915494309189535 * (fixed / difference**2 + y / t2**2)
+    difference2 = 1 - y
+    difference3 = 0.3989422804014327 * (y / t2 - difference2 / difference)
+    t3 = -0.15915494309189535 * (difference2 / difference**2 + y / t2**2)
     exponential = np.exp(-0.5 * t1**2)
-    t5 = exponential[:, None] * (X * (exponential * t4)[:, None] - t3)
-    return X.T @ t5
+    difference4 = X * (exponential * t3)[:, None] - X * (t1 * difference3)[:, None]
+    return X.T @ (exponential[:, None] * difference4)
 
 
 def loss(X, y, beta):
@@ -79,8 +78,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_loss(X, y, beta, fixed))
+    return _owned(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -97,8 +95,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_grad(X, y, beta, fixed))
+    return _owned(_grad(X, y, beta))
 
 
 def value_and_grad(X, y, beta):
@@ -116,8 +113,7 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_value_and_grad(X, y, beta, fixed))
+    return _owned(_value_and_grad(X, y, beta))
 
 
 def hvp(X, y, beta, dbeta):
@@ -136,8 +132,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    fixed = _from_data(y)
-    return _owned(_hvp(X, y, beta, dbeta, fixed))
+    return _owned(_hvp(X, y, beta, dbeta))
 
 
 def hessian(X, y, beta):
@@ -154,8 +149,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    fixed = _from_data(y)
-    return _owned(_hessian(X, y, beta, fixed))
+    return _owned(_hessian(X, y, beta))
 
 
 def bind(X, y):
@@ -188,13 +182,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(y)
-        return X, y, fixed
+        return X, y
 
     def _arguments(self, beta):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         beta = _array("beta", beta, 1)
         p = self._p
         if beta.shape[0] != p:
@@ -202,35 +195,35 @@ class Bound:
         dtype = _dtype(*self._data, beta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed = self._in[dtype]
+        X, y = self._in[dtype]
         beta = beta.astype(dtype, copy=False)
-        return X, y, beta, fixed
+        return X, y, beta
 
     def loss(self, beta):
         """The loss."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_loss(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_grad(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_grad(X, y, beta))
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_value_and_grad(X, y, beta))
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
-        X, y, beta, fixed = self._arguments(beta)
+        X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, dbeta, fixed))
+        return _owned(_hvp(X, y, beta, dbeta))
 
     def hessian(self, beta):
         """The Hessian by beta."""
-        X, y, beta, fixed = self._arguments(beta)
-        return _owned(_hessian(X, y, beta, fixed))
+        X, y, beta = self._arguments(beta)
+        return _owned(_hessian(X, y, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""

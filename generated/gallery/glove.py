@@ -18,82 +18,86 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(counts, x_max):
-    """What depends on the data alone."""
+def _loss(i, j, counts, W, C, b, c, x_max):
+    """The loss."""
+    diff = np.einsum("ij,ij->i", W[i], C[j]) + b[i] + c[j] - np.log(counts)
     mask = counts < x_max
     power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
     weight = np.where(mask, power, 1)
-    return np.log(counts), weight
-
-
-def _loss(i, j, W, C, b, c, fixed, weight):
-    """The loss."""
-    diff = np.einsum("ij,ij->i", W[i], C[j]) + b[i] + c[j] - fixed
     return diff**2 @ weight
 
 
-def _grad(i, j, W, C, b, c, fixed, weight):
+def _grad(i, j, counts, W, C, b, c, x_max):
     """The gradient by W, C, b and c."""
     users = W.shape[0]
     items = C.shape[0]
     k = W.shape[1]
+    mask = counts < x_max
+    power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
+    weight = np.where(mask, power, 1)
     t1 = W[i]
     t2 = C[j]
-    diff = np.einsum("ij,ij->i", t1, t2) + b[i] + c[j] - fixed
+    diff = np.einsum("ij,ij->i", t1, t2) + b[i] + c[j] - np.log(counts)
     grad_diff = diff * weight
-    grad_W = np.zeros((users, k), dtype=W.dtype)
+    grad_W = np.zeros((users, k), dtype=counts.dtype)
     np.add.at(grad_W, i, t2 * grad_diff[:, None])
-    grad_C = np.zeros((items, k), dtype=W.dtype)
+    grad_C = np.zeros((items, k), dtype=counts.dtype)
     np.add.at(grad_C, j, t1 * grad_diff[:, None])
-    grad_b = np.zeros(users, dtype=W.dtype)
+    grad_b = np.zeros(users, dtype=counts.dtype)
     np.add.at(grad_b, i, grad_diff)
-    grad_c = np.zeros(items, dtype=W.dtype)
+    grad_c = np.zeros(items, dtype=counts.dtype)
     np.add.at(grad_c, j, grad_diff)
     return (2 * grad_W, 2 * grad_C, 2 * grad_b, 2 * grad_c)
 
 
-def _value_and_grad(i, j, W, C, b, c, fixed, weight):
+def _value_and_grad(i, j, counts, W, C, b, c, x_max):
     """The loss and its gradient by W, C, b and c, in one pass."""
     users = W.shape[0]
     items = C.shape[0]
     k = W.shape[1]
     t1 = W[i]
     t2 = C[j]
-    diff = np.einsum("ij,ij->i", t1, t2) + b[i] + c[j] - fixed
+    diff = np.einsum("ij,ij->i", t1, t2) + b[i] + c[j] - np.log(counts)
+    mask = counts < x_max
+    power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
+    weight = np.where(mask, power, 1)
     grad_diff = diff * weight
-    grad_W = np.zeros((users, k), dtype=W.dtype)
+    grad_W = np.zeros((users, k), dtype=counts.dtype)
     np.add.at(grad_W, i, t2 * grad_diff[:, None])
-    grad_C = np.zeros((items, k), dtype=W.dtype)
+    grad_C = np.zeros((items, k), dtype=counts.dtype)
     np.add.at(grad_C, j, t1 * grad_diff[:, None])
-    grad_b = np.zeros(users, dtype=W.dtype)
+    grad_b = np.zeros(users, dtype=counts.dtype)
     np.add.at(grad_b, i, grad_diff)
-    grad_c = np.zeros(items, dtype=W.dtype)
+    grad_c = np.zeros(items, dtype=counts.dtype)
     np.add.at(grad_c, j, grad_diff)
     return diff**2 @ weight, (2 * grad_W, 2 * grad_C, 2 * grad_b, 2 * grad_c)
 
 
-def _hvp(i, j, W, C, b, c, dW, dC, db, dc, fixed, weight):
+def _hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc):
     """The Hessian times a direction."""
     users = W.shape[0]
     items = C.shape[0]
     k = W.shape[1]
     t1 = dC[j]
+    mask = counts < x_max
+    power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
+    weight = np.where(mask, power, 1)
     t2 = W[i]
     t3 = C[j]
-    diff = np.einsum("ij,ij->i", t2, t3) + b[i] + c[j] - fixed
+    diff = np.einsum("ij,ij->i", t2, t3) + b[i] + c[j] - np.log(counts)
     grad_diff = diff * weight
     t4 = dW[i]
     ddiff = (
         np.einsum("ij,ij->i", t4, t3) + np.einsum("ij,ij->i", t1, t2) + db[i] + dc[j]
     )
     dgrad_diff = ddiff * weight
-    hvp_W = np.zeros((users, k), dtype=W.dtype)
+    hvp_W = np.zeros((users, k), dtype=counts.dtype)
     np.add.at(hvp_W, i, t1 * grad_diff[:, None] + t3 * dgrad_diff[:, None])
-    hvp_C = np.zeros((items, k), dtype=W.dtype)
+    hvp_C = np.zeros((items, k), dtype=counts.dtype)
     np.add.at(hvp_C, j, t4 * grad_diff[:, None] + t2 * dgrad_diff[:, None])
-    hvp_b = np.zeros(users, dtype=W.dtype)
+    hvp_b = np.zeros(users, dtype=counts.dtype)
     np.add.at(hvp_b, i, dgrad_diff)
-    hvp_c = np.zeros(items, dtype=W.dtype)
+    hvp_c = np.zeros(items, dtype=counts.dtype)
     np.add.at(hvp_c, j, dgrad_diff)
     return (2 * hvp_W, 2 * hvp_C, 2 * hvp_b, 2 * hvp_c)
 
@@ -117,8 +121,7 @@ def loss(i, j, counts, W, C, b, c, x_max):
     float
     """
     i, j, counts, W, C, b, c, x_max = _door(i, j, counts, W, C, b, c, x_max)
-    fixed, weight = _from_data(counts, x_max)
-    return _owned(_loss(i, j, W, C, b, c, fixed, weight))
+    return _owned(_loss(i, j, counts, W, C, b, c, x_max))
 
 
 def grad(i, j, counts, W, C, b, c, x_max):
@@ -143,8 +146,7 @@ def grad(i, j, counts, W, C, b, c, x_max):
     grad_c : (items,) array
     """
     i, j, counts, W, C, b, c, x_max = _door(i, j, counts, W, C, b, c, x_max)
-    fixed, weight = _from_data(counts, x_max)
-    return _owned(_grad(i, j, W, C, b, c, fixed, weight))
+    return _owned(_grad(i, j, counts, W, C, b, c, x_max))
 
 
 def value_and_grad(i, j, counts, W, C, b, c, x_max):
@@ -167,8 +169,7 @@ def value_and_grad(i, j, counts, W, C, b, c, x_max):
     gradient : tuple of grad_W : (users, k) array, grad_C : (items, k) array, grad_b : (users,) array, grad_c : (items,) array
     """
     i, j, counts, W, C, b, c, x_max = _door(i, j, counts, W, C, b, c, x_max)
-    fixed, weight = _from_data(counts, x_max)
-    return _owned(_value_and_grad(i, j, W, C, b, c, fixed, weight))
+    return _owned(_value_and_grad(i, j, counts, W, C, b, c, x_max))
 
 
 def hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc):
@@ -201,8 +202,7 @@ def hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc):
     dC = _direction("dC", dC, C)
     db = _direction("db", db, b)
     dc = _direction("dc", dc, c)
-    fixed, weight = _from_data(counts, x_max)
-    return _owned(_hvp(i, j, W, C, b, c, dW, dC, db, dc, fixed, weight))
+    return _owned(_hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc))
 
 
 def bind(i, j, counts, x_max, *, users=None, items=None, k=None):
@@ -247,14 +247,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         counts, x_max = (value.astype(dtype, copy=False) for value in self._data)
-        x_max = x_max[()]
-        fixed, weight = _from_data(counts, x_max)
-        return counts, x_max, fixed, weight
+        return counts, x_max[()]
 
     def _arguments(self, W, C, b, c):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         W = _array("W", W, 2)
         C = _array("C", C, 2)
         b = _array("b", b, 1)
@@ -273,36 +271,36 @@ class Bound:
         dtype = _dtype(*self._data, W, C, b, c)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        counts, x_max, fixed, weight = self._in[dtype]
+        counts, x_max = self._in[dtype]
         W = W.astype(dtype, copy=False)
         C = C.astype(dtype, copy=False)
         b = b.astype(dtype, copy=False)
         c = c.astype(dtype, copy=False)
-        return i, j, counts, W, C, b, c, x_max, fixed, weight
+        return i, j, counts, W, C, b, c, x_max
 
     def loss(self, W, C, b, c):
         """The loss."""
-        i, j, counts, W, C, b, c, x_max, fixed, weight = self._arguments(W, C, b, c)
-        return _owned(_loss(i, j, W, C, b, c, fixed, weight))
+        i, j, counts, W, C, b, c, x_max = self._arguments(W, C, b, c)
+        return _owned(_loss(i, j, counts, W, C, b, c, x_max))
 
     def grad(self, W, C, b, c):
         """The gradient by W, C, b and c."""
-        i, j, counts, W, C, b, c, x_max, fixed, weight = self._arguments(W, C, b, c)
-        return _owned(_grad(i, j, W, C, b, c, fixed, weight))
+        i, j, counts, W, C, b, c, x_max = self._arguments(W, C, b, c)
+        return _owned(_grad(i, j, counts, W, C, b, c, x_max))
 
     def value_and_grad(self, W, C, b, c):
         """The loss and its gradient by W, C, b and c, in one pass."""
-        i, j, counts, W, C, b, c, x_max, fixed, weight = self._arguments(W, C, b, c)
-        return _owned(_value_and_grad(i, j, W, C, b, c, fixed, weight))
+        i, j, counts, W, C, b, c, x_max = self._arguments(W, C, b, c)
+        return _owned(_value_and_grad(i, j, counts, W, C, b, c, x_max))
 
     def hvp(self, W, C, b, c, dW, dC, db, dc):
         """The Hessian times a direction."""
-        i, j, counts, W, C, b, c, x_max, fixed, weight = self._arguments(W, C, b, c)
+        i, j, counts, W, C, b, c, x_max = self._arguments(W, C, b, c)
         dW = _direction("dW", dW, W)
         dC = _direction("dC", dC, C)
         db = _direction("db", db, b)
         dc = _direction("dc", dc, c)
-        return _owned(_hvp(i, j, W, C, b, c, dW, dC, db, dc, fixed, weight))
+        return _owned(_hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc))
 
     def pack(self, W, C, b, c):
         """One flat float64 vector of W, C, b and c."""

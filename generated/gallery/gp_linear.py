@@ -14,18 +14,13 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(X):
-    """What depends on the data alone."""
-    return X @ X.T
-
-
-def _loss(y, theta, gram):
+def _loss(X, y, theta):
     """The loss."""
-    n = y.shape[0]
+    n = X.shape[0]
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
+    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     value = (
         -0.5 * (np.linalg.solve(t1, y) @ y)
         - 0.9189385332046727 * n
@@ -34,54 +29,54 @@ def _loss(y, theta, gram):
     return value
 
 
-def _grad(y, theta, gram):
+def _grad(X, y, theta):
     """The gradient by theta."""
-    n = y.shape[0]
+    n = X.shape[0]
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
+    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     t2 = np.linalg.solve(t1, y)
     difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
     t3 = np.concatenate(
         (
-            np.full(1, 2 * sigma_0 * difference.sum(), dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, 2 * sigma_0 * difference.sum(), dtype=X.dtype),
+            np.full(1, np.trace(difference), dtype=X.dtype),
         )
     )
     return exponential * t3
 
 
-def _value_and_grad(y, theta, gram):
+def _value_and_grad(X, y, theta):
     """The loss and its gradient by theta, in one pass."""
-    n = y.shape[0]
+    n = X.shape[0]
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
+    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     t2 = np.linalg.solve(t1, y)
     value = -0.5 * (t2 @ y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(t1)[1]
     difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
     t3 = np.concatenate(
         (
-            np.full(1, 2 * sigma_0 * difference.sum(), dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, 2 * sigma_0 * difference.sum(), dtype=X.dtype),
+            np.full(1, np.trace(difference), dtype=X.dtype),
         )
     )
     return value, exponential * t3
 
 
-def _hvp(y, theta, dtheta, gram):
+def _hvp(X, y, theta, dtheta):
     """The Hessian times a direction."""
-    n = y.shape[0]
+    n = X.shape[0]
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
+    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     t2 = np.linalg.solve(t1, y)
     t3 = exponential * dtheta
     dsigma_0 = t3[0]
-    t4 = 2 * sigma_0 * dsigma_0 + t3[1] * np.eye(n, dtype=y.dtype)
+    t4 = 2 * sigma_0 * dsigma_0 + t3[1] * np.eye(n, dtype=X.dtype)
     t5 = np.linalg.solve(t1, np.linalg.solve(t1, t4).T)
     t6 = np.outer(t5.T @ y, t2)
     t7 = 0.5 * (t5.T - t6 - t6.T)
@@ -89,34 +84,34 @@ def _hvp(y, theta, dtheta, gram):
     total = difference.sum()
     t8 = np.concatenate(
         (
-            np.full(1, 2 * (sigma_0 * t7.sum() + dsigma_0 * total), dtype=y.dtype),
-            np.full(1, np.trace(t7), dtype=y.dtype),
+            np.full(1, 2 * (sigma_0 * t7.sum() + dsigma_0 * total), dtype=X.dtype),
+            np.full(1, np.trace(t7), dtype=X.dtype),
         )
     )
     t9 = np.concatenate(
         (
-            np.full(1, 2 * sigma_0 * total, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, 2 * sigma_0 * total, dtype=X.dtype),
+            np.full(1, np.trace(difference), dtype=X.dtype),
         )
     )
     return t3 * t9 + exponential * t8
 
 
-def _hessian(y, theta, gram):
+def _hessian(X, y, theta):
     """The Hessian by theta."""
-    n = y.shape[0]
+    n = X.shape[0]
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
+    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     t2 = np.linalg.inv(t1)
     t3 = np.linalg.solve(t1, y)
     difference = 0.5 * (np.outer(t3, t3) - t2)
     total = difference.sum()
     t4 = np.concatenate(
         (
-            np.full(1, 2 * sigma_0 * total, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, 2 * sigma_0 * total, dtype=X.dtype),
+            np.full(1, np.trace(difference), dtype=X.dtype),
         )
     )
     t5 = t2.sum(axis=1)
@@ -137,6 +132,63 @@ def _hessian(y, theta, gram):
     return exponential[:, None] * t11 + exponential * np.diag(t4)
 
 
+def _from_data(X):
+    """What depends on the data alone."""
+    return X @ X.T
+
+
+def _bound_loss(y, theta, gram):
+    """The loss."""
+    n = y.shape[0]
+    exponential = np.exp(theta)
+    sigma_0 = exponential[0]
+    noise = exponential[1]
+    t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
+    value = (
+        -0.5 * (np.linalg.solve(t1, y) @ y)
+        - 0.9189385332046727 * n
+        - 0.5 * np.linalg.slogdet(t1)[1]
+    )
+    return value
+
+
+def _bound_grad(y, theta, gram):
+    """The gradient by theta."""
+    n = y.shape[0]
+    exponential = np.exp(theta)
+    sigma_0 = exponential[0]
+    noise = exponential[1]
+    t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
+    t2 = np.linalg.solve(t1, y)
+    difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
+    t3 = np.concatenate(
+        (
+            np.full(1, 2 * sigma_0 * difference.sum(), dtype=y.dtype),
+            np.full(1, np.trace(difference), dtype=y.dtype),
+        )
+    )
+    return exponential * t3
+
+
+def _bound_value_and_grad(y, theta, gram):
+    """The loss and its gradient by theta, in one pass."""
+    n = y.shape[0]
+    exponential = np.exp(theta)
+    sigma_0 = exponential[0]
+    noise = exponential[1]
+    t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
+    t2 = np.linalg.solve(t1, y)
+    value = -0.5 * (t2 @ y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(t1)[1]
+    difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
+    t3 = np.concatenate(
+        (
+            np.full(1, 2 * sigma_0 * difference.sum(), dtype=y.dtype),
+            np.full(1, np.trace(difference), dtype=y.dtype),
+        )
+    )
+    return value, exponential * t3
+
+
 def loss(X, y, theta):
     """The loss.
 
@@ -151,8 +203,7 @@ def loss(X, y, theta):
     float
     """
     X, y, theta = _door(X, y, theta)
-    gram = _from_data(X)
-    return _owned(_loss(y, theta, gram))
+    return _owned(_loss(X, y, theta))
 
 
 def grad(X, y, theta):
@@ -169,8 +220,7 @@ def grad(X, y, theta):
     (2,) array
     """
     X, y, theta = _door(X, y, theta)
-    gram = _from_data(X)
-    return _owned(_grad(y, theta, gram))
+    return _owned(_grad(X, y, theta))
 
 
 def value_and_grad(X, y, theta):
@@ -188,8 +238,7 @@ def value_and_grad(X, y, theta):
     gradient : (2,) array
     """
     X, y, theta = _door(X, y, theta)
-    gram = _from_data(X)
-    return _owned(_value_and_grad(y, theta, gram))
+    return _owned(_value_and_grad(X, y, theta))
 
 
 def hvp(X, y, theta, dtheta):
@@ -208,8 +257,7 @@ def hvp(X, y, theta, dtheta):
     """
     X, y, theta = _door(X, y, theta)
     dtheta = _direction("dtheta", dtheta, theta)
-    gram = _from_data(X)
-    return _owned(_hvp(y, theta, dtheta, gram))
+    return _owned(_hvp(X, y, theta, dtheta))
 
 
 def hessian(X, y, theta):
@@ -226,8 +274,7 @@ def hessian(X, y, theta):
     (2, 2) array
     """
     X, y, theta = _door(X, y, theta)
-    gram = _from_data(X)
-    return _owned(_hessian(y, theta, gram))
+    return _owned(_hessian(X, y, theta))
 
 
 def bind(X, y):
@@ -279,28 +326,28 @@ class Bound:
     def loss(self, theta):
         """The loss."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_loss(y, theta, gram))
+        return _owned(_bound_loss(y, theta, gram))
 
     def grad(self, theta):
         """The gradient by theta."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_grad(y, theta, gram))
+        return _owned(_bound_grad(y, theta, gram))
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_value_and_grad(y, theta, gram))
+        return _owned(_bound_value_and_grad(y, theta, gram))
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
         X, y, theta, gram = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_hvp(y, theta, dtheta, gram))
+        return _owned(_hvp(X, y, theta, dtheta))
 
     def hessian(self, theta):
         """The Hessian by theta."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_hessian(y, theta, gram))
+        return _owned(_hessian(X, y, theta))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""

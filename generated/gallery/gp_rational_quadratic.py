@@ -19,13 +19,240 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
+def _loss(X, y, theta):
+    """The loss."""
+    n = X.shape[0]
+    exponential = np.exp(theta)
+    alpha = exponential[0]
+    length = exponential[1]
+    difference = X[:, None, :] - X
+    ratio = np.einsum("ijk,ijk->ij", difference, difference) / (alpha * length**2)
+    noise = exponential[2]
+    K = noise * np.eye(n, dtype=X.dtype) + (1 + 0.5 * ratio) ** (-alpha)
+    value = (
+        -0.5 * (np.linalg.solve(K, y) @ y)
+        - 0.9189385332046727 * n
+        - 0.5 * np.linalg.slogdet(K)[1]
+    )
+    return value
+
+
+def _grad(X, y, theta):
+    """The gradient by theta."""
+    n = X.shape[0]
+    exponential = np.exp(theta)
+    length = exponential[1]
+    alpha = exponential[0]
+    length_squared = length**2
+    t1 = alpha * length_squared
+    difference = X[:, None, :] - X
+    difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
+    t2 = 1 + 0.5 * difference_sum.T / t1
+    t3 = t2 ** (-alpha)
+    noise = exponential[2]
+    K = noise * np.eye(n, dtype=X.dtype) + t3.T
+    t4 = np.outer(np.linalg.solve(K, y), np.linalg.solve(K.T, y))
+    difference2 = 0.5 * (t4 - np.linalg.inv(K))
+    total = np.vdot(difference_sum.T * t2 ** (-1 - alpha), difference2)
+    t5 = alpha / t1**2 * total
+    total2 = np.vdot(t3 * np.log(np.where(t3 != 0, t2, 1)), difference2)
+    t6 = np.concatenate(
+        (
+            np.full(1, 0.5 * length_squared * t5 - total2, dtype=X.dtype),
+            np.full(1, alpha * length * t5, dtype=X.dtype),
+            np.full(1, np.trace(difference2), dtype=X.dtype),
+        )
+    )
+    return exponential * t6
+
+
+def _value_and_grad(X, y, theta):
+    """The loss and its gradient by theta, in one pass."""
+    n = X.shape[0]
+    exponential = np.exp(theta)
+    alpha = exponential[0]
+    length = exponential[1]
+    length_squared = length**2
+    t1 = alpha * length_squared
+    difference = X[:, None, :] - X
+    difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
+    t2 = 1 + 0.5 * difference_sum.T / t1
+    t3 = t2 ** (-alpha)
+    noise = exponential[2]
+    K = noise * np.eye(n, dtype=X.dtype) + t3.T
+    t4 = np.linalg.solve(K, y)
+    value = -0.5 * (t4 @ y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
+    difference2 = 0.5 * (np.outer(t4, np.linalg.solve(K.T, y)) - np.linalg.inv(K))
+    total = np.vdot(difference_sum.T * t2 ** (-1 - alpha), difference2)
+    t5 = alpha / t1**2 * total
+    total2 = np.vdot(t3 * np.log(np.where(t3 != 0, t2, 1)), difference2)
+    t6 = np.concatenate(
+        (
+            np.full(1, 0.5 * length_squared * t5 - total2, dtype=X.dtype),
+            np.full(1, alpha * length * t5, dtype=X.dtype),
+            np.full(1, np.trace(difference2), dtype=X.dtype),
+        )
+    )
+    return value, exponential * t6
+
+
+def _hvp(X, y, theta, dtheta):
+    """The Hessian times a direction."""
+    n = X.shape[0]
+    exponential = np.exp(theta)
+    alpha = exponential[0]
+    t1 = -1 - alpha
+    length = exponential[1]
+    length_squared = length**2
+    t2 = alpha * length_squared
+    difference = X[:, None, :] - X
+    difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
+    t3 = 1 + 0.5 * difference_sum.T / t2
+    power = t2**2
+    t4 = alpha * length
+    t5 = exponential * dtheta
+    dlength = t5[1]
+    dalpha = t5[0]
+    t6 = 2 * dlength * t4 + dalpha * length_squared
+    t7 = t6 / power * difference_sum
+    t8 = t3.T**t1
+    t9 = -0.5 * t1 * t7 * t3.T ** (t1 - 1) - dalpha * t8 * np.log(
+        np.where(t8 != 0, t3.T, 1)
+    )
+    t10 = t3 ** (-alpha)
+    noise = exponential[2]
+    K = noise * np.eye(n, dtype=X.dtype) + t10.T
+    t11 = np.linalg.solve(K.T, y)
+    t12 = np.linalg.solve(K, y)
+    difference2 = 0.5 * (np.outer(t11, t12) - np.linalg.inv(K).T)
+    ratio = alpha / power
+    t13 = t8 * difference2
+    t14 = t10 * np.log(np.where(t10 != 0, t3, 1))
+    dK = t5[2] * np.eye(n, dtype=X.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t14.T
+    t15 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
+    t16 = 0.5 * (t15.T - np.outer(t15.T @ y, t12) - np.outer(t11, t15 @ y))
+    t17 = (
+        dalpha / power * t13
+        + ratio * t9 * difference2
+        + ratio * t8 * t16
+        - 2 * alpha * t6 / t2**3 * t13
+    )
+    total = np.vdot(t17, difference_sum)
+    t18 = ratio * np.vdot(difference_sum.T * t8.T, difference2.T)
+    t19 = -0.5 * t7.T * t8.T * (1 - alpha * np.log(t3)) - dalpha * t14 * np.log(
+        np.where(t14 != 0, t3, 1)
+    )
+    dgrad_alpha = (
+        0.5 * length_squared * total
+        + dlength * length * t18
+        - np.vdot(t19, difference2.T)
+        - np.vdot(t14, t16.T)
+    )
+    dgrad_length = (length * dalpha + alpha * dlength) * t18 + alpha * length * total
+    t20 = np.concatenate(
+        (
+            np.full(1, dgrad_alpha, dtype=X.dtype),
+            np.full(1, dgrad_length, dtype=X.dtype),
+            np.full(1, np.trace(t16), dtype=X.dtype),
+        )
+    )
+    grad_alpha = 0.5 * length_squared * t18 - np.vdot(t14, difference2.T)
+    t21 = np.concatenate(
+        (
+            np.full(1, grad_alpha, dtype=X.dtype),
+            np.full(1, t4 * t18, dtype=X.dtype),
+            np.full(1, np.trace(difference2), dtype=X.dtype),
+        )
+    )
+    return t5 * t21 + exponential * t20
+
+
+def _hessian(X, y, theta):
+    """The Hessian by theta."""
+    n = X.shape[0]
+    exponential = np.exp(theta)
+    length = exponential[1]
+    alpha = exponential[0]
+    t1 = alpha * length
+    length_squared = length**2
+    t2 = alpha * length_squared
+    power = t2**2
+    ratio = alpha / power
+    difference = X[:, None, :] - X
+    difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
+    t3 = 1 + 0.5 * difference_sum / t2
+    t4 = -1 - alpha
+    t5 = t3.T**t4
+    t6 = t3 ** (-alpha)
+    noise = exponential[2]
+    K = noise * np.eye(n, dtype=X.dtype) + t6
+    t7 = np.linalg.solve(K.T, y)
+    t8 = np.linalg.solve(K, y)
+    t9 = np.linalg.inv(K)
+    difference2 = 0.5 * (np.outer(t8, t7) - t9)
+    t10 = ratio * np.vdot(difference_sum.T * t5, difference2)
+    t11 = t6 * np.log(np.where(t6 != 0, t3, 1))
+    grad_alpha = 0.5 * length_squared * t10 - np.vdot(t11, difference2.T)
+    t12 = np.concatenate(
+        (
+            np.full(1, grad_alpha, dtype=X.dtype),
+            np.full(1, t1 * t10, dtype=X.dtype),
+            np.full(1, np.trace(difference2), dtype=X.dtype),
+        )
+    )
+    t13 = np.diag(exponential)
+    t14 = length * t10
+    t15 = t13[:, 0]
+    t16 = t13[:, 1]
+    t17 = 2 * t1 * t16 + length_squared * t15
+    t18 = difference_sum[:, :, None] * t17 / power
+    t19 = t18.transpose(1, 0, 2) * (t4 * t3.T ** (t4 - 1))[:, :, None]
+    t20 = t15 * (t5 * np.log(np.where(t5 != 0, t3.T, 1)))[:, :, None]
+    t21 = np.einsum("ijk,jl->lik", alpha * t5.T[:, :, None] * t18, t9)
+    t22 = (
+        0.5 * t21
+        + t13[:, 2] * t9.T[:, :, None]
+        - t15 * np.linalg.solve(K.T, t11.T)[:, :, None]
+    )
+    t23 = np.einsum("ijk,lj->lik", t22, t9)
+    t24 = 0.5 * (
+        t23
+        - t7[:, None] * (t23.transpose(0, 2, 1) @ y)[:, None, :]
+        - t8[:, None, None] * (t23.transpose(1, 2, 0) @ y)
+    )
+    t25 = t5 * difference2
+    t26 = (
+        (ratio * t5)[:, :, None] * t24
+        + (-t20 - 0.5 * t19) * (ratio * difference2)[:, :, None]
+        + t15 / power * t25[:, :, None]
+        - 2 * alpha / t2**3 * t17 * t25[:, :, None]
+    )
+    t27 = np.einsum("ijk,ji->k", t26, difference_sum)
+    t28 = t15 * (t11 * np.log(np.where(t11 != 0, t3, 1)))[:, :, None]
+    t29 = -0.5 * (t5.T * (1 - alpha * np.log(t3)))[:, :, None] * t18 - t28
+    t30 = (
+        0.5 * length_squared * t27
+        + t14 * t16
+        - np.einsum("ij,jik->k", difference2, t29)
+        - np.einsum("ij,jik->k", t11, t24)
+    )
+    t31 = np.concatenate(
+        (
+            t30[None],
+            (alpha * t10 * t16 + t14 * t15 + t1 * t27)[None],
+            t24.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+        )
+    )
+    return t13 * t12[:, None] + exponential[:, None] * t31
+
+
 def _from_data(X):
     """What depends on the data alone."""
     difference = X[:, None, :] - X
     return np.einsum("ijk,ijk->ij", difference, difference)
 
 
-def _loss(y, theta, fixed):
+def _bound_loss(y, theta, fixed):
     """The loss."""
     n = y.shape[0]
     exponential = np.exp(theta)
@@ -43,7 +270,7 @@ def _loss(y, theta, fixed):
     return value
 
 
-def _grad(y, theta, fixed):
+def _bound_grad(y, theta, fixed):
     """The gradient by theta."""
     n = y.shape[0]
     exponential = np.exp(theta)
@@ -69,7 +296,7 @@ def _grad(y, theta, fixed):
     return exponential * t6
 
 
-def _value_and_grad(y, theta, fixed):
+def _bound_value_and_grad(y, theta, fixed):
     """The loss and its gradient by theta, in one pass."""
     n = y.shape[0]
     exponential = np.exp(theta)
@@ -96,7 +323,7 @@ def _value_and_grad(y, theta, fixed):
     return value, exponential * t6
 
 
-def _hvp(y, theta, dtheta, fixed):
+def _bound_hvp(y, theta, dtheta, fixed):
     """The Hessian times a direction."""
     n = y.shape[0]
     exponential = np.exp(theta)
@@ -166,7 +393,7 @@ def _hvp(y, theta, dtheta, fixed):
     return t5 * t21 + exponential * t20
 
 
-def _hessian(y, theta, fixed):
+def _bound_hessian(y, theta, fixed):
     """The Hessian by theta."""
     n = y.shape[0]
     exponential = np.exp(theta)
@@ -260,8 +487,7 @@ def loss(X, y, theta):
     float
     """
     X, y, theta = _door(X, y, theta)
-    fixed = _from_data(X)
-    return _owned(_loss(y, theta, fixed))
+    return _owned(_loss(X, y, theta))
 
 
 def grad(X, y, theta):
@@ -278,8 +504,7 @@ def grad(X, y, theta):
     (3,) array
     """
     X, y, theta = _door(X, y, theta)
-    fixed = _from_data(X)
-    return _owned(_grad(y, theta, fixed))
+    return _owned(_grad(X, y, theta))
 
 
 def value_and_grad(X, y, theta):
@@ -297,8 +522,7 @@ def value_and_grad(X, y, theta):
     gradient : (3,) array
     """
     X, y, theta = _door(X, y, theta)
-    fixed = _from_data(X)
-    return _owned(_value_and_grad(y, theta, fixed))
+    return _owned(_value_and_grad(X, y, theta))
 
 
 def hvp(X, y, theta, dtheta):
@@ -317,8 +541,7 @@ def hvp(X, y, theta, dtheta):
     """
     X, y, theta = _door(X, y, theta)
     dtheta = _direction("dtheta", dtheta, theta)
-    fixed = _from_data(X)
-    return _owned(_hvp(y, theta, dtheta, fixed))
+    return _owned(_hvp(X, y, theta, dtheta))
 
 
 def hessian(X, y, theta):
@@ -335,8 +558,7 @@ def hessian(X, y, theta):
     (3, 3) array
     """
     X, y, theta = _door(X, y, theta)
-    fixed = _from_data(X)
-    return _owned(_hessian(y, theta, fixed))
+    return _owned(_hessian(X, y, theta))
 
 
 def bind(X, y):
@@ -388,28 +610,28 @@ class Bound:
     def loss(self, theta):
         """The loss."""
         X, y, theta, fixed = self._arguments(theta)
-        return _owned(_loss(y, theta, fixed))
+        return _owned(_bound_loss(y, theta, fixed))
 
     def grad(self, theta):
         """The gradient by theta."""
         X, y, theta, fixed = self._arguments(theta)
-        return _owned(_grad(y, theta, fixed))
+        return _owned(_bound_grad(y, theta, fixed))
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
         X, y, theta, fixed = self._arguments(theta)
-        return _owned(_value_and_grad(y, theta, fixed))
+        return _owned(_bound_value_and_grad(y, theta, fixed))
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
         X, y, theta, fixed = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_hvp(y, theta, dtheta, fixed))
+        return _owned(_bound_hvp(y, theta, dtheta, fixed))
 
     def hessian(self, theta):
         """The Hessian by theta."""
         X, y, theta, fixed = self._arguments(theta)
-        return _owned(_hessian(y, theta, fixed))
+        return _owned(_bound_hessian(y, theta, fixed))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""

@@ -308,6 +308,8 @@ def hessian(X, y, theta):
 def bind(X, y):
     """Give everything but theta once; arrays are copied.
 
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
+
     Parameters
     ----------
     X : (n, d) array

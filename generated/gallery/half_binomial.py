@@ -14,22 +14,16 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y, weight):
-    """What depends on the data alone."""
-    fixed2 = weight.sum()
-    return 1 - y, fixed2, weight / fixed2
-
-
-def _loss(X, y, weight, coef, alpha, fixed, fixed2):
+def _loss(X, y, weight, coef, alpha):
     """The loss."""
     residual = coef[:-1]
     margin = X @ residual + coef[-1]
     t1 = np.log1p(np.exp(-np.abs(margin)))
-    t2 = y * (np.maximum(-margin, 0) + t1) + fixed * (t1 + np.maximum(margin, 0))
-    return 0.5 * alpha * (residual @ residual) + (weight @ t2) / fixed2
+    t2 = y * (np.maximum(-margin, 0) + t1) + (1 - y) * (t1 + np.maximum(margin, 0))
+    return 0.5 * alpha * (residual @ residual) + (weight @ t2) / weight.sum()
 
 
-def _grad(X, y, weight, coef, alpha, fixed, fixed2):
+def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
     residual = coef[:-1]
     margin = X @ residual + coef[-1]
@@ -37,7 +31,8 @@ def _grad(X, y, weight, coef, alpha, fixed, fixed2):
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
     p = np.where(mask, 1, tail) / t1
-    grad_margin = weight * (fixed * p - y * np.where(mask, tail, 1) / t1) / fixed2
+    t2 = weight * ((1 - y) * p - y * np.where(mask, tail, 1) / t1)
+    grad_margin = t2 / weight.sum()
     grad_coef = np.concatenate(
         (
             X.T @ grad_margin + alpha * residual,
@@ -47,18 +42,21 @@ def _grad(X, y, weight, coef, alpha, fixed, fixed2):
     return grad_coef
 
 
-def _value_and_grad(X, y, weight, coef, alpha, fixed, fixed2):
+def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
     margin = X @ residual + coef[-1]
     tail = np.exp(-np.abs(margin))
     t1 = np.log1p(tail)
-    t2 = y * (np.maximum(-margin, 0) + t1) + fixed * (t1 + np.maximum(margin, 0))
-    value = 0.5 * alpha * (residual @ residual) + (weight @ t2) / fixed2
+    difference = 1 - y
+    t2 = y * (np.maximum(-margin, 0) + t1) + difference * (t1 + np.maximum(margin, 0))
+    total = weight.sum()
+    value = 0.5 * alpha * (residual @ residual) + (weight @ t2) / total
     mask = margin > 0
     t3 = 1 + tail
     p = np.where(mask, 1, tail) / t3
-    grad_margin = weight * (fixed * p - y * np.where(mask, tail, 1) / t3) / fixed2
+    t4 = weight * (difference * p - y * np.where(mask, tail, 1) / t3)
+    grad_margin = t4 / total
     grad_coef = np.concatenate(
         (
             X.T @ grad_margin + alpha * residual,
@@ -68,12 +66,12 @@ def _value_and_grad(X, y, weight, coef, alpha, fixed, fixed2):
     return value, grad_coef
 
 
-def _hvp(X, weight, coef, alpha, dcoef, fixed2):
+def _hvp(X, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
     dresidual = dcoef[:-1]
     tail = np.exp(-np.abs(X @ coef[:-1] + coef[-1]))
     t1 = tail / (1 + tail) ** 2 * weight * (X @ dresidual + dcoef[-1])
-    dgrad_margin = t1 / fixed2
+    dgrad_margin = t1 / weight.sum()
     hvp_coef = np.concatenate(
         (
             X.T @ dgrad_margin + alpha * dresidual,
@@ -83,13 +81,13 @@ def _hvp(X, weight, coef, alpha, dcoef, fixed2):
     return hvp_coef
 
 
-def _hessian(X, coef, alpha, fixed3):
+def _hessian(X, weight, coef, alpha):
     """The Hessian by coef."""
     d = X.shape[1]
     t1 = np.eye(d + 1, dtype=X.dtype)[:-1]
     tail = np.exp(-np.abs(X @ coef[:-1] + coef[-1]))
     t2 = (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]) * (
-        fixed3 * tail / (1 + tail) ** 2
+        weight / weight.sum() * tail / (1 + tail) ** 2
     )[:, None]
     return np.concatenate((X.T @ t2 + alpha * t1, t2.sum(axis=0)[None]))
 
@@ -110,8 +108,7 @@ def loss(X, y, weight, coef, alpha):
     float
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_loss(X, y, weight, coef, alpha, fixed, fixed2))
+    return _owned(_loss(X, y, weight, coef, alpha))
 
 
 def grad(X, y, weight, coef, alpha):
@@ -130,8 +127,7 @@ def grad(X, y, weight, coef, alpha):
     (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_grad(X, y, weight, coef, alpha, fixed, fixed2))
+    return _owned(_grad(X, y, weight, coef, alpha))
 
 
 def value_and_grad(X, y, weight, coef, alpha):
@@ -151,8 +147,7 @@ def value_and_grad(X, y, weight, coef, alpha):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed, fixed2))
+    return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
 
 def hvp(X, y, weight, coef, alpha, dcoef):
@@ -173,8 +168,7 @@ def hvp(X, y, weight, coef, alpha, dcoef):
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
     dcoef = _direction("dcoef", dcoef, coef)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_hvp(X, weight, coef, alpha, dcoef, fixed2))
+    return _owned(_hvp(X, weight, coef, alpha, dcoef))
 
 
 def hessian(X, y, weight, coef, alpha):
@@ -193,8 +187,7 @@ def hessian(X, y, weight, coef, alpha):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2, fixed3 = _from_data(y, weight)
-    return _owned(_hessian(X, coef, alpha, fixed3))
+    return _owned(_hessian(X, weight, coef, alpha))
 
 
 def bind(X, y, weight, alpha):
@@ -233,14 +226,12 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, weight, alpha = (value.astype(dtype, copy=False) for value in self._data)
-        alpha = alpha[()]
-        fixed, fixed2, fixed3 = _from_data(y, weight)
-        return X, y, weight, alpha, fixed, fixed2, fixed3
+        return X, y, weight, alpha[()]
 
     def _arguments(self, coef):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         coef = _array("coef", coef, 1)
         d = self._d
         if coef.shape[0] != d + 1:
@@ -248,35 +239,35 @@ class Bound:
         dtype = _dtype(*self._data, coef)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, weight, alpha, fixed, fixed2, fixed3 = self._in[dtype]
+        X, y, weight, alpha = self._in[dtype]
         coef = coef.astype(dtype, copy=False)
-        return X, y, weight, coef, alpha, fixed, fixed2, fixed3
+        return X, y, weight, coef, alpha
 
     def loss(self, coef):
         """The loss."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, fixed, fixed2))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_loss(X, y, weight, coef, alpha))
 
     def grad(self, coef):
         """The gradient by coef."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, fixed, fixed2))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_grad(X, y, weight, coef, alpha))
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed, fixed2))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
+        X, y, weight, coef, alpha = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, weight, coef, alpha, dcoef, fixed2))
+        return _owned(_hvp(X, weight, coef, alpha, dcoef))
 
     def hessian(self, coef):
         """The Hessian by coef."""
-        X, y, weight, coef, alpha, fixed, fixed2, fixed3 = self._arguments(coef)
-        return _owned(_hessian(X, coef, alpha, fixed3))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_hessian(X, weight, coef, alpha))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""

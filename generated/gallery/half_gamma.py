@@ -14,51 +14,46 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(weight):
-    """What depends on the data alone."""
-    fixed = weight.sum()
-    return fixed, weight / fixed
-
-
-def _loss(X, y, weight, coef, alpha, fixed):
+def _loss(X, y, weight, coef, alpha):
     """The loss."""
     residual = coef[:-1]
     eta = X @ residual + coef[-1]
-    value = (weight @ (eta + y * np.exp(-eta))) / fixed + 0.5 * alpha * (
+    value = (weight @ (eta + y * np.exp(-eta))) / weight.sum() + 0.5 * alpha * (
         residual @ residual
     )
     return value
 
 
-def _grad(X, y, weight, coef, alpha, fixed):
+def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
     residual = coef[:-1]
     eta = X @ residual + coef[-1]
-    grad_eta = weight * (1 - y * np.exp(-eta)) / fixed
+    grad_eta = weight * (1 - y * np.exp(-eta)) / weight.sum()
     grad_coef = np.concatenate(
         (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
-def _value_and_grad(X, y, weight, coef, alpha, fixed):
+def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
     eta = X @ residual + coef[-1]
     t1 = y * np.exp(-eta)
-    value = (weight @ (eta + t1)) / fixed + 0.5 * alpha * (residual @ residual)
-    grad_eta = weight * (1 - t1) / fixed
+    total = weight.sum()
+    value = (weight @ (eta + t1)) / total + 0.5 * alpha * (residual @ residual)
+    grad_eta = weight * (1 - t1) / total
     grad_coef = np.concatenate(
         (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 
 
-def _hvp(X, y, weight, coef, alpha, dcoef, fixed):
+def _hvp(X, y, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
     eta = X @ coef[:-1] + coef[-1]
     dresidual = dcoef[:-1]
-    dgrad_eta = y * (X @ dresidual + dcoef[-1]) * weight * np.exp(-eta) / fixed
+    dgrad_eta = y * (X @ dresidual + dcoef[-1]) * weight * np.exp(-eta) / weight.sum()
     hvp_coef = np.concatenate(
         (
             X.T @ dgrad_eta + alpha * dresidual,
@@ -68,14 +63,14 @@ def _hvp(X, y, weight, coef, alpha, dcoef, fixed):
     return hvp_coef
 
 
-def _hessian(X, y, coef, alpha, fixed2):
+def _hessian(X, y, weight, coef, alpha):
     """The Hessian by coef."""
     d = X.shape[1]
     t1 = np.eye(d + 1, dtype=X.dtype)[:-1]
     eta = X @ coef[:-1] + coef[-1]
-    t2 = (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]) * (y * np.exp(-eta) * fixed2)[
-        :, None
-    ]
+    t2 = (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]) * (
+        y * np.exp(-eta) * weight / weight.sum()
+    )[:, None]
     return np.concatenate((X.T @ t2 + alpha * t1, t2.sum(axis=0)[None]))
 
 
@@ -95,8 +90,7 @@ def loss(X, y, weight, coef, alpha):
     float
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_loss(X, y, weight, coef, alpha, fixed))
+    return _owned(_loss(X, y, weight, coef, alpha))
 
 
 def grad(X, y, weight, coef, alpha):
@@ -115,8 +109,7 @@ def grad(X, y, weight, coef, alpha):
     (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_grad(X, y, weight, coef, alpha, fixed))
+    return _owned(_grad(X, y, weight, coef, alpha))
 
 
 def value_and_grad(X, y, weight, coef, alpha):
@@ -136,8 +129,7 @@ def value_and_grad(X, y, weight, coef, alpha):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed))
+    return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
 
 def hvp(X, y, weight, coef, alpha, dcoef):
@@ -158,8 +150,7 @@ def hvp(X, y, weight, coef, alpha, dcoef):
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
     dcoef = _direction("dcoef", dcoef, coef)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_hvp(X, y, weight, coef, alpha, dcoef, fixed))
+    return _owned(_hvp(X, y, weight, coef, alpha, dcoef))
 
 
 def hessian(X, y, weight, coef, alpha):
@@ -178,8 +169,7 @@ def hessian(X, y, weight, coef, alpha):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_hessian(X, y, coef, alpha, fixed2))
+    return _owned(_hessian(X, y, weight, coef, alpha))
 
 
 def bind(X, y, weight, alpha):
@@ -218,14 +208,12 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, weight, alpha = (value.astype(dtype, copy=False) for value in self._data)
-        alpha = alpha[()]
-        fixed, fixed2 = _from_data(weight)
-        return X, y, weight, alpha, fixed, fixed2
+        return X, y, weight, alpha[()]
 
     def _arguments(self, coef):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         coef = _array("coef", coef, 1)
         d = self._d
         if coef.shape[0] != d + 1:
@@ -233,35 +221,35 @@ class Bound:
         dtype = _dtype(*self._data, coef)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, weight, alpha, fixed, fixed2 = self._in[dtype]
+        X, y, weight, alpha = self._in[dtype]
         coef = coef.astype(dtype, copy=False)
-        return X, y, weight, coef, alpha, fixed, fixed2
+        return X, y, weight, coef, alpha
 
     def loss(self, coef):
         """The loss."""
-        X, y, weight, coef, alpha, fixed, fixed2 = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, fixed))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_loss(X, y, weight, coef, alpha))
 
     def grad(self, coef):
         """The gradient by coef."""
-        X, y, weight, coef, alpha, fixed, fixed2 = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, fixed))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_grad(X, y, weight, coef, alpha))
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
-        X, y, weight, coef, alpha, fixed, fixed2 = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
-        X, y, weight, coef, alpha, fixed, fixed2 = self._arguments(coef)
+        X, y, weight, coef, alpha = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, y, weight, coef, alpha, dcoef, fixed))
+        return _owned(_hvp(X, y, weight, coef, alpha, dcoef))
 
     def hessian(self, coef):
         """The Hessian by coef."""
-        X, y, weight, coef, alpha, fixed, fixed2 = self._arguments(coef)
-        return _owned(_hessian(X, y, coef, alpha, fixed2))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_hessian(X, y, weight, coef, alpha))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""

@@ -14,13 +14,7 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(weight):
-    """What depends on the data alone."""
-    fixed = weight.sum()
-    return fixed, weight / fixed
-
-
-def _loss(X, y, weight, coef, alpha, fixed):
+def _loss(X, y, weight, coef, alpha):
     """The loss."""
     k = coef.shape[0]
     residual = coef[:, :-1]
@@ -31,24 +25,24 @@ def _loss(X, y, weight, coef, alpha, fixed):
         + np.log(np.exp(eta - peak[:, None]).sum(axis=1))
         - np.einsum("ij,ij->i", eta, np.eye(k, dtype=X.dtype)[y])
     )
-    return 0.5 * alpha * np.vdot(residual, residual) + (weight @ nll) / fixed
+    return 0.5 * alpha * np.vdot(residual, residual) + (weight @ nll) / weight.sum()
 
 
-def _grad(X, y, coef, alpha, grad_nll):
+def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
     k = coef.shape[0]
     residual = coef[:, :-1]
     eta = X @ residual.T + coef[:, -1]
     weights = np.exp(eta - eta.max(axis=1)[:, None])
     difference = weights / weights.sum(axis=1)[:, None] - np.eye(k, dtype=X.dtype)[y]
-    grad_eta = grad_nll[:, None] * difference
+    grad_eta = (weight / weight.sum())[:, None] * difference
     grad_coef = np.concatenate(
         (grad_eta.T @ X + alpha * residual, grad_eta.sum(axis=0)[:, None]), axis=1
     )
     return grad_coef
 
 
-def _value_and_grad(X, y, weight, coef, alpha, fixed, grad_nll):
+def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
     k = coef.shape[0]
     residual = coef[:, :-1]
@@ -58,15 +52,16 @@ def _value_and_grad(X, y, weight, coef, alpha, fixed, grad_nll):
     total = weights.sum(axis=1)
     t1 = np.eye(k, dtype=X.dtype)[y]
     nll = peak + np.log(total) - np.einsum("ij,ij->i", eta, t1)
-    value = 0.5 * alpha * np.vdot(residual, residual) + (weight @ nll) / fixed
-    grad_eta = grad_nll[:, None] * (weights / total[:, None] - t1)
+    total2 = weight.sum()
+    value = 0.5 * alpha * np.vdot(residual, residual) + (weight @ nll) / total2
+    grad_eta = (weight / total2)[:, None] * (weights / total[:, None] - t1)
     grad_coef = np.concatenate(
         (grad_eta.T @ X + alpha * residual, grad_eta.sum(axis=0)[:, None]), axis=1
     )
     return value, grad_coef
 
 
-def _hvp(X, coef, alpha, dcoef, grad_nll):
+def _hvp(X, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
     dresidual = dcoef[:, :-1]
     deta = X @ dresidual.T + dcoef[:, -1]
@@ -74,7 +69,7 @@ def _hvp(X, coef, alpha, dcoef, grad_nll):
     weights = np.exp(eta - eta.max(axis=1)[:, None])
     softmax = weights / weights.sum(axis=1)[:, None]
     t1 = softmax * (deta - np.einsum("ij,ij->i", deta, softmax)[:, None])
-    dgrad_eta = grad_nll[:, None] * t1
+    dgrad_eta = (weight / weight.sum())[:, None] * t1
     hvp_coef = np.concatenate(
         (dgrad_eta.T @ X + alpha * dresidual, dgrad_eta.sum(axis=0)[:, None]), axis=1
     )
@@ -97,8 +92,7 @@ def loss(X, y, weight, coef, alpha):
     float
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, grad_nll = _from_data(weight)
-    return _owned(_loss(X, y, weight, coef, alpha, fixed))
+    return _owned(_loss(X, y, weight, coef, alpha))
 
 
 def grad(X, y, weight, coef, alpha):
@@ -117,8 +111,7 @@ def grad(X, y, weight, coef, alpha):
     (k, d + 1) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, grad_nll = _from_data(weight)
-    return _owned(_grad(X, y, coef, alpha, grad_nll))
+    return _owned(_grad(X, y, weight, coef, alpha))
 
 
 def value_and_grad(X, y, weight, coef, alpha):
@@ -138,8 +131,7 @@ def value_and_grad(X, y, weight, coef, alpha):
     gradient : (k, d + 1) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed, grad_nll = _from_data(weight)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed, grad_nll))
+    return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
 
 def hvp(X, y, weight, coef, alpha, dcoef):
@@ -160,8 +152,7 @@ def hvp(X, y, weight, coef, alpha, dcoef):
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
     dcoef = _direction("dcoef", dcoef, coef)
-    fixed, grad_nll = _from_data(weight)
-    return _owned(_hvp(X, coef, alpha, dcoef, grad_nll))
+    return _owned(_hvp(X, weight, coef, alpha, dcoef))
 
 
 def bind(X, y, weight, alpha, *, k=None):
@@ -203,14 +194,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, weight, alpha = (value.astype(dtype, copy=False) for value in self._data)
-        alpha = alpha[()]
-        fixed, grad_nll = _from_data(weight)
-        return X, weight, alpha, fixed, grad_nll
+        return X, weight, alpha[()]
 
     def _arguments(self, coef):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         coef = _array("coef", coef, 2)
         (y,) = self._indices
         d = self._d
@@ -221,30 +210,30 @@ class Bound:
         dtype = _dtype(*self._data, coef)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, weight, alpha, fixed, grad_nll = self._in[dtype]
+        X, weight, alpha = self._in[dtype]
         coef = coef.astype(dtype, copy=False)
-        return X, y, weight, coef, alpha, fixed, grad_nll
+        return X, y, weight, coef, alpha
 
     def loss(self, coef):
         """The loss."""
-        X, y, weight, coef, alpha, fixed, grad_nll = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, fixed))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_loss(X, y, weight, coef, alpha))
 
     def grad(self, coef):
         """The gradient by coef."""
-        X, y, weight, coef, alpha, fixed, grad_nll = self._arguments(coef)
-        return _owned(_grad(X, y, coef, alpha, grad_nll))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_grad(X, y, weight, coef, alpha))
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
-        X, y, weight, coef, alpha, fixed, grad_nll = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed, grad_nll))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
-        X, y, weight, coef, alpha, fixed, grad_nll = self._arguments(coef)
+        X, y, weight, coef, alpha = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, coef, alpha, dcoef, grad_nll))
+        return _owned(_hvp(X, weight, coef, alpha, dcoef))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""

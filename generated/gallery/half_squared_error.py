@@ -14,58 +14,51 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(weight):
-    """What depends on the data alone."""
-    return weight.sum()
-
-
-def _loss(X, y, weight, coef, alpha, fixed):
+def _loss(X, y, weight, coef, alpha):
     """The loss."""
     residual = coef[:-1]
-    value = 0.5 * (
-        alpha * (residual @ residual)
-        + (weight @ (X @ residual + coef[-1] - y) ** 2) / fixed
-    )
-    return value
+    ratio = (weight @ (X @ residual + coef[-1] - y) ** 2) / weight.sum()
+    return 0.5 * (alpha * (residual @ residual) + ratio)
 
 
-def _grad(X, y, weight, coef, alpha, fixed):
+def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
     residual = coef[:-1]
-    ratio = weight * (X @ residual + coef[-1] - y) / fixed
+    ratio = weight * (X @ residual + coef[-1] - y) / weight.sum()
     grad_coef = np.concatenate(
         (X.T @ ratio + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
-def _value_and_grad(X, y, weight, coef, alpha, fixed):
+def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
     t1 = X @ residual + coef[-1] - y
-    value = 0.5 * (alpha * (residual @ residual) + (weight @ t1**2) / fixed)
-    ratio = weight * t1 / fixed
+    total = weight.sum()
+    value = 0.5 * (alpha * (residual @ residual) + (weight @ t1**2) / total)
+    ratio = weight * t1 / total
     grad_coef = np.concatenate(
         (X.T @ ratio + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 
 
-def _hvp(X, weight, alpha, dcoef, fixed):
+def _hvp(X, weight, alpha, dcoef):
     """The Hessian times a direction."""
     dresidual = dcoef[:-1]
-    ratio = weight * (X @ dresidual + dcoef[-1]) / fixed
+    ratio = weight * (X @ dresidual + dcoef[-1]) / weight.sum()
     hvp_coef = np.concatenate(
         (X.T @ ratio + alpha * dresidual, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return hvp_coef
 
 
-def _hessian(X, weight, alpha, fixed):
+def _hessian(X, weight, alpha):
     """The Hessian by coef."""
     d = X.shape[1]
     t1 = np.eye(d + 1, dtype=X.dtype)[:-1]
-    t2 = (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]) * (weight / fixed)[:, None]
+    t2 = (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]) * (weight / weight.sum())[:, None]
     return np.concatenate((X.T @ t2 + alpha * t1, t2.sum(axis=0)[None]))
 
 
@@ -85,8 +78,7 @@ def loss(X, y, weight, coef, alpha):
     float
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed = _from_data(weight)
-    return _owned(_loss(X, y, weight, coef, alpha, fixed))
+    return _owned(_loss(X, y, weight, coef, alpha))
 
 
 def grad(X, y, weight, coef, alpha):
@@ -105,8 +97,7 @@ def grad(X, y, weight, coef, alpha):
     (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed = _from_data(weight)
-    return _owned(_grad(X, y, weight, coef, alpha, fixed))
+    return _owned(_grad(X, y, weight, coef, alpha))
 
 
 def value_and_grad(X, y, weight, coef, alpha):
@@ -126,8 +117,7 @@ def value_and_grad(X, y, weight, coef, alpha):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed = _from_data(weight)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed))
+    return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
 
 def hvp(X, y, weight, coef, alpha, dcoef):
@@ -148,8 +138,7 @@ def hvp(X, y, weight, coef, alpha, dcoef):
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
     dcoef = _direction("dcoef", dcoef, coef)
-    fixed = _from_data(weight)
-    return _owned(_hvp(X, weight, alpha, dcoef, fixed))
+    return _owned(_hvp(X, weight, alpha, dcoef))
 
 
 def hessian(X, y, weight, coef, alpha):
@@ -168,12 +157,13 @@ def hessian(X, y, weight, coef, alpha):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    fixed = _from_data(weight)
-    return _owned(_hessian(X, weight, alpha, fixed))
+    return _owned(_hessian(X, weight, alpha))
 
 
 def bind(X, y, weight, alpha):
     """Give everything but coef once; arrays are copied.
+
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
 
     Parameters
     ----------
@@ -208,14 +198,12 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, weight, alpha = (value.astype(dtype, copy=False) for value in self._data)
-        alpha = alpha[()]
-        fixed = _from_data(weight)
-        return X, y, weight, alpha, fixed
+        return X, y, weight, alpha[()]
 
     def _arguments(self, coef):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         coef = _array("coef", coef, 1)
         d = self._d
         if coef.shape[0] != d + 1:
@@ -223,35 +211,35 @@ class Bound:
         dtype = _dtype(*self._data, coef)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, weight, alpha, fixed = self._in[dtype]
+        X, y, weight, alpha = self._in[dtype]
         coef = coef.astype(dtype, copy=False)
-        return X, y, weight, coef, alpha, fixed
+        return X, y, weight, coef, alpha
 
     def loss(self, coef):
         """The loss."""
-        X, y, weight, coef, alpha, fixed = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, fixed))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_loss(X, y, weight, coef, alpha))
 
     def grad(self, coef):
         """The gradient by coef."""
-        X, y, weight, coef, alpha, fixed = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, fixed))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_grad(X, y, weight, coef, alpha))
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
-        X, y, weight, coef, alpha, fixed = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, fixed))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_value_and_grad(X, y, weight, coef, alpha))
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
-        X, y, weight, coef, alpha, fixed = self._arguments(coef)
+        X, y, weight, coef, alpha = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, weight, alpha, dcoef, fixed))
+        return _owned(_hvp(X, weight, alpha, dcoef))
 
     def hessian(self, coef):
         """The Hessian by coef."""
-        X, y, weight, coef, alpha, fixed = self._arguments(coef)
-        return _owned(_hessian(X, weight, alpha, fixed))
+        X, y, weight, coef, alpha = self._arguments(coef)
+        return _owned(_hessian(X, weight, alpha))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""

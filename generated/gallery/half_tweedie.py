@@ -15,13 +15,7 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(weight):
-    """What depends on the data alone."""
-    fixed = weight.sum()
-    return fixed, weight / fixed
-
-
-def _loss(X, y, weight, coef, alpha, power, fixed):
+def _loss(X, y, weight, coef, alpha, power):
     """The loss."""
     residual = coef[:-1]
     difference = 1 - power
@@ -31,22 +25,22 @@ def _loss(X, y, weight, coef, alpha, power, fixed):
         np.exp(difference2 * eta) / difference2
         - y * np.exp(difference * eta) / difference
     )
-    return 0.5 * alpha * (residual @ residual) + (weight @ deviance) / fixed
+    return 0.5 * alpha * (residual @ residual) + (weight @ deviance) / weight.sum()
 
 
-def _grad(X, y, weight, coef, alpha, power, fixed):
+def _grad(X, y, weight, coef, alpha, power):
     """The gradient by coef."""
     residual = coef[:-1]
     eta = X @ residual + coef[-1]
     difference = np.exp((2 - power) * eta) - y * np.exp((1 - power) * eta)
-    grad_eta = weight * difference / fixed
+    grad_eta = weight * difference / weight.sum()
     grad_coef = np.concatenate(
         (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
-def _value_and_grad(X, y, weight, coef, alpha, power, fixed):
+def _value_and_grad(X, y, weight, coef, alpha, power):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
     difference = 1 - power
@@ -55,15 +49,16 @@ def _value_and_grad(X, y, weight, coef, alpha, power, fixed):
     difference2 = 2 - power
     exponential = np.exp(difference2 * eta)
     deviance = exponential / difference2 - t1 / difference
-    value = 0.5 * alpha * (residual @ residual) + (weight @ deviance) / fixed
-    grad_eta = weight * (exponential - t1) / fixed
+    total = weight.sum()
+    value = 0.5 * alpha * (residual @ residual) + (weight @ deviance) / total
+    grad_eta = weight * (exponential - t1) / total
     grad_coef = np.concatenate(
         (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 
 
-def _hvp(X, y, weight, coef, alpha, power, dcoef, fixed):
+def _hvp(X, y, weight, coef, alpha, power, dcoef):
     """The Hessian times a direction."""
     difference = 1 - power
     eta = X @ coef[:-1] + coef[-1]
@@ -72,7 +67,7 @@ def _hvp(X, y, weight, coef, alpha, power, dcoef, fixed):
         difference * eta
     )
     dresidual = dcoef[:-1]
-    dgrad_eta = (X @ dresidual + dcoef[-1]) * weight * difference3 / fixed
+    dgrad_eta = (X @ dresidual + dcoef[-1]) * weight * difference3 / weight.sum()
     hvp_coef = np.concatenate(
         (
             X.T @ dgrad_eta + alpha * dresidual,
@@ -82,7 +77,7 @@ def _hvp(X, y, weight, coef, alpha, power, dcoef, fixed):
     return hvp_coef
 
 
-def _hessian(X, y, coef, alpha, power, grad_deviance):
+def _hessian(X, y, weight, coef, alpha, power):
     """The Hessian by coef."""
     d = X.shape[1]
     difference = 1 - power
@@ -92,9 +87,9 @@ def _hessian(X, y, coef, alpha, power, grad_deviance):
         difference * eta
     )
     t1 = np.eye(d + 1, dtype=X.dtype)[:-1]
-    t2 = (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]) * (grad_deviance * difference3)[
-        :, None
-    ]
+    t2 = (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]) * (
+        weight / weight.sum() * difference3
+    )[:, None]
     return np.concatenate((X.T @ t2 + alpha * t1, t2.sum(axis=0)[None]))
 
 
@@ -115,8 +110,7 @@ def loss(X, y, weight, coef, alpha, power):
     float
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
-    fixed, grad_deviance = _from_data(weight)
-    return _owned(_loss(X, y, weight, coef, alpha, power, fixed))
+    return _owned(_loss(X, y, weight, coef, alpha, power))
 
 
 def grad(X, y, weight, coef, alpha, power):
@@ -136,8 +130,7 @@ def grad(X, y, weight, coef, alpha, power):
     (d + 1,) array
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
-    fixed, grad_deviance = _from_data(weight)
-    return _owned(_grad(X, y, weight, coef, alpha, power, fixed))
+    return _owned(_grad(X, y, weight, coef, alpha, power))
 
 
 def value_and_grad(X, y, weight, coef, alpha, power):
@@ -158,8 +151,7 @@ def value_and_grad(X, y, weight, coef, alpha, power):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
-    fixed, grad_deviance = _from_data(weight)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, power, fixed))
+    return _owned(_value_and_grad(X, y, weight, coef, alpha, power))
 
 
 def hvp(X, y, weight, coef, alpha, power, dcoef):
@@ -181,8 +173,7 @@ def hvp(X, y, weight, coef, alpha, power, dcoef):
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
     dcoef = _direction("dcoef", dcoef, coef)
-    fixed, grad_deviance = _from_data(weight)
-    return _owned(_hvp(X, y, weight, coef, alpha, power, dcoef, fixed))
+    return _owned(_hvp(X, y, weight, coef, alpha, power, dcoef))
 
 
 def hessian(X, y, weight, coef, alpha, power):
@@ -202,8 +193,7 @@ def hessian(X, y, weight, coef, alpha, power):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
-    fixed, grad_deviance = _from_data(weight)
-    return _owned(_hessian(X, y, coef, alpha, power, grad_deviance))
+    return _owned(_hessian(X, y, weight, coef, alpha, power))
 
 
 def bind(X, y, weight, alpha, power):
@@ -244,17 +234,14 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, weight, alpha, power = (
             value.astype(dtype, copy=False) for value in self._data
         )
-        alpha = alpha[()]
-        power = power[()]
-        fixed, grad_deviance = _from_data(weight)
-        return X, y, weight, alpha, power, fixed, grad_deviance
+        return X, y, weight, alpha[()], power[()]
 
     def _arguments(self, coef):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         coef = _array("coef", coef, 1)
         d = self._d
         if coef.shape[0] != d + 1:
@@ -262,35 +249,35 @@ class Bound:
         dtype = _dtype(*self._data, coef)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, weight, alpha, power, fixed, grad_deviance = self._in[dtype]
+        X, y, weight, alpha, power = self._in[dtype]
         coef = coef.astype(dtype, copy=False)
-        return X, y, weight, coef, alpha, power, fixed, grad_deviance
+        return X, y, weight, coef, alpha, power
 
     def loss(self, coef):
         """The loss."""
-        X, y, weight, coef, alpha, power, fixed, grad_deviance = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, power, fixed))
+        X, y, weight, coef, alpha, power = self._arguments(coef)
+        return _owned(_loss(X, y, weight, coef, alpha, power))
 
     def grad(self, coef):
         """The gradient by coef."""
-        X, y, weight, coef, alpha, power, fixed, grad_deviance = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, power, fixed))
+        X, y, weight, coef, alpha, power = self._arguments(coef)
+        return _owned(_grad(X, y, weight, coef, alpha, power))
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
-        X, y, weight, coef, alpha, power, fixed, grad_deviance = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, power, fixed))
+        X, y, weight, coef, alpha, power = self._arguments(coef)
+        return _owned(_value_and_grad(X, y, weight, coef, alpha, power))
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
-        X, y, weight, coef, alpha, power, fixed, grad_deviance = self._arguments(coef)
+        X, y, weight, coef, alpha, power = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, y, weight, coef, alpha, power, dcoef, fixed))
+        return _owned(_hvp(X, y, weight, coef, alpha, power, dcoef))
 
     def hessian(self, coef):
         """The Hessian by coef."""
-        X, y, weight, coef, alpha, power, fixed, grad_deviance = self._arguments(coef)
-        return _owned(_hessian(X, y, coef, alpha, power, grad_deviance))
+        X, y, weight, coef, alpha, power = self._arguments(coef)
+        return _owned(_hessian(X, y, weight, coef, alpha, power))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""

@@ -15,64 +15,61 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(weight):
-    """What depends on the data alone."""
-    fixed = weight.sum()
-    return fixed, weight / fixed
-
-
-def _loss(X, y, weight, coef, alpha, delta, fixed):
+def _loss(X, y, weight, coef, alpha, delta):
     """The loss."""
     residual = coef[:-1]
     t1 = X @ residual + coef[-1] - y
     r = np.abs(t1)
     chosen = np.where(r <= delta, 0.5 * t1**2, delta * (r - 0.5 * delta))
-    return 0.5 * alpha * (residual @ residual) + (weight @ chosen) / fixed
+    return 0.5 * alpha * (residual @ residual) + (weight @ chosen) / weight.sum()
 
 
-def _grad(X, y, weight, coef, alpha, delta, fixed):
+def _grad(X, y, weight, coef, alpha, delta):
     """The gradient by coef."""
     residual = coef[:-1]
     t1 = X @ residual + coef[-1] - y
     r = np.abs(t1)
-    ratio = weight * np.where(r <= delta, t1, delta * np.sign(t1)) / fixed
+    ratio = weight * np.where(r <= delta, t1, delta * np.sign(t1)) / weight.sum()
     grad_coef = np.concatenate(
         (X.T @ ratio + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
-def _value_and_grad(X, y, weight, coef, alpha, delta, fixed):
+def _value_and_grad(X, y, weight, coef, alpha, delta):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
     t1 = X @ residual + coef[-1] - y
     r = np.abs(t1)
     mask = r <= delta
     total = weight @ np.where(mask, 0.5 * t1**2, delta * (r - 0.5 * delta))
-    ratio = weight * np.where(mask, t1, delta * np.sign(t1)) / fixed
+    total2 = weight.sum()
+    ratio = weight * np.where(mask, t1, delta * np.sign(t1)) / total2
     grad_coef = np.concatenate(
         (X.T @ ratio + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
     )
-    return 0.5 * alpha * (residual @ residual) + total / fixed, grad_coef
+    return 0.5 * alpha * (residual @ residual) + total / total2, grad_coef
 
 
-def _hvp(X, y, weight, coef, alpha, delta, dcoef, fixed):
+def _hvp(X, y, weight, coef, alpha, delta, dcoef):
     """The Hessian times a direction."""
     dresidual = dcoef[:-1]
     r = np.abs(X @ coef[:-1] + coef[-1] - y)
-    ratio = (X @ dresidual + dcoef[-1]) * weight * (r <= delta) / fixed
+    ratio = (X @ dresidual + dcoef[-1]) * weight * (r <= delta) / weight.sum()
     hvp_coef = np.concatenate(
         (X.T @ ratio + alpha * dresidual, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return hvp_coef
 
 
-def _hessian(X, y, coef, alpha, delta, fixed2):
+def _hessian(X, y, weight, coef, alpha, delta):
     """The Hessian by coef."""
     d = X.shape[1]
     t1 = np.eye(d + 1, dtype=X.dtype)[:-1]
     r = np.abs(X @ coef[:-1] + coef[-1] - y)
-    t2 = (fixed2 * (r <= delta))[:, None] * (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1])
+    t2 = (weight / weight.sum() * (r <= delta))[:, None] * (
+        X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]
+    )
     return np.concatenate((X.T @ t2 + alpha * t1, t2.sum(axis=0)[None]))
 
 
@@ -93,8 +90,7 @@ def loss(X, y, weight, coef, alpha, delta):
     float
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_loss(X, y, weight, coef, alpha, delta, fixed))
+    return _owned(_loss(X, y, weight, coef, alpha, delta))
 
 
 def grad(X, y, weight, coef, alpha, delta):
@@ -114,8 +110,7 @@ def grad(X, y, weight, coef, alpha, delta):
     (d + 1,) array
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_grad(X, y, weight, coef, alpha, delta, fixed))
+    return _owned(_grad(X, y, weight, coef, alpha, delta))
 
 
 def value_and_grad(X, y, weight, coef, alpha, delta):
@@ -136,8 +131,7 @@ def value_and_grad(X, y, weight, coef, alpha, delta):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, delta, fixed))
+    return _owned(_value_and_grad(X, y, weight, coef, alpha, delta))
 
 
 def hvp(X, y, weight, coef, alpha, delta, dcoef):
@@ -159,8 +153,7 @@ def hvp(X, y, weight, coef, alpha, delta, dcoef):
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
     dcoef = _direction("dcoef", dcoef, coef)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_hvp(X, y, weight, coef, alpha, delta, dcoef, fixed))
+    return _owned(_hvp(X, y, weight, coef, alpha, delta, dcoef))
 
 
 def hessian(X, y, weight, coef, alpha, delta):
@@ -180,8 +173,7 @@ def hessian(X, y, weight, coef, alpha, delta):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
-    fixed, fixed2 = _from_data(weight)
-    return _owned(_hessian(X, y, coef, alpha, delta, fixed2))
+    return _owned(_hessian(X, y, weight, coef, alpha, delta))
 
 
 def bind(X, y, weight, alpha, delta):
@@ -222,17 +214,14 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, weight, alpha, delta = (
             value.astype(dtype, copy=False) for value in self._data
         )
-        alpha = alpha[()]
-        delta = delta[()]
-        fixed, fixed2 = _from_data(weight)
-        return X, y, weight, alpha, delta, fixed, fixed2
+        return X, y, weight, alpha[()], delta[()]
 
     def _arguments(self, coef):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         coef = _array("coef", coef, 1)
         d = self._d
         if coef.shape[0] != d + 1:
@@ -240,35 +229,35 @@ class Bound:
         dtype = _dtype(*self._data, coef)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, weight, alpha, delta, fixed, fixed2 = self._in[dtype]
+        X, y, weight, alpha, delta = self._in[dtype]
         coef = coef.astype(dtype, copy=False)
-        return X, y, weight, coef, alpha, delta, fixed, fixed2
+        return X, y, weight, coef, alpha, delta
 
     def loss(self, coef):
         """The loss."""
-        X, y, weight, coef, alpha, delta, fixed, fixed2 = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, delta, fixed))
+        X, y, weight, coef, alpha, delta = self._arguments(coef)
+        return _owned(_loss(X, y, weight, coef, alpha, delta))
 
     def grad(self, coef):
         """The gradient by coef."""
-        X, y, weight, coef, alpha, delta, fixed, fixed2 = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, delta, fixed))
+        X, y, weight, coef, alpha, delta = self._arguments(coef)
+        return _owned(_grad(X, y, weight, coef, alpha, delta))
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
-        X, y, weight, coef, alpha, delta, fixed, fixed2 = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, delta, fixed))
+        X, y, weight, coef, alpha, delta = self._arguments(coef)
+        return _owned(_value_and_grad(X, y, weight, coef, alpha, delta))
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
-        X, y, weight, coef, alpha, delta, fixed, fixed2 = self._arguments(coef)
+        X, y, weight, coef, alpha, delta = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, y, weight, coef, alpha, delta, dcoef, fixed))
+        return _owned(_hvp(X, y, weight, coef, alpha, delta, dcoef))
 
     def hessian(self, coef):
         """The Hessian by coef."""
-        X, y, weight, coef, alpha, delta, fixed, fixed2 = self._arguments(coef)
-        return _owned(_hessian(X, y, coef, alpha, delta, fixed2))
+        X, y, weight, coef, alpha, delta = self._arguments(coef)
+        return _owned(_hessian(X, y, weight, coef, alpha, delta))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""

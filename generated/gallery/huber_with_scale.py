@@ -17,12 +17,7 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(weight):
-    """What depends on the data alone."""
-    return weight.sum()
-
-
-def _loss(X, y, weight, w, epsilon, alpha, fixed):
+def _loss(X, y, weight, w, epsilon, alpha):
     """The loss."""
     sigma = w[-1]
     coef = w[:-2]
@@ -32,10 +27,10 @@ def _loss(X, y, weight, w, epsilon, alpha, fixed):
     mask = r > epsilon * sigma
     outside = 2 * epsilon * r - sigma * epsilon**2
     chosen = np.where(mask, outside, t1**2 / np.where(~mask, sigma, 1))
-    return weight @ chosen + fixed * sigma + alpha * (coef @ coef)
+    return weight @ chosen + weight.sum() * sigma + alpha * (coef @ coef)
 
 
-def _grad(X, y, weight, w, epsilon, alpha, fixed):
+def _grad(X, y, weight, w, epsilon, alpha):
     """The gradient by w."""
     coef = w[:-2]
     intercept = w[-2]
@@ -48,7 +43,9 @@ def _grad(X, y, weight, w, epsilon, alpha, fixed):
     chosen = np.where(mask2, sigma, 1)
     t2 = weight * mask2
     grad_sigma = (
-        fixed - (t2 * mask2 / chosen**2) @ t1**2 - grad_outside.sum() * epsilon**2
+        weight.sum()
+        - (t2 * mask2 / chosen**2) @ t1**2
+        - grad_outside.sum() * epsilon**2
     )
     t3 = 2 * (epsilon * np.sign(t1) * grad_outside + t1 * t2 / chosen)
     grad_w = np.concatenate(
@@ -61,9 +58,10 @@ def _grad(X, y, weight, w, epsilon, alpha, fixed):
     return grad_w
 
 
-def _value_and_grad(X, y, weight, w, epsilon, alpha, fixed):
+def _value_and_grad(X, y, weight, w, epsilon, alpha):
     """The loss and its gradient by w, in one pass."""
     sigma = w[-1]
+    total = weight.sum()
     coef = w[:-2]
     intercept = w[-2]
     t1 = X @ coef + intercept - y
@@ -76,13 +74,13 @@ def _value_and_grad(X, y, weight, w, epsilon, alpha, fixed):
     chosen = np.where(mask2, sigma, 1)
     value = (
         weight @ np.where(mask, outside, power / chosen)
-        + fixed * sigma
+        + total * sigma
         + alpha * (coef @ coef)
     )
     grad_outside = weight * mask
     t2 = weight * mask2
     grad_sigma = (
-        fixed - (t2 * mask2 / chosen**2) @ power - grad_outside.sum() * epsilon_squared
+        total - (t2 * mask2 / chosen**2) @ power - grad_outside.sum() * epsilon_squared
     )
     t3 = 2 * (epsilon * np.sign(t1) * grad_outside + t1 * t2 / chosen)
     grad_w = np.concatenate(
@@ -166,8 +164,7 @@ def loss(X, y, weight, w, epsilon, alpha):
     float
     """
     X, y, weight, w, epsilon, alpha = _door(X, y, weight, w, epsilon, alpha)
-    fixed = _from_data(weight)
-    return _owned(_loss(X, y, weight, w, epsilon, alpha, fixed))
+    return _owned(_loss(X, y, weight, w, epsilon, alpha))
 
 
 def grad(X, y, weight, w, epsilon, alpha):
@@ -187,8 +184,7 @@ def grad(X, y, weight, w, epsilon, alpha):
     (d + 2,) array
     """
     X, y, weight, w, epsilon, alpha = _door(X, y, weight, w, epsilon, alpha)
-    fixed = _from_data(weight)
-    return _owned(_grad(X, y, weight, w, epsilon, alpha, fixed))
+    return _owned(_grad(X, y, weight, w, epsilon, alpha))
 
 
 def value_and_grad(X, y, weight, w, epsilon, alpha):
@@ -209,8 +205,7 @@ def value_and_grad(X, y, weight, w, epsilon, alpha):
     gradient : (d + 2,) array
     """
     X, y, weight, w, epsilon, alpha = _door(X, y, weight, w, epsilon, alpha)
-    fixed = _from_data(weight)
-    return _owned(_value_and_grad(X, y, weight, w, epsilon, alpha, fixed))
+    return _owned(_value_and_grad(X, y, weight, w, epsilon, alpha))
 
 
 def hvp(X, y, weight, w, epsilon, alpha, dw):
@@ -293,17 +288,14 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, weight, epsilon, alpha = (
             value.astype(dtype, copy=False) for value in self._data
         )
-        epsilon = epsilon[()]
-        alpha = alpha[()]
-        fixed = _from_data(weight)
-        return X, y, weight, epsilon, alpha, fixed
+        return X, y, weight, epsilon[()], alpha[()]
 
     def _arguments(self, w):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         w = _array("w", w, 1)
         d = self._d
         if w.shape[0] != d + 2:
@@ -311,34 +303,34 @@ class Bound:
         dtype = _dtype(*self._data, w)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, weight, epsilon, alpha, fixed = self._in[dtype]
+        X, y, weight, epsilon, alpha = self._in[dtype]
         w = w.astype(dtype, copy=False)
-        return X, y, weight, w, epsilon, alpha, fixed
+        return X, y, weight, w, epsilon, alpha
 
     def loss(self, w):
         """The loss."""
-        X, y, weight, w, epsilon, alpha, fixed = self._arguments(w)
-        return _owned(_loss(X, y, weight, w, epsilon, alpha, fixed))
+        X, y, weight, w, epsilon, alpha = self._arguments(w)
+        return _owned(_loss(X, y, weight, w, epsilon, alpha))
 
     def grad(self, w):
         """The gradient by w."""
-        X, y, weight, w, epsilon, alpha, fixed = self._arguments(w)
-        return _owned(_grad(X, y, weight, w, epsilon, alpha, fixed))
+        X, y, weight, w, epsilon, alpha = self._arguments(w)
+        return _owned(_grad(X, y, weight, w, epsilon, alpha))
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
-        X, y, weight, w, epsilon, alpha, fixed = self._arguments(w)
-        return _owned(_value_and_grad(X, y, weight, w, epsilon, alpha, fixed))
+        X, y, weight, w, epsilon, alpha = self._arguments(w)
+        return _owned(_value_and_grad(X, y, weight, w, epsilon, alpha))
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
-        X, y, weight, w, epsilon, alpha, fixed = self._arguments(w)
+        X, y, weight, w, epsilon, alpha = self._arguments(w)
         dw = _direction("dw", dw, w)
         return _owned(_hvp(X, y, weight, w, epsilon, alpha, dw))
 
     def hessian(self, w):
         """The Hessian by w."""
-        X, y, weight, w, epsilon, alpha, fixed = self._arguments(w)
+        X, y, weight, w, epsilon, alpha = self._arguments(w)
         return _owned(_hessian(X, y, weight, w, epsilon, alpha))
 
     def pack(self, w):

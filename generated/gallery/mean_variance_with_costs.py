@@ -12,11 +12,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(Sigma, risk_aversion):
-    """What depends on the data alone."""
-    return risk_aversion * Sigma
-
-
 def _loss(mu, Sigma, w0, w, risk_aversion, cost, impact):
     """The loss."""
     trade = w0 - w
@@ -63,11 +58,23 @@ def _hvp(Sigma, w0, w, risk_aversion, impact, dw):
     return 0.75 * t1 + risk_aversion * (Sigma @ dw)
 
 
-def _hessian(w0, w, impact, fixed):
+def _hessian(Sigma, w0, w, risk_aversion, impact):
     """The Hessian by w."""
     trade = w0 - w
     t1 = np.sign(trade) ** 2 * impact * (1 / np.sqrt(np.abs(trade)))
-    return fixed + 0.75 * np.diag(t1)
+    return risk_aversion * Sigma + 0.75 * np.diag(t1)
+
+
+def _from_data(Sigma, risk_aversion):
+    """What depends on the data alone."""
+    return risk_aversion * Sigma
+
+
+def _bound_hessian(w0, w, impact, gram):
+    """The Hessian by w."""
+    trade = w0 - w
+    t1 = np.sign(trade) ** 2 * impact * (1 / np.sqrt(np.abs(trade)))
+    return gram + 0.75 * np.diag(t1)
 
 
 def loss(mu, Sigma, w0, w, risk_aversion, cost, impact):
@@ -185,8 +192,7 @@ def hessian(mu, Sigma, w0, w, risk_aversion, cost, impact):
     mu, Sigma, w0, w, risk_aversion, cost, impact = _door(
         mu, Sigma, w0, w, risk_aversion, cost, impact
     )
-    fixed = _from_data(Sigma, risk_aversion)
-    return _owned(_hessian(w0, w, impact, fixed))
+    return _owned(_hessian(Sigma, w0, w, risk_aversion, impact))
 
 
 def bind(mu, Sigma, w0, risk_aversion, cost, impact):
@@ -238,8 +244,8 @@ class Bound:
         risk_aversion = risk_aversion[()]
         cost = cost[()]
         impact = impact[()]
-        fixed = _from_data(Sigma, risk_aversion)
-        return mu, Sigma, w0, risk_aversion, cost, impact, fixed
+        gram = _from_data(Sigma, risk_aversion)
+        return mu, Sigma, w0, risk_aversion, cost, impact, gram
 
     def _arguments(self, w):
         """The arguments in the working dtype, checked, and what depends on the data alone."""
@@ -250,35 +256,35 @@ class Bound:
         dtype = _dtype(*self._data, w)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        mu, Sigma, w0, risk_aversion, cost, impact, fixed = self._in[dtype]
+        mu, Sigma, w0, risk_aversion, cost, impact, gram = self._in[dtype]
         w = w.astype(dtype, copy=False)
-        return mu, Sigma, w0, w, risk_aversion, cost, impact, fixed
+        return mu, Sigma, w0, w, risk_aversion, cost, impact, gram
 
     def loss(self, w):
         """The loss."""
-        mu, Sigma, w0, w, risk_aversion, cost, impact, fixed = self._arguments(w)
+        mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
         return _owned(_loss(mu, Sigma, w0, w, risk_aversion, cost, impact))
 
     def grad(self, w):
         """The gradient by w."""
-        mu, Sigma, w0, w, risk_aversion, cost, impact, fixed = self._arguments(w)
+        mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
         return _owned(_grad(mu, Sigma, w0, w, risk_aversion, cost, impact))
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
-        mu, Sigma, w0, w, risk_aversion, cost, impact, fixed = self._arguments(w)
+        mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
         return _owned(_value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact))
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
-        mu, Sigma, w0, w, risk_aversion, cost, impact, fixed = self._arguments(w)
+        mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
         dw = _direction("dw", dw, w)
         return _owned(_hvp(Sigma, w0, w, risk_aversion, impact, dw))
 
     def hessian(self, w):
         """The Hessian by w."""
-        mu, Sigma, w0, w, risk_aversion, cost, impact, fixed = self._arguments(w)
-        return _owned(_hessian(w0, w, impact, fixed))
+        mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
+        return _owned(_bound_hessian(w0, w, impact, gram))
 
     def pack(self, w):
         """One flat float64 vector of w."""

@@ -136,6 +136,8 @@ def hvp(X, mu, Sigma, dmu, dSigma):
 def bind(X):
     """Give everything but mu and Sigma once; arrays are copied.
 
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
+
     Parameters
     ----------
     X : (n, d) array

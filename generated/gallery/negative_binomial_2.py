@@ -19,12 +19,7 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    return scipy.special.gammaln(1 + y)
-
-
-def _loss(X, y, params, fixed):
+def _loss(X, y, params):
     """The loss."""
     beta = params[:-1]
     mu = np.exp(X @ beta)
@@ -35,7 +30,7 @@ def _loss(X, y, params, fixed):
         scipy.special.gammaln(y + size)
         + np.log(prob) / alpha
         + y * np.log1p(-prob)
-        - fixed
+        - scipy.special.gammaln(1 + y)
         - scipy.special.gammaln(size)
     )
     return t1.sum()
@@ -65,7 +60,7 @@ def _grad(X, y, params):
     return grad_params
 
 
-def _value_and_grad(X, y, params, fixed):
+def _value_and_grad(X, y, params):
     """The loss and its gradient by params, in one pass."""
     n = X.shape[0]
     beta = params[:-1]
@@ -80,7 +75,7 @@ def _value_and_grad(X, y, params, fixed):
         scipy.special.gammaln(t2)
         + logarithm / alpha
         + y * np.log1p(-prob)
-        - fixed
+        - scipy.special.gammaln(1 + y)
         - scipy.special.gammaln(size)
     )
     grad_prob = t1 - y / (1 - prob)
@@ -220,8 +215,7 @@ def loss(X, y, params):
     float
     """
     X, y, params = _door(X, y, params)
-    fixed = _from_data(y)
-    return _owned(_loss(X, y, params, fixed))
+    return _owned(_loss(X, y, params))
 
 
 def grad(X, y, params):
@@ -256,8 +250,7 @@ def value_and_grad(X, y, params):
     gradient : (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    fixed = _from_data(y)
-    return _owned(_value_and_grad(X, y, params, fixed))
+    return _owned(_value_and_grad(X, y, params))
 
 
 def hvp(X, y, params, dparams):
@@ -326,13 +319,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(y)
-        return X, y, fixed
+        return X, y
 
     def _arguments(self, params):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         params = _array("params", params, 1)
         p = self._p
         if params.shape[0] != p + 1:
@@ -340,34 +332,34 @@ class Bound:
         dtype = _dtype(*self._data, params)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed = self._in[dtype]
+        X, y = self._in[dtype]
         params = params.astype(dtype, copy=False)
-        return X, y, params, fixed
+        return X, y, params
 
     def loss(self, params):
         """The loss."""
-        X, y, params, fixed = self._arguments(params)
-        return _owned(_loss(X, y, params, fixed))
+        X, y, params = self._arguments(params)
+        return _owned(_loss(X, y, params))
 
     def grad(self, params):
         """The gradient by params."""
-        X, y, params, fixed = self._arguments(params)
+        X, y, params = self._arguments(params)
         return _owned(_grad(X, y, params))
 
     def value_and_grad(self, params):
         """The loss and its gradient by params, in one pass."""
-        X, y, params, fixed = self._arguments(params)
-        return _owned(_value_and_grad(X, y, params, fixed))
+        X, y, params = self._arguments(params)
+        return _owned(_value_and_grad(X, y, params))
 
     def hvp(self, params, dparams):
         """The Hessian times a direction."""
-        X, y, params, fixed = self._arguments(params)
+        X, y, params = self._arguments(params)
         dparams = _direction("dparams", dparams, params)
         return _owned(_hvp(X, y, params, dparams))
 
     def hessian(self, params):
         """The Hessian by params."""
-        X, y, params, fixed = self._arguments(params)
+        X, y, params = self._arguments(params)
         return _owned(_hessian(X, y, params))
 
     def pack(self, params):

@@ -15,20 +15,15 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(weight):
-    """What depends on the data alone."""
-    return weight.sum()
-
-
-def _loss(X, y, weight, coef, alpha, quantile, fixed):
+def _loss(X, y, weight, coef, alpha, quantile):
     """The loss."""
     residual = coef[:-1]
     r = y - X @ residual - coef[-1]
-    ratio = (weight @ np.maximum(quantile * r, (quantile - 1) * r)) / fixed
+    ratio = (weight @ np.maximum(quantile * r, (quantile - 1) * r)) / weight.sum()
     return ratio + 0.5 * alpha * (residual @ residual)
 
 
-def _grad(X, y, weight, coef, alpha, quantile, fixed):
+def _grad(X, y, weight, coef, alpha, quantile):
     """The gradient by coef."""
     residual = coef[:-1]
     r = y - X @ residual - coef[-1]
@@ -36,23 +31,24 @@ def _grad(X, y, weight, coef, alpha, quantile, fixed):
     difference = quantile - 1
     t2 = difference * r
     t3 = difference * np.heaviside(t2 - t1, 0.5) + quantile * np.heaviside(t1 - t2, 0.5)
-    grad_r = weight * t3 / fixed
+    grad_r = weight * t3 / weight.sum()
     grad_coef = np.concatenate(
         (alpha * residual - X.T @ grad_r, np.full(1, -grad_r.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
-def _value_and_grad(X, y, weight, coef, alpha, quantile, fixed):
+def _value_and_grad(X, y, weight, coef, alpha, quantile):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
     r = y - X @ residual - coef[-1]
     t1 = quantile * r
     difference = quantile - 1
     t2 = difference * r
-    value = (weight @ np.maximum(t1, t2)) / fixed + 0.5 * alpha * (residual @ residual)
+    total = weight.sum()
+    value = (weight @ np.maximum(t1, t2)) / total + 0.5 * alpha * (residual @ residual)
     t3 = difference * np.heaviside(t2 - t1, 0.5) + quantile * np.heaviside(t1 - t2, 0.5)
-    grad_r = weight * t3 / fixed
+    grad_r = weight * t3 / total
     grad_coef = np.concatenate(
         (alpha * residual - X.T @ grad_r, np.full(1, -grad_r.sum(), dtype=X.dtype))
     )
@@ -92,8 +88,7 @@ def loss(X, y, weight, coef, alpha, quantile):
     float
     """
     X, y, weight, coef, alpha, quantile = _door(X, y, weight, coef, alpha, quantile)
-    fixed = _from_data(weight)
-    return _owned(_loss(X, y, weight, coef, alpha, quantile, fixed))
+    return _owned(_loss(X, y, weight, coef, alpha, quantile))
 
 
 def grad(X, y, weight, coef, alpha, quantile):
@@ -113,8 +108,7 @@ def grad(X, y, weight, coef, alpha, quantile):
     (d + 1,) array
     """
     X, y, weight, coef, alpha, quantile = _door(X, y, weight, coef, alpha, quantile)
-    fixed = _from_data(weight)
-    return _owned(_grad(X, y, weight, coef, alpha, quantile, fixed))
+    return _owned(_grad(X, y, weight, coef, alpha, quantile))
 
 
 def value_and_grad(X, y, weight, coef, alpha, quantile):
@@ -135,8 +129,7 @@ def value_and_grad(X, y, weight, coef, alpha, quantile):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha, quantile = _door(X, y, weight, coef, alpha, quantile)
-    fixed = _from_data(weight)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, quantile, fixed))
+    return _owned(_value_and_grad(X, y, weight, coef, alpha, quantile))
 
 
 def hvp(X, y, weight, coef, alpha, quantile, dcoef):
@@ -219,17 +212,14 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, y, weight, alpha, quantile = (
             value.astype(dtype, copy=False) for value in self._data
         )
-        alpha = alpha[()]
-        quantile = quantile[()]
-        fixed = _from_data(weight)
-        return X, y, weight, alpha, quantile, fixed
+        return X, y, weight, alpha[()], quantile[()]
 
     def _arguments(self, coef):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         coef = _array("coef", coef, 1)
         d = self._d
         if coef.shape[0] != d + 1:
@@ -237,34 +227,34 @@ class Bound:
         dtype = _dtype(*self._data, coef)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, weight, alpha, quantile, fixed = self._in[dtype]
+        X, y, weight, alpha, quantile = self._in[dtype]
         coef = coef.astype(dtype, copy=False)
-        return X, y, weight, coef, alpha, quantile, fixed
+        return X, y, weight, coef, alpha, quantile
 
     def loss(self, coef):
         """The loss."""
-        X, y, weight, coef, alpha, quantile, fixed = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, quantile, fixed))
+        X, y, weight, coef, alpha, quantile = self._arguments(coef)
+        return _owned(_loss(X, y, weight, coef, alpha, quantile))
 
     def grad(self, coef):
         """The gradient by coef."""
-        X, y, weight, coef, alpha, quantile, fixed = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, quantile, fixed))
+        X, y, weight, coef, alpha, quantile = self._arguments(coef)
+        return _owned(_grad(X, y, weight, coef, alpha, quantile))
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
-        X, y, weight, coef, alpha, quantile, fixed = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, quantile, fixed))
+        X, y, weight, coef, alpha, quantile = self._arguments(coef)
+        return _owned(_value_and_grad(X, y, weight, coef, alpha, quantile))
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
-        X, y, weight, coef, alpha, quantile, fixed = self._arguments(coef)
+        X, y, weight, coef, alpha, quantile = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
         return _owned(_hvp(X, alpha, dcoef))
 
     def hessian(self, coef):
         """The Hessian by coef."""
-        X, y, weight, coef, alpha, quantile, fixed = self._arguments(coef)
+        X, y, weight, coef, alpha, quantile = self._arguments(coef)
         return _owned(_hessian(X, alpha))
 
     def pack(self, coef):

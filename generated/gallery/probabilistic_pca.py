@@ -15,57 +15,50 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(X, mean):
-    """What depends on the data alone."""
-    return X - mean
-
-
-def _loss(X, W, sigma2, fixed):
+def _loss(X, mean, W, sigma2):
     """The loss."""
-    n = X.shape[0]
-    d = W.shape[0]
-    t1 = W @ W.T + sigma2 * np.eye(d, dtype=W.dtype)
-    value = (
-        -0.5 * np.linalg.slogdet(t1)[1]
-        - 0.9189385332046727 * d
-        - 0.5 * np.vdot(fixed, np.linalg.solve(t1, fixed.T).T) / n
-    )
-    return value
+    n, d = X.shape
+    difference = X - mean
+    t1 = W @ W.T + sigma2 * np.eye(d, dtype=X.dtype)
+    total = np.vdot(difference, np.linalg.solve(t1, difference.T).T)
+    return -0.5 * np.linalg.slogdet(t1)[1] - 0.9189385332046727 * d - 0.5 * total / n
 
 
-def _grad(X, W, sigma2, fixed):
+def _grad(X, mean, W, sigma2):
     """The gradient by W and sigma2."""
-    n = X.shape[0]
-    d = W.shape[0]
-    t1 = W @ W.T + sigma2 * np.eye(d, dtype=W.dtype)
-    t2 = np.linalg.solve(t1, (np.linalg.solve(t1, fixed.T) @ fixed).T)
+    n, d = X.shape
+    t1 = W @ W.T + sigma2 * np.eye(d, dtype=X.dtype)
+    difference = X - mean
+    t2 = np.linalg.solve(t1, (np.linalg.solve(t1, difference.T) @ difference).T)
     grad_gram = 0.5 * (t2.T / n - np.linalg.inv(t1))
     return (2 * (grad_gram @ W), np.trace(grad_gram))
 
 
-def _value_and_grad(X, W, sigma2, fixed):
+def _value_and_grad(X, mean, W, sigma2):
     """The loss and its gradient by W and sigma2, in one pass."""
-    n = X.shape[0]
-    d = W.shape[0]
-    t1 = W @ W.T + sigma2 * np.eye(d, dtype=W.dtype)
-    t2 = np.linalg.solve(t1, fixed.T)
+    n, d = X.shape
+    difference = X - mean
+    t1 = W @ W.T + sigma2 * np.eye(d, dtype=X.dtype)
+    t2 = np.linalg.solve(t1, difference.T)
     value = (
         -0.5 * np.linalg.slogdet(t1)[1]
         - 0.9189385332046727 * d
-        - 0.5 * np.vdot(fixed, t2.T) / n
+        - 0.5 * np.vdot(difference, t2.T) / n
     )
-    grad_gram = 0.5 * (np.linalg.solve(t1, (t2 @ fixed).T).T / n - np.linalg.inv(t1))
+    grad_gram = 0.5 * (
+        np.linalg.solve(t1, (t2 @ difference).T).T / n - np.linalg.inv(t1)
+    )
     return value, (2 * (grad_gram @ W), np.trace(grad_gram))
 
 
-def _hvp(X, W, sigma2, dW, dsigma2, fixed):
+def _hvp(X, mean, W, sigma2, dW, dsigma2):
     """The Hessian times a direction."""
-    n = X.shape[0]
-    d = W.shape[0]
-    t1 = W @ W.T + sigma2 * np.eye(d, dtype=W.dtype)
-    t2 = np.linalg.solve(t1, fixed.T) @ fixed
+    n, d = X.shape
+    difference = X - mean
+    t1 = W @ W.T + sigma2 * np.eye(d, dtype=X.dtype)
+    t2 = np.linalg.solve(t1, difference.T) @ difference
     t3 = dW @ W.T
-    t4 = np.linalg.solve(t1, t3 + t3.T + dsigma2 * np.eye(d, dtype=W.dtype))
+    t4 = np.linalg.solve(t1, t3 + t3.T + dsigma2 * np.eye(d, dtype=X.dtype))
     t5 = np.linalg.solve(t1, t4.T)
     t6 = t2 @ t5.T
     dgrad_gram = 0.5 * t5 + -0.5 * (t6 + t6.T) / n
@@ -88,8 +81,7 @@ def loss(X, mean, W, sigma2):
     float
     """
     X, mean, W, sigma2 = _door(X, mean, W, sigma2)
-    fixed = _from_data(X, mean)
-    return _owned(_loss(X, W, sigma2, fixed))
+    return _owned(_loss(X, mean, W, sigma2))
 
 
 def grad(X, mean, W, sigma2):
@@ -108,8 +100,7 @@ def grad(X, mean, W, sigma2):
     grad_sigma2 : float
     """
     X, mean, W, sigma2 = _door(X, mean, W, sigma2)
-    fixed = _from_data(X, mean)
-    return _owned(_grad(X, W, sigma2, fixed))
+    return _owned(_grad(X, mean, W, sigma2))
 
 
 def value_and_grad(X, mean, W, sigma2):
@@ -128,8 +119,7 @@ def value_and_grad(X, mean, W, sigma2):
     gradient : tuple of grad_W : (d, k) array, grad_sigma2 : float
     """
     X, mean, W, sigma2 = _door(X, mean, W, sigma2)
-    fixed = _from_data(X, mean)
-    return _owned(_value_and_grad(X, W, sigma2, fixed))
+    return _owned(_value_and_grad(X, mean, W, sigma2))
 
 
 def hvp(X, mean, W, sigma2, dW, dsigma2):
@@ -152,8 +142,7 @@ def hvp(X, mean, W, sigma2, dW, dsigma2):
     X, mean, W, sigma2 = _door(X, mean, W, sigma2)
     dW = _direction("dW", dW, W)
     dsigma2 = _direction("dsigma2", dsigma2, sigma2)
-    fixed = _from_data(X, mean)
-    return _owned(_hvp(X, W, sigma2, dW, dsigma2, fixed))
+    return _owned(_hvp(X, mean, W, sigma2, dW, dsigma2))
 
 
 def bind(X, mean, *, k=None):
@@ -188,13 +177,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, mean = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(X, mean)
-        return X, mean, fixed
+        return X, mean
 
     def _arguments(self, W, sigma2):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         W = _array("W", W, 2)
         sigma2 = _array("sigma2", sigma2, 0)
         d = self._d
@@ -203,32 +191,32 @@ class Bound:
         dtype = _dtype(*self._data, W, sigma2)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, mean, fixed = self._in[dtype]
+        X, mean = self._in[dtype]
         W = W.astype(dtype, copy=False)
         sigma2 = sigma2.astype(dtype, copy=False)
-        return X, mean, W, sigma2[()], fixed
+        return X, mean, W, sigma2[()]
 
     def loss(self, W, sigma2):
         """The loss."""
-        X, mean, W, sigma2, fixed = self._arguments(W, sigma2)
-        return _owned(_loss(X, W, sigma2, fixed))
+        X, mean, W, sigma2 = self._arguments(W, sigma2)
+        return _owned(_loss(X, mean, W, sigma2))
 
     def grad(self, W, sigma2):
         """The gradient by W and sigma2."""
-        X, mean, W, sigma2, fixed = self._arguments(W, sigma2)
-        return _owned(_grad(X, W, sigma2, fixed))
+        X, mean, W, sigma2 = self._arguments(W, sigma2)
+        return _owned(_grad(X, mean, W, sigma2))
 
     def value_and_grad(self, W, sigma2):
         """The loss and its gradient by W and sigma2, in one pass."""
-        X, mean, W, sigma2, fixed = self._arguments(W, sigma2)
-        return _owned(_value_and_grad(X, W, sigma2, fixed))
+        X, mean, W, sigma2 = self._arguments(W, sigma2)
+        return _owned(_value_and_grad(X, mean, W, sigma2))
 
     def hvp(self, W, sigma2, dW, dsigma2):
         """The Hessian times a direction."""
-        X, mean, W, sigma2, fixed = self._arguments(W, sigma2)
+        X, mean, W, sigma2 = self._arguments(W, sigma2)
         dW = _direction("dW", dW, W)
         dsigma2 = _direction("dsigma2", dsigma2, sigma2)
-        return _owned(_hvp(X, W, sigma2, dW, dsigma2, fixed))
+        return _owned(_hvp(X, mean, W, sigma2, dW, dsigma2))
 
     def pack(self, W, sigma2):
         """One flat float64 vector of W and sigma2."""

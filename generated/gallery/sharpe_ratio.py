@@ -16,14 +16,6 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(R):
-    """What depends on the data alone."""
-    n = R.shape[0]
-    fixed2 = R.sum(axis=0) / n
-    fixed = R - fixed2
-    return fixed, fixed2, fixed.sum(axis=0)
-
-
 def _loss(R, rf, w):
     """The loss."""
     n = R.shape[0]
@@ -103,7 +95,7 @@ def _hvp(R, rf, w, dw):
     return R.T @ dgrad_excess
 
 
-def _hessian(R, rf, w, fixed, fixed2, fixed3):
+def _hessian(R, rf, w):
     """The Hessian by w."""
     n = R.shape[0]
     excess = R @ w - rf
@@ -118,26 +110,28 @@ def _hessian(R, rf, w, fixed, fixed2, fixed3):
     norm2 = norm or np.inf
     t3 = norm2 * power2
     ratio2 = t1 / t3
-    ratio3 = (fixed.T @ residual) / norm2
-    ratio4 = t1 / (power2 * norm2**2)
-    ratio5 = ratio * power / (norm2 * t2**3)
+    ratio3 = R.sum(axis=0) / n
+    difference = R - ratio3
+    ratio4 = (difference.T @ residual) / norm2
+    ratio5 = t1 / (power2 * norm2**2)
+    ratio6 = ratio * power / (norm2 * t2**3)
     t4 = (
-        15.874507866387544 * power_root / t3 * fixed2
-        - 31.74901573277509 * ratio5 * ratio3
-        - 15.874507866387544 * ratio4 * ratio3
+        15.874507866387544 * power_root / t3 * ratio3
+        - 31.74901573277509 * ratio6 * ratio4
+        - 15.874507866387544 * ratio5 * ratio4
     )
     total = residual.sum()
     t5 = (
-        15.874507866387544 * total * ratio4
-        + 31.74901573277509 * total * ratio5
+        15.874507866387544 * total * ratio5
+        + 31.74901573277509 * total * ratio6
         + 15.874507866387544 * power_root / power2
     )
     t6 = (
-        t5 * ratio3
-        - 15.874507866387544 * power_root * total / t3 * fixed2
-        - 15.874507866387544 * ratio2 * fixed3
+        t5 * ratio4
+        - 15.874507866387544 * power_root * total / t3 * ratio3
+        - 15.874507866387544 * ratio2 * difference.sum(axis=0)
     )
-    t7 = t6 / n + np.outer(residual, t4) + 15.874507866387544 * ratio2 * fixed
+    t7 = t6 / n + np.outer(residual, t4) + 15.874507866387544 * ratio2 * difference
     return R.T @ t7
 
 
@@ -226,12 +220,13 @@ def hessian(R, rf, w):
     (d, d) array
     """
     R, rf, w = _door(R, rf, w)
-    fixed, fixed2, fixed3 = _from_data(R)
-    return _owned(_hessian(R, rf, w, fixed, fixed2, fixed3))
+    return _owned(_hessian(R, rf, w))
 
 
 def bind(R, rf):
     """Give everything but w once; arrays are copied.
+
+    Residuals are computed as they stand; @loss(..., gram=True) would use Gram matrices of the data.
 
     Parameters
     ----------
@@ -258,14 +253,12 @@ class Bound:
         self._d = d
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         R, rf = (value.astype(dtype, copy=False) for value in self._data)
-        rf = rf[()]
-        fixed, fixed2, fixed3 = _from_data(R)
-        return R, rf, fixed, fixed2, fixed3
+        return R, rf[()]
 
     def _arguments(self, w):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         w = _array("w", w, 1)
         d = self._d
         if w.shape[0] != d:
@@ -273,35 +266,35 @@ class Bound:
         dtype = _dtype(*self._data, w)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        R, rf, fixed, fixed2, fixed3 = self._in[dtype]
+        R, rf = self._in[dtype]
         w = w.astype(dtype, copy=False)
-        return R, rf, w, fixed, fixed2, fixed3
+        return R, rf, w
 
     def loss(self, w):
         """The loss."""
-        R, rf, w, fixed, fixed2, fixed3 = self._arguments(w)
+        R, rf, w = self._arguments(w)
         return _owned(_loss(R, rf, w))
 
     def grad(self, w):
         """The gradient by w."""
-        R, rf, w, fixed, fixed2, fixed3 = self._arguments(w)
+        R, rf, w = self._arguments(w)
         return _owned(_grad(R, rf, w))
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
-        R, rf, w, fixed, fixed2, fixed3 = self._arguments(w)
+        R, rf, w = self._arguments(w)
         return _owned(_value_and_grad(R, rf, w))
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
-        R, rf, w, fixed, fixed2, fixed3 = self._arguments(w)
+        R, rf, w = self._arguments(w)
         dw = _direction("dw", dw, w)
         return _owned(_hvp(R, rf, w, dw))
 
     def hessian(self, w):
         """The Hessian by w."""
-        R, rf, w, fixed, fixed2, fixed3 = self._arguments(w)
-        return _owned(_hessian(R, rf, w, fixed, fixed2, fixed3))
+        R, rf, w = self._arguments(w)
+        return _owned(_hessian(R, rf, w))
 
     def pack(self, w):
         """One flat float64 vector of w."""

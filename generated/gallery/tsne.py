@@ -16,12 +16,7 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(P):
-    """What depends on the data alone."""
-    return np.maximum(P, 1e-12)
-
-
-def _loss(P, Y, fixed):
+def _loss(P, Y):
     """The loss."""
     n = P.shape[0]
     num = Y @ Y.T
@@ -29,7 +24,7 @@ def _loss(P, Y, fixed):
     num2 = (1 - np.eye(n, dtype=P.dtype)) / (1 + sum_Y[:, None] + sum_Y - 2 * num)
     Q = num2 / num2.sum()
     Q2 = np.maximum(Q, 1e-12)
-    return np.vdot(P, np.log(fixed / Q2))
+    return np.vdot(P, np.log(np.maximum(P, 1e-12) / Q2))
 
 
 def _grad(P, Y):
@@ -50,7 +45,7 @@ def _grad(P, Y):
     return (-2 * (grad_num.T + grad_num)) @ Y + t3
 
 
-def _value_and_grad(P, Y, fixed):
+def _value_and_grad(P, Y):
     """The loss and its gradient by Y, in one pass."""
     n = P.shape[0]
     off_diagonal = 1 - np.eye(n, dtype=P.dtype)
@@ -65,7 +60,8 @@ def _value_and_grad(P, Y, fixed):
     t2 = off_diagonal * (grad_Q.T / total - np.vdot(grad_Q, num2) / total**2).T
     grad_num = t2 / t1**2
     t3 = Y * (2 * (grad_num.sum(axis=0) + grad_num.sum(axis=1)))[:, None]
-    return np.vdot(P, np.log(fixed / Q2)), (-2 * (grad_num.T + grad_num)) @ Y + t3
+    value = np.vdot(P, np.log(np.maximum(P, 1e-12) / Q2))
+    return value, (-2 * (grad_num.T + grad_num)) @ Y + t3
 
 
 def _hvp(P, Y, dY):
@@ -120,8 +116,7 @@ def loss(P, Y):
     float
     """
     P, Y = _door(P, Y)
-    fixed = _from_data(P)
-    return _owned(_loss(P, Y, fixed))
+    return _owned(_loss(P, Y))
 
 
 def grad(P, Y):
@@ -154,8 +149,7 @@ def value_and_grad(P, Y):
     gradient : (n, k) array
     """
     P, Y = _door(P, Y)
-    fixed = _from_data(P)
-    return _owned(_value_and_grad(P, Y, fixed))
+    return _owned(_value_and_grad(P, Y))
 
 
 def hvp(P, Y, dY):
@@ -206,13 +200,12 @@ class Bound:
         self._k = k
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         (P,) = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(P)
-        return P, fixed
+        return (P,)
 
     def _arguments(self, Y):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         Y = _array("Y", Y, 2)
         n = self._n
         if Y.shape[0] != n:
@@ -220,28 +213,28 @@ class Bound:
         dtype = _dtype(*self._data, Y)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        P, fixed = self._in[dtype]
+        (P,) = self._in[dtype]
         Y = Y.astype(dtype, copy=False)
-        return P, Y, fixed
+        return P, Y
 
     def loss(self, Y):
         """The loss."""
-        P, Y, fixed = self._arguments(Y)
-        return _owned(_loss(P, Y, fixed))
+        P, Y = self._arguments(Y)
+        return _owned(_loss(P, Y))
 
     def grad(self, Y):
         """The gradient by Y."""
-        P, Y, fixed = self._arguments(Y)
+        P, Y = self._arguments(Y)
         return _owned(_grad(P, Y))
 
     def value_and_grad(self, Y):
         """The loss and its gradient by Y, in one pass."""
-        P, Y, fixed = self._arguments(Y)
-        return _owned(_value_and_grad(P, Y, fixed))
+        P, Y = self._arguments(Y)
+        return _owned(_value_and_grad(P, Y))
 
     def hvp(self, Y, dY):
         """The Hessian times a direction."""
-        P, Y, fixed = self._arguments(Y)
+        P, Y = self._arguments(Y)
         dY = _direction("dY", dY, Y)
         return _owned(_hvp(P, Y, dY))
 

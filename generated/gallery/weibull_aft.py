@@ -14,43 +14,41 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(time, event):
-    """What depends on the data alone."""
-    return np.log(time), event.sum()
-
-
-def _loss(X, event, beta, log_sigma, fixed):
+def _loss(X, time, event, beta, log_sigma):
     """The loss."""
-    z = (fixed - X @ beta) / np.exp(log_sigma)
-    return -np.sum(event * (z - log_sigma - fixed) - np.exp(z))
+    logarithm = np.log(time)
+    z = (logarithm - X @ beta) / np.exp(log_sigma)
+    return -np.sum(event * (z - log_sigma - logarithm) - np.exp(z))
 
 
-def _grad(X, event, beta, log_sigma, fixed, fixed2):
+def _grad(X, time, event, beta, log_sigma):
     """The gradient by beta and log_sigma."""
-    difference = fixed - X @ beta
+    difference = np.log(time) - X @ beta
     sigma = np.exp(log_sigma)
     z = difference / sigma
     grad_z = np.exp(z) - event
-    return (-(X.T @ grad_z) / sigma, fixed2 - (grad_z @ difference) / sigma)
+    return (-(X.T @ grad_z) / sigma, event.sum() - (grad_z @ difference) / sigma)
 
 
-def _value_and_grad(X, event, beta, log_sigma, fixed, fixed2):
+def _value_and_grad(X, time, event, beta, log_sigma):
     """The loss and its gradient by beta and log_sigma, in one pass."""
-    difference = fixed - X @ beta
+    logarithm = np.log(time)
+    difference = logarithm - X @ beta
     sigma = np.exp(log_sigma)
     z = difference / sigma
     exponential = np.exp(z)
+    value = np.sum(event * (z - log_sigma - logarithm) - exponential)
     grad_z = exponential - event
-    value = -np.sum(event * (z - log_sigma - fixed) - exponential)
-    return value, (-(X.T @ grad_z) / sigma, fixed2 - (grad_z @ difference) / sigma)
+    grad_log_sigma = event.sum() - (grad_z @ difference) / sigma
+    return -value, (-(X.T @ grad_z) / sigma, grad_log_sigma)
 
 
-def _hvp(X, event, beta, log_sigma, dbeta, dlog_sigma, fixed):
+def _hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma):
     """The Hessian times a direction."""
     t1 = X @ dbeta
     sigma = np.exp(log_sigma)
     ratio = sigma * dlog_sigma / sigma**2
-    difference = fixed - X @ beta
+    difference = np.log(time) - X @ beta
     z = difference / sigma
     exponential = np.exp(z)
     dgrad_z = exponential * (-t1 / sigma - ratio * difference)
@@ -77,8 +75,7 @@ def loss(X, time, event, beta, log_sigma):
     float
     """
     X, time, event, beta, log_sigma = _door(X, time, event, beta, log_sigma)
-    fixed, fixed2 = _from_data(time, event)
-    return _owned(_loss(X, event, beta, log_sigma, fixed))
+    return _owned(_loss(X, time, event, beta, log_sigma))
 
 
 def grad(X, time, event, beta, log_sigma):
@@ -98,8 +95,7 @@ def grad(X, time, event, beta, log_sigma):
     grad_log_sigma : float
     """
     X, time, event, beta, log_sigma = _door(X, time, event, beta, log_sigma)
-    fixed, fixed2 = _from_data(time, event)
-    return _owned(_grad(X, event, beta, log_sigma, fixed, fixed2))
+    return _owned(_grad(X, time, event, beta, log_sigma))
 
 
 def value_and_grad(X, time, event, beta, log_sigma):
@@ -119,8 +115,7 @@ def value_and_grad(X, time, event, beta, log_sigma):
     gradient : tuple of grad_beta : (p,) array, grad_log_sigma : float
     """
     X, time, event, beta, log_sigma = _door(X, time, event, beta, log_sigma)
-    fixed, fixed2 = _from_data(time, event)
-    return _owned(_value_and_grad(X, event, beta, log_sigma, fixed, fixed2))
+    return _owned(_value_and_grad(X, time, event, beta, log_sigma))
 
 
 def hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma):
@@ -144,8 +139,7 @@ def hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma):
     X, time, event, beta, log_sigma = _door(X, time, event, beta, log_sigma)
     dbeta = _direction("dbeta", dbeta, beta)
     dlog_sigma = _direction("dlog_sigma", dlog_sigma, log_sigma)
-    fixed, fixed2 = _from_data(time, event)
-    return _owned(_hvp(X, event, beta, log_sigma, dbeta, dlog_sigma, fixed))
+    return _owned(_hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma))
 
 
 def bind(X, time, event):
@@ -182,13 +176,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         X, time, event = (value.astype(dtype, copy=False) for value in self._data)
-        fixed, fixed2 = _from_data(time, event)
-        return X, time, event, fixed, fixed2
+        return X, time, event
 
     def _arguments(self, beta, log_sigma):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         beta = _array("beta", beta, 1)
         log_sigma = _array("log_sigma", log_sigma, 0)
         p = self._p
@@ -197,40 +190,32 @@ class Bound:
         dtype = _dtype(*self._data, beta, log_sigma)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, time, event, fixed, fixed2 = self._in[dtype]
+        X, time, event = self._in[dtype]
         beta = beta.astype(dtype, copy=False)
         log_sigma = log_sigma.astype(dtype, copy=False)
-        return X, time, event, beta, log_sigma[()], fixed, fixed2
+        return X, time, event, beta, log_sigma[()]
 
     def loss(self, beta, log_sigma):
         """The loss."""
-        X, time, event, beta, log_sigma, fixed, fixed2 = self._arguments(
-            beta, log_sigma
-        )
-        return _owned(_loss(X, event, beta, log_sigma, fixed))
+        X, time, event, beta, log_sigma = self._arguments(beta, log_sigma)
+        return _owned(_loss(X, time, event, beta, log_sigma))
 
     def grad(self, beta, log_sigma):
         """The gradient by beta and log_sigma."""
-        X, time, event, beta, log_sigma, fixed, fixed2 = self._arguments(
-            beta, log_sigma
-        )
-        return _owned(_grad(X, event, beta, log_sigma, fixed, fixed2))
+        X, time, event, beta, log_sigma = self._arguments(beta, log_sigma)
+        return _owned(_grad(X, time, event, beta, log_sigma))
 
     def value_and_grad(self, beta, log_sigma):
         """The loss and its gradient by beta and log_sigma, in one pass."""
-        X, time, event, beta, log_sigma, fixed, fixed2 = self._arguments(
-            beta, log_sigma
-        )
-        return _owned(_value_and_grad(X, event, beta, log_sigma, fixed, fixed2))
+        X, time, event, beta, log_sigma = self._arguments(beta, log_sigma)
+        return _owned(_value_and_grad(X, time, event, beta, log_sigma))
 
     def hvp(self, beta, log_sigma, dbeta, dlog_sigma):
         """The Hessian times a direction."""
-        X, time, event, beta, log_sigma, fixed, fixed2 = self._arguments(
-            beta, log_sigma
-        )
+        X, time, event, beta, log_sigma = self._arguments(beta, log_sigma)
         dbeta = _direction("dbeta", dbeta, beta)
         dlog_sigma = _direction("dlog_sigma", dlog_sigma, log_sigma)
-        return _owned(_hvp(X, event, beta, log_sigma, dbeta, dlog_sigma, fixed))
+        return _owned(_hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma))
 
     def pack(self, beta, log_sigma):
         """One flat float64 vector of beta and log_sigma."""

@@ -22,130 +22,138 @@ __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def _from_data(y):
-    """What depends on the data alone."""
-    fixed = y == 0
-    fixed2 = ~fixed
-    fixed3 = scipy.special.gammaln(np.where(fixed2, 1 + y, 1))
-    return fixed.astype(y.dtype), fixed2.astype(y.dtype), fixed3
-
-
-def _loss(Z, X, y, params, fixed, fixed2, fixed3):
+def _loss(Z, X, y, params):
     """The loss."""
     q = Z.shape[1]
+    mask = y == 0
     margin = Z @ params[:q]
-    mask = margin > 0
+    mask2 = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
-    w = np.where(mask, 1, tail) / t1
-    ratio = np.where(mask, tail, 1) / t1
+    w = np.where(mask2, 1, tail) / t1
+    ratio = np.where(mask2, tail, 1) / t1
     t2 = X @ params[q:]
-    exponential = np.exp(np.where(fixed, -np.exp(np.where(fixed, t2, 0)), 0))
-    exponential2 = np.exp(np.where(fixed2, t2, 0))
+    exponential = np.exp(np.where(mask, -np.exp(np.where(mask, t2, 0)), 0))
+    mask3 = ~mask
+    exponential2 = np.exp(np.where(mask3, t2, 0))
     t3 = (
-        y * np.log(np.where(fixed2, exponential2, 1))
-        + np.log(np.where(fixed2, ratio, 1))
+        y * np.log(np.where(mask3, exponential2, 1))
+        + np.log(np.where(mask3, ratio, 1))
         - exponential2
-        - fixed3
+        - scipy.special.gammaln(np.where(mask3, 1 + y, 1))
     )
-    chosen = np.where(fixed, np.log(np.where(fixed, exponential * ratio + w, 1)), t3)
+    chosen = np.where(mask, np.log(np.where(mask, exponential * ratio + w, 1)), t3)
     return chosen.sum()
 
 
-def _grad(Z, X, y, params, fixed, fixed2):
+def _grad(Z, X, y, params):
     """The gradient by params."""
     q = Z.shape[1]
+    mask = y == 0
     margin = Z @ params[:q]
-    mask = margin > 0
+    mask2 = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
-    ratio = np.where(mask, tail, 1) / t1
-    w = np.where(mask, 1, tail) / t1
+    ratio = np.where(mask2, tail, 1) / t1
+    w = np.where(mask2, 1, tail) / t1
     t2 = X @ params[q:]
-    exponential = np.exp(np.where(fixed, t2, 0))
-    exponential2 = np.exp(np.where(fixed, -exponential, 0))
-    chosen = np.where(fixed, exponential2 * ratio + w, 1)
-    ratio2 = fixed / chosen
-    exponential3 = np.exp(np.where(fixed2, t2, 0))
-    t3 = exponential3 * (y / np.where(fixed2, exponential3, 1) * fixed2 - fixed2)
-    chosen2 = np.where(fixed, -exponential2 * exponential * ratio * ratio2, t3)
-    chosen3 = np.where(fixed, 1 / chosen, -1 / np.where(fixed2, ratio, 1))
-    t4 = Z.T @ ((chosen3 - exponential2 * ratio2) * tail / t1**2)
-    return np.concatenate((t4, X.T @ chosen2))
+    exponential = np.exp(np.where(mask, t2, 0))
+    exponential2 = np.exp(np.where(mask, -exponential, 0))
+    chosen = np.where(mask, exponential2 * ratio + w, 1)
+    ratio2 = mask.astype(Z.dtype) / chosen
+    mask3 = ~mask
+    exponential3 = np.exp(np.where(mask3, t2, 0))
+    difference = y / np.where(mask3, exponential3, 1) * mask3 - mask3.astype(Z.dtype)
+    chosen2 = np.where(
+        mask, -exponential2 * exponential * ratio * ratio2, exponential3 * difference
+    )
+    chosen3 = np.where(mask, 1 / chosen, -1 / np.where(mask3, ratio, 1))
+    t3 = Z.T @ ((chosen3 - exponential2 * ratio2) * tail / t1**2)
+    return np.concatenate((t3, X.T @ chosen2))
 
 
-def _value_and_grad(Z, X, y, params, fixed, fixed2, fixed3):
+def _value_and_grad(Z, X, y, params):
     """The loss and its gradient by params, in one pass."""
     q = Z.shape[1]
+    mask = y == 0
     margin = Z @ params[:q]
-    mask = margin > 0
+    mask2 = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
-    w = np.where(mask, 1, tail) / t1
-    ratio = np.where(mask, tail, 1) / t1
+    w = np.where(mask2, 1, tail) / t1
+    ratio = np.where(mask2, tail, 1) / t1
     t2 = X @ params[q:]
-    exponential = np.exp(np.where(fixed, t2, 0))
-    exponential2 = np.exp(np.where(fixed, -exponential, 0))
-    chosen = np.where(fixed, exponential2 * ratio + w, 1)
-    exponential3 = np.exp(np.where(fixed2, t2, 0))
-    chosen2 = np.where(fixed2, exponential3, 1)
-    chosen3 = np.where(fixed2, ratio, 1)
-    t3 = y * np.log(chosen2) + np.log(chosen3) - exponential3 - fixed3
-    ratio2 = fixed / chosen
-    chosen4 = np.where(
-        fixed,
-        -exponential2 * exponential * ratio * ratio2,
-        exponential3 * (y / chosen2 * fixed2 - fixed2),
+    exponential = np.exp(np.where(mask, t2, 0))
+    exponential2 = np.exp(np.where(mask, -exponential, 0))
+    chosen = np.where(mask, exponential2 * ratio + w, 1)
+    mask3 = ~mask
+    exponential3 = np.exp(np.where(mask3, t2, 0))
+    chosen2 = np.where(mask3, exponential3, 1)
+    chosen3 = np.where(mask3, ratio, 1)
+    t3 = (
+        y * np.log(chosen2)
+        + np.log(chosen3)
+        - exponential3
+        - scipy.special.gammaln(np.where(mask3, 1 + y, 1))
     )
-    grad_w = np.where(fixed, 1 / chosen, -1 / chosen3) - exponential2 * ratio2
+    ratio2 = mask.astype(Z.dtype) / chosen
+    t4 = exponential3 * (y / chosen2 * mask3 - mask3.astype(Z.dtype))
+    chosen4 = np.where(mask, -exponential2 * exponential * ratio * ratio2, t4)
+    grad_w = np.where(mask, 1 / chosen, -1 / chosen3) - exponential2 * ratio2
     grad_params = np.concatenate((Z.T @ (grad_w * tail / t1**2), X.T @ chosen4))
-    return np.where(fixed, np.log(chosen), t3).sum(), grad_params
+    return np.where(mask, np.log(chosen), t3).sum(), grad_params
 
 
-def _hvp(Z, X, y, params, dparams, fixed, fixed2):
+def _hvp(Z, X, y, params, dparams):
     """The Hessian times a direction."""
     q = Z.shape[1]
     margin = Z @ params[:q]
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
     ratio = tail / t1**2
+    mask = y == 0
     t2 = X @ params[q:]
-    exponential = np.exp(np.where(fixed, t2, 0))
+    exponential = np.exp(np.where(mask, t2, 0))
     t3 = X @ dparams[q:]
-    t4 = exponential * t3 * fixed
-    exponential2 = np.exp(np.where(fixed, -exponential, 0))
-    t5 = exponential2 * t4 * fixed
-    mask = margin > 0
-    w = np.where(mask, 1, tail) / t1
-    ratio2 = np.where(mask, tail, 1) / t1
-    chosen = np.where(fixed, exponential2 * ratio2 + w, 1)
-    ratio3 = fixed / chosen
+    t4 = exponential * t3 * mask
+    exponential2 = np.exp(np.where(mask, -exponential, 0))
+    t5 = exponential2 * t4 * mask
+    mask2 = margin > 0
+    w = np.where(mask2, 1, tail) / t1
+    ratio2 = np.where(mask2, tail, 1) / t1
+    chosen = np.where(mask, exponential2 * ratio2 + w, 1)
+    ratio3 = mask.astype(Z.dtype) / chosen
     dw = (Z @ dparams[:q]) * ratio
     t6 = t5 * ratio2
-    t7 = (dw - t6 - exponential2 * dw) * fixed
+    t7 = (dw - t6 - exponential2 * dw) * mask
     chosen_squared = chosen**2
-    chosen2 = np.where(fixed2, ratio2, 1)
-    t8 = t7 * fixed / chosen_squared
+    mask3 = ~mask
+    chosen2 = np.where(mask3, ratio2, 1)
+    t8 = t7 * mask.astype(Z.dtype) / chosen_squared
     dgrad_w = (
         exponential2 * t8
-        + np.where(fixed, -t7 / chosen_squared, -dw / chosen2**2)
+        + np.where(mask, -t7 / chosen_squared, -dw / chosen2**2)
         + t5 * ratio3
     )
-    grad_w = np.where(fixed, 1 / chosen, -1 / chosen2) - exponential2 * ratio3
+    grad_w = np.where(mask, 1 / chosen, -1 / chosen2) - exponential2 * ratio3
     t9 = dw * ratio2 * grad_w + ratio * dgrad_w - dw * w * grad_w
     t10 = -exponential2 * ratio3 * dw - ratio3 * t6 - exponential2 * ratio2 * t8
-    exponential3 = np.exp(np.where(fixed2, t2, 0))
-    chosen3 = np.where(fixed2, exponential3, 1)
-    t11 = y / chosen3 * fixed2 - fixed2 - y * exponential3 / chosen3**2 * fixed2
+    exponential3 = np.exp(np.where(mask3, t2, 0))
+    chosen3 = np.where(mask3, exponential3, 1)
+    t11 = (
+        y / chosen3 * mask3
+        - mask3.astype(Z.dtype)
+        - y * exponential3 / chosen3**2 * mask3
+    )
     chosen4 = np.where(
-        fixed,
+        mask,
         -(exponential * t10 + exponential2 * ratio3 * t4 * ratio2),
-        exponential3 * t3 * t11 * fixed2,
+        exponential3 * t3 * t11 * mask3,
     )
     return np.concatenate((Z.T @ t9, X.T @ chosen4))
 
 
-def _hessian(Z, X, y, params, fixed, fixed2):
+def _hessian(Z, X, y, params):
     """The Hessian by params."""
     q = Z.shape[1]
     p = X.shape[1]
@@ -154,24 +162,30 @@ def _hessian(Z, X, y, params, fixed, fixed2):
     t1 = 1 + tail
     ratio = tail / t1**2
     t2 = (Z * ratio[:, None]) @ np.eye(q + p, dtype=Z.dtype)[:q]
-    mask = margin > 0
-    w = np.where(mask, 1, tail) / t1
-    ratio2 = np.where(mask, tail, 1) / t1
+    mask = y == 0
+    mask2 = margin > 0
+    w = np.where(mask2, 1, tail) / t1
+    ratio2 = np.where(mask2, tail, 1) / t1
     t3 = X @ params[q:]
-    exponential = np.exp(np.where(fixed, t3, 0))
-    exponential2 = np.exp(np.where(fixed, -exponential, 0))
-    chosen = np.where(fixed, exponential2 * ratio2 + w, 1)
-    ratio3 = fixed / chosen
-    chosen2 = np.where(fixed2, ratio2, 1)
-    grad_w = np.where(fixed, 1 / chosen, -1 / chosen2) - exponential2 * ratio3
+    exponential = np.exp(np.where(mask, t3, 0))
+    exponential2 = np.exp(np.where(mask, -exponential, 0))
+    chosen = np.where(mask, exponential2 * ratio2 + w, 1)
+    ratio3 = mask.astype(Z.dtype) / chosen
+    mask3 = ~mask
+    chosen2 = np.where(mask3, ratio2, 1)
+    grad_w = np.where(mask, 1 / chosen, -1 / chosen2) - exponential2 * ratio3
     t4 = X @ np.eye(q + p, dtype=Z.dtype)[q:]
-    t5 = t4 * (exponential2 * exponential * ratio3 * fixed)[:, None]
-    t6 = ratio2 * fixed
+    t5 = t4 * (exponential2 * exponential * ratio3 * mask)[:, None]
+    t6 = ratio2 * mask
     difference = (1 - exponential2)[:, None] * t2 - t4 * (
         exponential2 * exponential * t6
     )[:, None]
-    t7 = (fixed / chosen**2)[:, None] * difference
-    t8 = (exponential2 - 1)[:, None] * t7 + t5 - t2 * (fixed2 / chosen2**2)[:, None]
+    t7 = (mask.astype(Z.dtype) / chosen**2)[:, None] * difference
+    t8 = (
+        (exponential2 - 1)[:, None] * t7
+        + t5
+        - t2 * (mask3.astype(Z.dtype) / chosen2**2)[:, None]
+    )
     t9 = (
         ratio[:, None] * t8
         + (ratio2 * grad_w)[:, None] * t2
@@ -184,12 +198,14 @@ def _hessian(Z, X, y, params, fixed, fixed2):
         - t7 * (exponential2 * exponential * ratio2)[:, None]
         - t2 * (exponential2 * exponential * ratio3)[:, None]
     )
-    exponential3 = np.exp(np.where(fixed2, t3, 0))
-    chosen3 = np.where(fixed2, exponential3, 1)
-    t12 = y / chosen3 * fixed2 - fixed2 - y * exponential3 / chosen3**2 * fixed2
-    chosen4 = np.where(
-        fixed[:, None], -t11, t4 * (exponential3 * t12 * fixed2)[:, None]
+    exponential3 = np.exp(np.where(mask3, t3, 0))
+    chosen3 = np.where(mask3, exponential3, 1)
+    t12 = (
+        y / chosen3 * mask3
+        - mask3.astype(Z.dtype)
+        - y * exponential3 / chosen3**2 * mask3
     )
+    chosen4 = np.where(mask[:, None], -t11, t4 * (exponential3 * t12 * mask3)[:, None])
     return np.concatenate((Z.T @ t9, X.T @ chosen4))
 
 
@@ -208,8 +224,7 @@ def loss(Z, X, y, params):
     float
     """
     Z, X, y, params = _door(Z, X, y, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_loss(Z, X, y, params, fixed, fixed2, fixed3))
+    return _owned(_loss(Z, X, y, params))
 
 
 def grad(Z, X, y, params):
@@ -227,8 +242,7 @@ def grad(Z, X, y, params):
     (q + p,) array
     """
     Z, X, y, params = _door(Z, X, y, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_grad(Z, X, y, params, fixed, fixed2))
+    return _owned(_grad(Z, X, y, params))
 
 
 def value_and_grad(Z, X, y, params):
@@ -247,8 +261,7 @@ def value_and_grad(Z, X, y, params):
     gradient : (q + p,) array
     """
     Z, X, y, params = _door(Z, X, y, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_value_and_grad(Z, X, y, params, fixed, fixed2, fixed3))
+    return _owned(_value_and_grad(Z, X, y, params))
 
 
 def hvp(Z, X, y, params, dparams):
@@ -268,8 +281,7 @@ def hvp(Z, X, y, params, dparams):
     """
     Z, X, y, params = _door(Z, X, y, params)
     dparams = _direction("dparams", dparams, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_hvp(Z, X, y, params, dparams, fixed, fixed2))
+    return _owned(_hvp(Z, X, y, params, dparams))
 
 
 def hessian(Z, X, y, params):
@@ -287,8 +299,7 @@ def hessian(Z, X, y, params):
     (q + p, q + p) array
     """
     Z, X, y, params = _door(Z, X, y, params)
-    fixed, fixed2, fixed3 = _from_data(y)
-    return _owned(_hessian(Z, X, y, params, fixed, fixed2))
+    return _owned(_hessian(Z, X, y, params))
 
 
 def bind(Z, X, y):
@@ -327,13 +338,12 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype, and what depends on them alone."""
+        """The data in a dtype."""
         Z, X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed, fixed2, fixed3 = _from_data(y)
-        return Z, X, y, fixed, fixed2, fixed3
+        return Z, X, y
 
     def _arguments(self, params):
-        """The arguments in the working dtype, checked, and what depends on the data alone."""
+        """The arguments in the working dtype, checked."""
         params = _array("params", params, 1)
         q = self._q
         p = self._p
@@ -342,35 +352,35 @@ class Bound:
         dtype = _dtype(*self._data, params)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        Z, X, y, fixed, fixed2, fixed3 = self._in[dtype]
+        Z, X, y = self._in[dtype]
         params = params.astype(dtype, copy=False)
-        return Z, X, y, params, fixed, fixed2, fixed3
+        return Z, X, y, params
 
     def loss(self, params):
         """The loss."""
-        Z, X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
-        return _owned(_loss(Z, X, y, params, fixed, fixed2, fixed3))
+        Z, X, y, params = self._arguments(params)
+        return _owned(_loss(Z, X, y, params))
 
     def grad(self, params):
         """The gradient by params."""
-        Z, X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
-        return _owned(_grad(Z, X, y, params, fixed, fixed2))
+        Z, X, y, params = self._arguments(params)
+        return _owned(_grad(Z, X, y, params))
 
     def value_and_grad(self, params):
         """The loss and its gradient by params, in one pass."""
-        Z, X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
-        return _owned(_value_and_grad(Z, X, y, params, fixed, fixed2, fixed3))
+        Z, X, y, params = self._arguments(params)
+        return _owned(_value_and_grad(Z, X, y, params))
 
     def hvp(self, params, dparams):
         """The Hessian times a direction."""
-        Z, X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
+        Z, X, y, params = self._arguments(params)
         dparams = _direction("dparams", dparams, params)
-        return _owned(_hvp(Z, X, y, params, dparams, fixed, fixed2))
+        return _owned(_hvp(Z, X, y, params, dparams))
 
     def hessian(self, params):
         """The Hessian by params."""
-        Z, X, y, params, fixed, fixed2, fixed3 = self._arguments(params)
-        return _owned(_hessian(Z, X, y, params, fixed, fixed2))
+        Z, X, y, params = self._arguments(params)
+        return _owned(_hessian(Z, X, y, params))
 
     def pack(self, params):
         """One flat float64 vector of params."""

@@ -16,9 +16,8 @@ import gradgen
 from gradgen import emit, pipeline
 from gradgen.derive import derive
 from gradgen.lower import lower
-from gradgen.nodes import Symbol, arena
-from gradgen.plan import Kernel, plan
-from gradgen.walk import order
+from gradgen.nodes import arena
+from gradgen.plan import plan
 
 HEAD = """import numpy as np
 import sympy
@@ -65,17 +64,11 @@ def kernel(text: str, name: str) -> str:
 
 
 def unhoisted(made: gradgen.Loss, only: str = "") -> str:
-    """The kernels, or one of them, as they would be without `bind`."""
+    """The kernels, or one of them, as they are without `bind`."""
     with arena():
         planned = plan(derive(lower(made.tape), made.tape.wrt))
-        kernels = tuple(_alone(kernel) for kernel in planned.kernels if only in ("", kernel.name))
-        return emit.statements(made.tape, replace(planned, kernels=kernels, hoisted=()))
-
-
-def _alone(kernel: Kernel) -> Kernel:
-    found = [node for node in order(root.node for root in kernel.roots) if isinstance(node, Symbol)]
-    found.sort(key=lambda s: (s.direction, s.index))
-    return replace(kernel, symbols=tuple(found), hoisted=())
+        kernels = tuple(kernel for kernel in planned.kernels if only in ("", kernel.name))
+        return emit.statements(made.tape, replace(planned, kernels=kernels, bound=(), hoisted=()))
 
 
 def formula(signature: str, body: str, wrt: str | tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ def _loss(wins, s, lam):
     """The loss."""
     gap = s[:, None] - s
     total = np.vdot(wins, np.maximum(-gap, 0) + np.log1p(np.exp(-np.abs(gap))))
-    return total + 0.5 * lam * (s @ s)
+    return total + 0.5 * lam * s.dot(s)
 
 
 def _grad(wins, s, lam):
@@ -31,7 +31,7 @@ def _value_and_grad(wins, s, lam):
     """The loss and its gradient by s, in one pass."""
     gap = s[:, None] - s
     tail = np.exp(-np.abs(gap))
-    value = np.vdot(wins, np.maximum(-gap, 0) + np.log1p(tail)) + 0.5 * lam * (s @ s)
+    value = np.vdot(wins, np.maximum(-gap, 0) + np.log1p(tail)) + 0.5 * lam * s.dot(s)
     t1 = wins * np.where(gap > 0, tail, 1) / (1 + tail)
     return value, t1.sum(axis=0) + lam * s - t1.sum(axis=1)
 
@@ -75,7 +75,7 @@ def loss(wins, s, lam):
     float
     """
     wins, s, lam = _door(wins, s, lam)
-    return _owned(_loss(wins, s, lam))
+    return float(_loss(wins, s, lam))
 
 
 def grad(wins, s, lam):
@@ -92,7 +92,7 @@ def grad(wins, s, lam):
     (n,) array
     """
     wins, s, lam = _door(wins, s, lam)
-    return _owned(_grad(wins, s, lam))
+    return _grad(wins, s, lam)
 
 
 def value_and_grad(wins, s, lam):
@@ -110,7 +110,8 @@ def value_and_grad(wins, s, lam):
     gradient : (n,) array
     """
     wins, s, lam = _door(wins, s, lam)
-    return _owned(_value_and_grad(wins, s, lam))
+    value, gradient = _value_and_grad(wins, s, lam)
+    return float(value), gradient
 
 
 def hvp(wins, s, lam, ds):
@@ -129,7 +130,7 @@ def hvp(wins, s, lam, ds):
     """
     wins, s, lam = _door(wins, s, lam)
     ds = _direction("ds", ds, s)
-    return _owned(_hvp(wins, s, lam, ds))
+    return _hvp(wins, s, lam, ds)
 
 
 def hessian(wins, s, lam):
@@ -146,7 +147,7 @@ def hessian(wins, s, lam):
     (n, n) array
     """
     wins, s, lam = _door(wins, s, lam)
-    return _owned(_hessian(wins, s, lam))
+    return np.ascontiguousarray(_hessian(wins, s, lam))
 
 
 def bind(wins, lam):
@@ -199,28 +200,29 @@ class Bound:
     def loss(self, s):
         """The loss."""
         wins, s, lam = self._arguments(s)
-        return _owned(_loss(wins, s, lam))
+        return float(_loss(wins, s, lam))
 
     def grad(self, s):
         """The gradient by s."""
         wins, s, lam = self._arguments(s)
-        return _owned(_grad(wins, s, lam))
+        return _grad(wins, s, lam)
 
     def value_and_grad(self, s):
         """The loss and its gradient by s, in one pass."""
         wins, s, lam = self._arguments(s)
-        return _owned(_value_and_grad(wins, s, lam))
+        value, gradient = _value_and_grad(wins, s, lam)
+        return float(value), gradient
 
     def hvp(self, s, ds):
         """The Hessian times a direction."""
         wins, s, lam = self._arguments(s)
         ds = _direction("ds", ds, s)
-        return _owned(_hvp(wins, s, lam, ds))
+        return _hvp(wins, s, lam, ds)
 
     def hessian(self, s):
         """The Hessian by s."""
         wins, s, lam = self._arguments(s)
-        return _owned(_hessian(wins, s, lam))
+        return np.ascontiguousarray(_hessian(wins, s, lam))
 
     def pack(self, s):
         """One flat float64 vector of s."""
@@ -258,6 +260,15 @@ class Bound:
 
 def _door(wins, s, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(wins) is type(s) is np.ndarray
+        and wins.dtype is s.dtype is _FLOAT64
+        and wins.ndim == 2
+        and isinstance(lam, float)
+    ):
+        n = wins.shape[0]
+        if wins.shape[1] == n and s.shape == (n,):
+            return wins, s, np.float64(lam)
     wins = _array("wins", wins, 2)
     s = _array("s", s, 1)
     lam = _array("lam", lam, 0)
@@ -317,19 +328,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

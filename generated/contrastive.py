@@ -17,7 +17,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(A, B, tau):
     """The loss."""
     n = A.shape[0]
-    scores = (A @ B.T) / tau
+    scores = A.dot(B.T) / tau
     shifted = scores - scores.max(axis=1)[:, None]
     total = np.trace(shifted - np.log(np.exp(shifted).sum(axis=1))[:, None])
     return -total / n
@@ -26,37 +26,38 @@ def _loss(A, B, tau):
 def _grad(A, B, tau):
     """The gradient by A and B."""
     n = A.shape[0]
-    scores = (B @ A.T) / tau
+    scores = B.dot(A.T) / tau
     weights = np.exp(scores - scores.max(axis=0))
     softmax = weights / weights.sum(axis=0)
     t1 = tau * n
-    return ((softmax.T @ B - B) / t1, (softmax @ A - A) / t1)
+    return ((softmax.T.dot(B) - B) / t1, (softmax.dot(A) - A) / t1)
 
 
 def _value_and_grad(A, B, tau):
     """The loss and its gradient by A and B, in one pass."""
     n = A.shape[0]
-    scores = (B @ A.T) / tau
+    scores = B.dot(A.T) / tau
     shifted = scores - scores.max(axis=0)
     weights = np.exp(shifted)
     total = weights.sum(axis=0)
     softmax = weights / total
     t1 = tau * n
     value = -np.trace(shifted.T - np.log(total)[:, None]) / n
-    return value, ((softmax.T @ B - B) / t1, (softmax @ A - A) / t1)
+    return value, ((softmax.T.dot(B) - B) / t1, (softmax.dot(A) - A) / t1)
 
 
 def _hvp(A, B, tau, dA, dB):
     """The Hessian times a direction."""
     n = A.shape[0]
-    scores = (A @ B.T) / tau
+    scores = A.dot(B.T) / tau
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     softmax = weights / weights.sum(axis=1)[:, None]
-    t1 = dA @ B.T + A @ dB.T
+    t1 = dA.dot(B.T) + A.dot(dB.T)
     difference = t1 / tau - (np.einsum("ij,ij->i", t1, softmax) / tau)[:, None]
     t2 = softmax * difference
     t3 = tau * n
-    return ((t2 @ B + softmax @ dB - dB) / t3, (softmax.T @ dA + t2.T @ A - dA) / t3)
+    hvp_B = (softmax.T.dot(dA) + t2.T.dot(A) - dA) / t3
+    return ((t2.dot(B) + softmax.dot(dB) - dB) / t3, hvp_B)
 
 
 def loss(A, B, tau):
@@ -73,7 +74,7 @@ def loss(A, B, tau):
     float
     """
     A, B, tau = _door(A, B, tau)
-    return _owned(_loss(A, B, tau))
+    return float(_loss(A, B, tau))
 
 
 def grad(A, B, tau):
@@ -91,7 +92,8 @@ def grad(A, B, tau):
     grad_B : (n, d) array
     """
     A, B, tau = _door(A, B, tau)
-    return _owned(_grad(A, B, tau))
+    grad_A, grad_B = _grad(A, B, tau)
+    return (np.ascontiguousarray(grad_A), np.ascontiguousarray(grad_B))
 
 
 def value_and_grad(A, B, tau):
@@ -109,7 +111,8 @@ def value_and_grad(A, B, tau):
     gradient : tuple of grad_A : (n, d) array, grad_B : (n, d) array
     """
     A, B, tau = _door(A, B, tau)
-    return _owned(_value_and_grad(A, B, tau))
+    value, (grad_A, grad_B) = _value_and_grad(A, B, tau)
+    return float(value), (np.ascontiguousarray(grad_A), np.ascontiguousarray(grad_B))
 
 
 def hvp(A, B, tau, dA, dB):
@@ -131,7 +134,8 @@ def hvp(A, B, tau, dA, dB):
     A, B, tau = _door(A, B, tau)
     dA = _direction("dA", dA, A)
     dB = _direction("dB", dB, B)
-    return _owned(_hvp(A, B, tau, dA, dB))
+    hvp_A, hvp_B = _hvp(A, B, tau, dA, dB)
+    return (np.ascontiguousarray(hvp_A), np.ascontiguousarray(hvp_B))
 
 
 def bind(tau, *, n=None, d=None):
@@ -186,24 +190,30 @@ class Bound:
     def loss(self, A, B):
         """The loss."""
         A, B, tau = self._arguments(A, B)
-        return _owned(_loss(A, B, tau))
+        return float(_loss(A, B, tau))
 
     def grad(self, A, B):
         """The gradient by A and B."""
         A, B, tau = self._arguments(A, B)
-        return _owned(_grad(A, B, tau))
+        grad_A, grad_B = _grad(A, B, tau)
+        return (np.ascontiguousarray(grad_A), np.ascontiguousarray(grad_B))
 
     def value_and_grad(self, A, B):
         """The loss and its gradient by A and B, in one pass."""
         A, B, tau = self._arguments(A, B)
-        return _owned(_value_and_grad(A, B, tau))
+        value, (grad_A, grad_B) = _value_and_grad(A, B, tau)
+        return float(value), (
+            np.ascontiguousarray(grad_A),
+            np.ascontiguousarray(grad_B),
+        )
 
     def hvp(self, A, B, dA, dB):
         """The Hessian times a direction."""
         A, B, tau = self._arguments(A, B)
         dA = _direction("dA", dA, A)
         dB = _direction("dB", dB, B)
-        return _owned(_hvp(A, B, tau, dA, dB))
+        hvp_A, hvp_B = _hvp(A, B, tau, dA, dB)
+        return (np.ascontiguousarray(hvp_A), np.ascontiguousarray(hvp_B))
 
     def pack(self, A, B):
         """One flat float64 vector of A and B."""
@@ -248,6 +258,15 @@ class Bound:
 
 def _door(A, B, tau):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(B) is np.ndarray
+        and A.dtype is B.dtype is _FLOAT64
+        and A.ndim == 2
+        and isinstance(tau, float)
+    ):
+        n, d = A.shape
+        if B.shape == (n, d):
+            return A, B, np.float64(tau)
     A = _array("A", A, 2)
     B = _array("B", B, 2)
     tau = _array("tau", tau, 0)
@@ -307,19 +326,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

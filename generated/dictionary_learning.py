@@ -15,28 +15,29 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, D, R, lam):
     """The loss."""
-    residual = D @ R - X
+    residual = D.dot(R) - X
     return 0.5 * np.vdot(residual, residual) + lam * np.abs(R).sum()
 
 
 def _grad(X, D, R, lam):
     """The gradient by D and R."""
-    residual = D @ R - X
-    return (residual @ R.T, D.T @ residual + lam * np.sign(R))
+    residual = D.dot(R) - X
+    return (residual.dot(R.T), D.T.dot(residual) + lam * np.sign(R))
 
 
 def _value_and_grad(X, D, R, lam):
     """The loss and its gradient by D and R, in one pass."""
-    residual = D @ R - X
+    residual = D.dot(R) - X
     value = 0.5 * np.vdot(residual, residual) + lam * np.abs(R).sum()
-    return value, (residual @ R.T, D.T @ residual + lam * np.sign(R))
+    return value, (residual.dot(R.T), D.T.dot(residual) + lam * np.sign(R))
 
 
 def _hvp(X, D, R, dD, dR):
     """The Hessian times a direction."""
-    dresidual = dD @ R + D @ dR
-    residual = D @ R - X
-    return (dresidual @ R.T + residual @ dR.T, D.T @ dresidual + dD.T @ residual)
+    dresidual = dD.dot(R) + D.dot(dR)
+    residual = D.dot(R) - X
+    hvp_D = dresidual.dot(R.T) + residual.dot(dR.T)
+    return (hvp_D, D.T.dot(dresidual) + dD.T.dot(residual))
 
 
 def loss(X, D, R, lam):
@@ -54,7 +55,7 @@ def loss(X, D, R, lam):
     float
     """
     X, D, R, lam = _door(X, D, R, lam)
-    return _owned(_loss(X, D, R, lam))
+    return float(_loss(X, D, R, lam))
 
 
 def grad(X, D, R, lam):
@@ -73,7 +74,8 @@ def grad(X, D, R, lam):
     grad_R : (k, n) array
     """
     X, D, R, lam = _door(X, D, R, lam)
-    return _owned(_grad(X, D, R, lam))
+    grad_D, grad_R = _grad(X, D, R, lam)
+    return (np.ascontiguousarray(grad_D), np.ascontiguousarray(grad_R))
 
 
 def value_and_grad(X, D, R, lam):
@@ -92,7 +94,8 @@ def value_and_grad(X, D, R, lam):
     gradient : tuple of grad_D : (m, k) array, grad_R : (k, n) array
     """
     X, D, R, lam = _door(X, D, R, lam)
-    return _owned(_value_and_grad(X, D, R, lam))
+    value, (grad_D, grad_R) = _value_and_grad(X, D, R, lam)
+    return float(value), (np.ascontiguousarray(grad_D), np.ascontiguousarray(grad_R))
 
 
 def hvp(X, D, R, lam, dD, dR):
@@ -115,7 +118,8 @@ def hvp(X, D, R, lam, dD, dR):
     X, D, R, lam = _door(X, D, R, lam)
     dD = _direction("dD", dD, D)
     dR = _direction("dR", dR, R)
-    return _owned(_hvp(X, D, R, dD, dR))
+    hvp_D, hvp_R = _hvp(X, D, R, dD, dR)
+    return (np.ascontiguousarray(hvp_D), np.ascontiguousarray(hvp_R))
 
 
 def bind(X, lam, *, k=None):
@@ -177,24 +181,30 @@ class Bound:
     def loss(self, D, R):
         """The loss."""
         X, D, R, lam = self._arguments(D, R)
-        return _owned(_loss(X, D, R, lam))
+        return float(_loss(X, D, R, lam))
 
     def grad(self, D, R):
         """The gradient by D and R."""
         X, D, R, lam = self._arguments(D, R)
-        return _owned(_grad(X, D, R, lam))
+        grad_D, grad_R = _grad(X, D, R, lam)
+        return (np.ascontiguousarray(grad_D), np.ascontiguousarray(grad_R))
 
     def value_and_grad(self, D, R):
         """The loss and its gradient by D and R, in one pass."""
         X, D, R, lam = self._arguments(D, R)
-        return _owned(_value_and_grad(X, D, R, lam))
+        value, (grad_D, grad_R) = _value_and_grad(X, D, R, lam)
+        return float(value), (
+            np.ascontiguousarray(grad_D),
+            np.ascontiguousarray(grad_R),
+        )
 
     def hvp(self, D, R, dD, dR):
         """The Hessian times a direction."""
         X, D, R, lam = self._arguments(D, R)
         dD = _direction("dD", dD, D)
         dR = _direction("dR", dR, R)
-        return _owned(_hvp(X, D, R, dD, dR))
+        hvp_D, hvp_R = _hvp(X, D, R, dD, dR)
+        return (np.ascontiguousarray(hvp_D), np.ascontiguousarray(hvp_R))
 
     def pack(self, D, R):
         """One flat float64 vector of D and R."""
@@ -238,6 +248,17 @@ class Bound:
 
 def _door(X, D, R, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(D) is type(R) is np.ndarray
+        and X.dtype is D.dtype is R.dtype is _FLOAT64
+        and X.ndim == 2
+        and D.ndim == 2
+        and isinstance(lam, float)
+    ):
+        m, n = X.shape
+        k = D.shape[1]
+        if D.shape[0] == m and R.shape == (k, n):
+            return X, D, R, np.float64(lam)
     X = _array("X", X, 2)
     D = _array("D", D, 2)
     R = _array("R", R, 2)
@@ -311,19 +332,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -18,52 +18,54 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, b, w, V):
     """The loss."""
     n = X.shape[0]
-    pairs = np.sum((X @ V) ** 2 - X**2 @ V**2, axis=1)
-    residual = X @ w + 0.5 * pairs + b - y
-    return (residual @ residual) / n
+    pairs = np.sum(X.dot(V) ** 2 - (X**2).dot(V**2), axis=1)
+    residual = X.dot(w) + 0.5 * pairs + b - y
+    return residual.dot(residual) / n
 
 
 def _grad(X, y, b, w, V):
     """The gradient by b, w and V."""
     n = X.shape[0]
     X_squared = X**2
-    t1 = X @ V
-    pairs = np.sum(t1**2 - X_squared @ V**2, axis=1)
-    residual = X @ w + 0.5 * pairs + b - y
+    t1 = X.dot(V)
+    pairs = np.sum(t1**2 - X_squared.dot(V**2), axis=1)
+    residual = X.dot(w) + 0.5 * pairs + b - y
     ratio = residual / n
-    grad_V = 2 * ((X * ratio[:, None]).T @ t1 - V * (X_squared.T @ ratio)[:, None])
-    return (2 * residual.sum() / n, 2 * (X.T @ residual) / n, grad_V)
+    grad_V = 2 * ((X * ratio[:, None]).T.dot(t1) - V * ratio.dot(X_squared)[:, None])
+    return (2 * residual.sum() / n, 2 * residual.dot(X) / n, grad_V)
 
 
 def _value_and_grad(X, y, b, w, V):
     """The loss and its gradient by b, w and V, in one pass."""
     n = X.shape[0]
     X_squared = X**2
-    t1 = X @ V
-    pairs = np.sum(t1**2 - X_squared @ V**2, axis=1)
-    residual = X @ w + 0.5 * pairs + b - y
+    t1 = X.dot(V)
+    pairs = np.sum(t1**2 - X_squared.dot(V**2), axis=1)
+    residual = X.dot(w) + 0.5 * pairs + b - y
     ratio = residual / n
-    grad_V = 2 * ((X * ratio[:, None]).T @ t1 - V * (X_squared.T @ ratio)[:, None])
-    value = (residual @ residual) / n
-    return value, (2 * residual.sum() / n, 2 * (X.T @ residual) / n, grad_V)
+    grad_V = 2 * ((X * ratio[:, None]).T.dot(t1) - V * ratio.dot(X_squared)[:, None])
+    value = residual.dot(residual) / n
+    return value, (2 * residual.sum() / n, 2 * residual.dot(X) / n, grad_V)
 
 
 def _hvp(X, y, b, w, V, db, dw, dV):
     """The Hessian times a direction."""
     n = X.shape[0]
-    t1 = X @ V
-    t2 = X @ dV
+    t1 = X.dot(V)
+    t2 = X.dot(dV)
     X_squared = X**2
-    dresidual = X @ dw + 0.5 * np.sum(2 * (t1 * t2 - X_squared @ (V * dV)), axis=1) + db
-    pairs = np.sum(t1**2 - X_squared @ V**2, axis=1)
-    residual = X @ w + 0.5 * pairs + b - y
-    t3 = X.T @ (2 * (t1 * dresidual[:, None] + t2 * residual[:, None]))
+    dresidual = (
+        X.dot(dw) + 0.5 * np.sum(2 * (t1 * t2 - X_squared.dot(V * dV)), axis=1) + db
+    )
+    pairs = np.sum(t1**2 - X_squared.dot(V**2), axis=1)
+    residual = X.dot(w) + 0.5 * pairs + b - y
+    t3 = X.T.dot(2 * (t1 * dresidual[:, None] + t2 * residual[:, None]))
     hvp_V = (
         t3 / n
-        - 2 * dV * (X_squared.T @ (residual / n))[:, None]
-        - 2 * V * (X_squared.T @ (dresidual / n))[:, None]
+        - 2 * dV * (residual / n).dot(X_squared)[:, None]
+        - 2 * V * (dresidual / n).dot(X_squared)[:, None]
     )
-    return (2 * dresidual.sum() / n, 2 * (X.T @ dresidual) / n, hvp_V)
+    return (2 * dresidual.sum() / n, 2 * dresidual.dot(X) / n, hvp_V)
 
 
 def loss(X, y, b, w, V):
@@ -82,7 +84,7 @@ def loss(X, y, b, w, V):
     float
     """
     X, y, b, w, V = _door(X, y, b, w, V)
-    return _owned(_loss(X, y, b, w, V))
+    return float(_loss(X, y, b, w, V))
 
 
 def grad(X, y, b, w, V):
@@ -103,7 +105,8 @@ def grad(X, y, b, w, V):
     grad_V : (d, r) array
     """
     X, y, b, w, V = _door(X, y, b, w, V)
-    return _owned(_grad(X, y, b, w, V))
+    grad_b, grad_w, grad_V = _grad(X, y, b, w, V)
+    return (float(grad_b), grad_w, np.ascontiguousarray(grad_V))
 
 
 def value_and_grad(X, y, b, w, V):
@@ -123,7 +126,8 @@ def value_and_grad(X, y, b, w, V):
     gradient : tuple of grad_b : float, grad_w : (d,) array, grad_V : (d, r) array
     """
     X, y, b, w, V = _door(X, y, b, w, V)
-    return _owned(_value_and_grad(X, y, b, w, V))
+    value, (grad_b, grad_w, grad_V) = _value_and_grad(X, y, b, w, V)
+    return float(value), (float(grad_b), grad_w, np.ascontiguousarray(grad_V))
 
 
 def hvp(X, y, b, w, V, db, dw, dV):
@@ -150,7 +154,8 @@ def hvp(X, y, b, w, V, db, dw, dV):
     db = _direction("db", db, b)
     dw = _direction("dw", dw, w)
     dV = _direction("dV", dV, V)
-    return _owned(_hvp(X, y, b, w, V, db, dw, dV))
+    hvp_b, hvp_w, hvp_V = _hvp(X, y, b, w, V, db, dw, dV)
+    return (float(hvp_b), hvp_w, np.ascontiguousarray(hvp_V))
 
 
 def bind(X, y, *, r=None):
@@ -213,17 +218,19 @@ class Bound:
     def loss(self, b, w, V):
         """The loss."""
         X, y, b, w, V = self._arguments(b, w, V)
-        return _owned(_loss(X, y, b, w, V))
+        return float(_loss(X, y, b, w, V))
 
     def grad(self, b, w, V):
         """The gradient by b, w and V."""
         X, y, b, w, V = self._arguments(b, w, V)
-        return _owned(_grad(X, y, b, w, V))
+        grad_b, grad_w, grad_V = _grad(X, y, b, w, V)
+        return (float(grad_b), grad_w, np.ascontiguousarray(grad_V))
 
     def value_and_grad(self, b, w, V):
         """The loss and its gradient by b, w and V, in one pass."""
         X, y, b, w, V = self._arguments(b, w, V)
-        return _owned(_value_and_grad(X, y, b, w, V))
+        value, (grad_b, grad_w, grad_V) = _value_and_grad(X, y, b, w, V)
+        return float(value), (float(grad_b), grad_w, np.ascontiguousarray(grad_V))
 
     def hvp(self, b, w, V, db, dw, dV):
         """The Hessian times a direction."""
@@ -231,7 +238,8 @@ class Bound:
         db = _direction("db", db, b)
         dw = _direction("dw", dw, w)
         dV = _direction("dV", dV, V)
-        return _owned(_hvp(X, y, b, w, V, db, dw, dV))
+        hvp_b, hvp_w, hvp_V = _hvp(X, y, b, w, V, db, dw, dV)
+        return (float(hvp_b), hvp_w, np.ascontiguousarray(hvp_V))
 
     def pack(self, b, w, V):
         """One flat float64 vector of b, w and V."""
@@ -281,6 +289,17 @@ class Bound:
 
 def _door(X, y, b, w, V):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(w) is type(V) is np.ndarray
+        and X.dtype is y.dtype is w.dtype is V.dtype is _FLOAT64
+        and X.ndim == 2
+        and V.ndim == 2
+        and isinstance(b, float)
+    ):
+        n, d = X.shape
+        r = V.shape[1]
+        if y.shape == (n,) and w.shape == (d,) and V.shape[0] == d:
+            return X, y, np.float64(b), w, V
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     b = _array("b", b, 0)
@@ -354,19 +373,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -117,7 +117,7 @@ def _hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
     ratio = t1 / sigma_squared
     dz = -dmu / sigma - difference * ratio
     softmax2 = weights / total
-    total2 = dlogits @ softmax2
+    total2 = dlogits.dot(softmax2)
     dscores = (
         dlogits - dlog_sigma.sum(axis=1) - total2 - np.einsum("ijk,ijk->ij", dz, z)
     )
@@ -152,7 +152,7 @@ def loss(X, logits, mu, log_sigma):
     float
     """
     X, logits, mu, log_sigma = _door(X, logits, mu, log_sigma)
-    return _owned(_loss(X, logits, mu, log_sigma))
+    return float(_loss(X, logits, mu, log_sigma))
 
 
 def grad(X, logits, mu, log_sigma):
@@ -172,7 +172,12 @@ def grad(X, logits, mu, log_sigma):
     grad_log_sigma : (k, d) array
     """
     X, logits, mu, log_sigma = _door(X, logits, mu, log_sigma)
-    return _owned(_grad(X, logits, mu, log_sigma))
+    grad_logits, grad_mu, grad_log_sigma = _grad(X, logits, mu, log_sigma)
+    return (
+        grad_logits,
+        np.ascontiguousarray(grad_mu),
+        np.ascontiguousarray(grad_log_sigma),
+    )
 
 
 def value_and_grad(X, logits, mu, log_sigma):
@@ -191,7 +196,14 @@ def value_and_grad(X, logits, mu, log_sigma):
     gradient : tuple of grad_logits : (k,) array, grad_mu : (k, d) array, grad_log_sigma : (k, d) array
     """
     X, logits, mu, log_sigma = _door(X, logits, mu, log_sigma)
-    return _owned(_value_and_grad(X, logits, mu, log_sigma))
+    value, (grad_logits, grad_mu, grad_log_sigma) = _value_and_grad(
+        X, logits, mu, log_sigma
+    )
+    return float(value), (
+        grad_logits,
+        np.ascontiguousarray(grad_mu),
+        np.ascontiguousarray(grad_log_sigma),
+    )
 
 
 def hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
@@ -217,7 +229,14 @@ def hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
     dlogits = _direction("dlogits", dlogits, logits)
     dmu = _direction("dmu", dmu, mu)
     dlog_sigma = _direction("dlog_sigma", dlog_sigma, log_sigma)
-    return _owned(_hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma))
+    hvp_logits, hvp_mu, hvp_log_sigma = _hvp(
+        X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma
+    )
+    return (
+        hvp_logits,
+        np.ascontiguousarray(hvp_mu),
+        np.ascontiguousarray(hvp_log_sigma),
+    )
 
 
 def bind(X, *, k=None):
@@ -279,17 +298,29 @@ class Bound:
     def loss(self, logits, mu, log_sigma):
         """The loss."""
         X, logits, mu, log_sigma = self._arguments(logits, mu, log_sigma)
-        return _owned(_loss(X, logits, mu, log_sigma))
+        return float(_loss(X, logits, mu, log_sigma))
 
     def grad(self, logits, mu, log_sigma):
         """The gradient by logits, mu and log_sigma."""
         X, logits, mu, log_sigma = self._arguments(logits, mu, log_sigma)
-        return _owned(_grad(X, logits, mu, log_sigma))
+        grad_logits, grad_mu, grad_log_sigma = _grad(X, logits, mu, log_sigma)
+        return (
+            grad_logits,
+            np.ascontiguousarray(grad_mu),
+            np.ascontiguousarray(grad_log_sigma),
+        )
 
     def value_and_grad(self, logits, mu, log_sigma):
         """The loss and its gradient by logits, mu and log_sigma, in one pass."""
         X, logits, mu, log_sigma = self._arguments(logits, mu, log_sigma)
-        return _owned(_value_and_grad(X, logits, mu, log_sigma))
+        value, (grad_logits, grad_mu, grad_log_sigma) = _value_and_grad(
+            X, logits, mu, log_sigma
+        )
+        return float(value), (
+            grad_logits,
+            np.ascontiguousarray(grad_mu),
+            np.ascontiguousarray(grad_log_sigma),
+        )
 
     def hvp(self, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
         """The Hessian times a direction."""
@@ -297,7 +328,14 @@ class Bound:
         dlogits = _direction("dlogits", dlogits, logits)
         dmu = _direction("dmu", dmu, mu)
         dlog_sigma = _direction("dlog_sigma", dlog_sigma, log_sigma)
-        return _owned(_hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma))
+        hvp_logits, hvp_mu, hvp_log_sigma = _hvp(
+            X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma
+        )
+        return (
+            hvp_logits,
+            np.ascontiguousarray(hvp_mu),
+            np.ascontiguousarray(hvp_log_sigma),
+        )
 
     def pack(self, logits, mu, log_sigma):
         """One flat float64 vector of logits, mu and log_sigma."""
@@ -347,6 +385,16 @@ class Bound:
 
 def _door(X, logits, mu, log_sigma):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(logits) is type(mu) is type(log_sigma) is np.ndarray
+        and X.dtype is logits.dtype is mu.dtype is log_sigma.dtype is _FLOAT64
+        and X.ndim == 2
+        and logits.ndim == 1
+    ):
+        n, d = X.shape
+        k = logits.shape[0]
+        if mu.shape == (k, d) and log_sigma.shape == (k, d):
+            return X, logits, mu, log_sigma
     X = _array("X", X, 2)
     logits = _array("logits", logits, 1)
     mu = _array("mu", mu, 2)
@@ -422,19 +470,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

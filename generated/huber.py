@@ -15,7 +15,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, w, delta):
     """The loss."""
-    r = X @ w - y
+    r = X.dot(w) - y
     size = np.abs(r)
     chosen = np.where(size <= delta, 0.5 * r**2, delta * (size - 0.5 * delta))
     return chosen.sum()
@@ -23,32 +23,32 @@ def _loss(X, y, w, delta):
 
 def _grad(X, y, w, delta):
     """The gradient by w."""
-    r = X @ w - y
+    r = X.dot(w) - y
     size = np.abs(r)
-    return X.T @ np.where(size <= delta, r, delta * np.sign(r))
+    return np.where(size <= delta, r, delta * np.sign(r)).dot(X)
 
 
 def _value_and_grad(X, y, w, delta):
     """The loss and its gradient by w, in one pass."""
-    r = X @ w - y
+    r = X.dot(w) - y
     size = np.abs(r)
     mask = size <= delta
     chosen = np.where(mask, 0.5 * r**2, delta * (size - 0.5 * delta))
-    return chosen.sum(), X.T @ np.where(mask, r, delta * np.sign(r))
+    return chosen.sum(), np.where(mask, r, delta * np.sign(r)).dot(X)
 
 
 def _hvp(X, y, w, delta, dw):
     """The Hessian times a direction."""
-    r = X @ w - y
+    r = X.dot(w) - y
     size = np.abs(r)
-    return X.T @ ((X @ dw) * (size <= delta))
+    return (X.dot(dw) * (size <= delta)).dot(X)
 
 
 def _hessian(X, y, w, delta):
     """The Hessian by w."""
-    r = X @ w - y
+    r = X.dot(w) - y
     size = np.abs(r)
-    return (X * (size <= delta)[:, None]).T @ X
+    return (X * (size <= delta)[:, None]).T.dot(X)
 
 
 def loss(X, y, w, delta):
@@ -66,7 +66,7 @@ def loss(X, y, w, delta):
     float
     """
     X, y, w, delta = _door(X, y, w, delta)
-    return _owned(_loss(X, y, w, delta))
+    return float(_loss(X, y, w, delta))
 
 
 def grad(X, y, w, delta):
@@ -84,7 +84,7 @@ def grad(X, y, w, delta):
     (d,) array
     """
     X, y, w, delta = _door(X, y, w, delta)
-    return _owned(_grad(X, y, w, delta))
+    return _grad(X, y, w, delta)
 
 
 def value_and_grad(X, y, w, delta):
@@ -103,7 +103,8 @@ def value_and_grad(X, y, w, delta):
     gradient : (d,) array
     """
     X, y, w, delta = _door(X, y, w, delta)
-    return _owned(_value_and_grad(X, y, w, delta))
+    value, gradient = _value_and_grad(X, y, w, delta)
+    return float(value), gradient
 
 
 def hvp(X, y, w, delta, dw):
@@ -123,7 +124,7 @@ def hvp(X, y, w, delta, dw):
     """
     X, y, w, delta = _door(X, y, w, delta)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(X, y, w, delta, dw))
+    return _hvp(X, y, w, delta, dw)
 
 
 def hessian(X, y, w, delta):
@@ -141,7 +142,7 @@ def hessian(X, y, w, delta):
     (d, d) array
     """
     X, y, w, delta = _door(X, y, w, delta)
-    return _owned(_hessian(X, y, w, delta))
+    return np.ascontiguousarray(_hessian(X, y, w, delta))
 
 
 def bind(X, y, delta):
@@ -196,28 +197,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         X, y, w, delta = self._arguments(w)
-        return _owned(_loss(X, y, w, delta))
+        return float(_loss(X, y, w, delta))
 
     def grad(self, w):
         """The gradient by w."""
         X, y, w, delta = self._arguments(w)
-        return _owned(_grad(X, y, w, delta))
+        return _grad(X, y, w, delta)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         X, y, w, delta = self._arguments(w)
-        return _owned(_value_and_grad(X, y, w, delta))
+        value, gradient = _value_and_grad(X, y, w, delta)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         X, y, w, delta = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(X, y, w, delta, dw))
+        return _hvp(X, y, w, delta, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         X, y, w, delta = self._arguments(w)
-        return _owned(_hessian(X, y, w, delta))
+        return np.ascontiguousarray(_hessian(X, y, w, delta))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -255,6 +257,15 @@ class Bound:
 
 def _door(X, y, w, delta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(w) is np.ndarray
+        and X.dtype is y.dtype is w.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(delta, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and w.shape == (d,):
+            return X, y, w, np.float64(delta)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     w = _array("w", w, 1)
@@ -315,19 +326,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

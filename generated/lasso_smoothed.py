@@ -14,48 +14,48 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, w, lam, eps):
     """The loss."""
-    residual = X @ w - y
-    return 0.5 * (residual @ residual) + lam * np.sqrt(eps**2 + w**2).sum()
+    residual = X.dot(w) - y
+    return 0.5 * residual.dot(residual) + lam * np.sqrt(eps**2 + w**2).sum()
 
 
 def _grad(X, y, w, lam, eps):
     """The gradient by w."""
-    residual = X @ w - y
-    return X.T @ residual + lam * w / np.sqrt(eps**2 + w**2)
+    residual = X.dot(w) - y
+    return residual.dot(X) + lam * w / np.sqrt(eps**2 + w**2)
 
 
 def _value_and_grad(X, y, w, lam, eps):
     """The loss and its gradient by w, in one pass."""
-    residual = X @ w - y
+    residual = X.dot(w) - y
     power = np.sqrt(eps**2 + w**2)
-    value = 0.5 * (residual @ residual) + lam * power.sum()
-    return value, X.T @ residual + lam * w / power
+    value = 0.5 * residual.dot(residual) + lam * power.sum()
+    return value, residual.dot(X) + lam * w / power
 
 
 def _hvp(X, w, lam, eps, dw):
     """The Hessian times a direction."""
     w_squared = w**2
     t1 = eps**2 + w_squared
-    return X.T @ (X @ dw) + lam * dw * (1 / np.sqrt(t1) - w_squared / t1**1.5)
+    return X.dot(dw).dot(X) + lam * dw * (1 / np.sqrt(t1) - w_squared / t1**1.5)
 
 
 def _hessian(X, w, lam, eps):
     """The Hessian by w."""
     w_squared = w**2
     t1 = eps**2 + w_squared
-    return X.T @ X + np.diag(lam * (1 / np.sqrt(t1) - w_squared / t1**1.5))
+    return X.T.dot(X) + np.diag(lam * (1 / np.sqrt(t1) - w_squared / t1**1.5))
 
 
 def _from_data(X):
     """What depends on the data alone."""
-    return X.T @ X
+    return X.T.dot(X)
 
 
 def _bound_hvp(w, lam, eps, dw, gram):
     """The Hessian times a direction."""
     w_squared = w**2
     t1 = eps**2 + w_squared
-    return gram @ dw + lam * dw * (1 / np.sqrt(t1) - w_squared / t1**1.5)
+    return gram.dot(dw) + lam * dw * (1 / np.sqrt(t1) - w_squared / t1**1.5)
 
 
 def _bound_hessian(w, lam, eps, gram):
@@ -81,7 +81,7 @@ def loss(X, y, w, lam, eps):
     float
     """
     X, y, w, lam, eps = _door(X, y, w, lam, eps)
-    return _owned(_loss(X, y, w, lam, eps))
+    return float(_loss(X, y, w, lam, eps))
 
 
 def grad(X, y, w, lam, eps):
@@ -100,7 +100,7 @@ def grad(X, y, w, lam, eps):
     (d,) array
     """
     X, y, w, lam, eps = _door(X, y, w, lam, eps)
-    return _owned(_grad(X, y, w, lam, eps))
+    return _grad(X, y, w, lam, eps)
 
 
 def value_and_grad(X, y, w, lam, eps):
@@ -120,7 +120,8 @@ def value_and_grad(X, y, w, lam, eps):
     gradient : (d,) array
     """
     X, y, w, lam, eps = _door(X, y, w, lam, eps)
-    return _owned(_value_and_grad(X, y, w, lam, eps))
+    value, gradient = _value_and_grad(X, y, w, lam, eps)
+    return float(value), gradient
 
 
 def hvp(X, y, w, lam, eps, dw):
@@ -141,7 +142,7 @@ def hvp(X, y, w, lam, eps, dw):
     """
     X, y, w, lam, eps = _door(X, y, w, lam, eps)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(X, w, lam, eps, dw))
+    return _hvp(X, w, lam, eps, dw)
 
 
 def hessian(X, y, w, lam, eps):
@@ -160,7 +161,7 @@ def hessian(X, y, w, lam, eps):
     (d, d) array
     """
     X, y, w, lam, eps = _door(X, y, w, lam, eps)
-    return _owned(_hessian(X, w, lam, eps))
+    return np.ascontiguousarray(_hessian(X, w, lam, eps))
 
 
 def bind(X, y, lam, eps):
@@ -222,28 +223,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         X, y, w, lam, eps, gram = self._arguments(w)
-        return _owned(_loss(X, y, w, lam, eps))
+        return float(_loss(X, y, w, lam, eps))
 
     def grad(self, w):
         """The gradient by w."""
         X, y, w, lam, eps, gram = self._arguments(w)
-        return _owned(_grad(X, y, w, lam, eps))
+        return _grad(X, y, w, lam, eps)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         X, y, w, lam, eps, gram = self._arguments(w)
-        return _owned(_value_and_grad(X, y, w, lam, eps))
+        value, gradient = _value_and_grad(X, y, w, lam, eps)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         X, y, w, lam, eps, gram = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_bound_hvp(w, lam, eps, dw, gram))
+        return _bound_hvp(w, lam, eps, dw, gram)
 
     def hessian(self, w):
         """The Hessian by w."""
         X, y, w, lam, eps, gram = self._arguments(w)
-        return _owned(_bound_hessian(w, lam, eps, gram))
+        return np.ascontiguousarray(_bound_hessian(w, lam, eps, gram))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -281,6 +283,16 @@ class Bound:
 
 def _door(X, y, w, lam, eps):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(w) is np.ndarray
+        and X.dtype is y.dtype is w.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(lam, float)
+        and isinstance(eps, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and w.shape == (d,):
+            return X, y, w, np.float64(lam), np.float64(eps)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     w = _array("w", w, 1)
@@ -342,19 +354,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

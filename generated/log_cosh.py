@@ -15,7 +15,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, w):
     """The loss."""
     n = X.shape[0]
-    size = np.abs(X @ w - y)
+    size = np.abs(X.dot(w) - y)
     total = np.sum(size + np.log1p(np.exp(-2 * size)) - 0.6931471805599453)
     return total / n
 
@@ -23,28 +23,28 @@ def _loss(X, y, w):
 def _grad(X, y, w):
     """The gradient by w."""
     n = X.shape[0]
-    return (X.T @ np.tanh(X @ w - y)) / n
+    return np.tanh(X.dot(w) - y).dot(X) / n
 
 
 def _value_and_grad(X, y, w):
     """The loss and its gradient by w, in one pass."""
     n = X.shape[0]
-    residual = X @ w - y
+    residual = X.dot(w) - y
     size = np.abs(residual)
     total = np.sum(size + np.log1p(np.exp(-2 * size)) - 0.6931471805599453)
-    return total / n, (X.T @ np.tanh(residual)) / n
+    return total / n, np.tanh(residual).dot(X) / n
 
 
 def _hvp(X, y, w, dw):
     """The Hessian times a direction."""
     n = X.shape[0]
-    return (X.T @ ((X @ dw) * (1 - np.tanh(X @ w - y) ** 2))) / n
+    return (X.dot(dw) * (1 - np.tanh(X.dot(w) - y) ** 2)).dot(X) / n
 
 
 def _hessian(X, y, w):
     """The Hessian by w."""
     n = X.shape[0]
-    return X.T @ (X * ((1 - np.tanh(X @ w - y) ** 2) / n)[:, None])
+    return X.T.dot(X * ((1 - np.tanh(X.dot(w) - y) ** 2) / n)[:, None])
 
 
 def loss(X, y, w):
@@ -61,7 +61,7 @@ def loss(X, y, w):
     float
     """
     X, y, w = _door(X, y, w)
-    return _owned(_loss(X, y, w))
+    return float(_loss(X, y, w))
 
 
 def grad(X, y, w):
@@ -78,7 +78,7 @@ def grad(X, y, w):
     (d,) array
     """
     X, y, w = _door(X, y, w)
-    return _owned(_grad(X, y, w))
+    return _grad(X, y, w)
 
 
 def value_and_grad(X, y, w):
@@ -96,7 +96,8 @@ def value_and_grad(X, y, w):
     gradient : (d,) array
     """
     X, y, w = _door(X, y, w)
-    return _owned(_value_and_grad(X, y, w))
+    value, gradient = _value_and_grad(X, y, w)
+    return float(value), gradient
 
 
 def hvp(X, y, w, dw):
@@ -115,7 +116,7 @@ def hvp(X, y, w, dw):
     """
     X, y, w = _door(X, y, w)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(X, y, w, dw))
+    return _hvp(X, y, w, dw)
 
 
 def hessian(X, y, w):
@@ -132,7 +133,7 @@ def hessian(X, y, w):
     (d, d) array
     """
     X, y, w = _door(X, y, w)
-    return _owned(_hessian(X, y, w))
+    return np.ascontiguousarray(_hessian(X, y, w))
 
 
 def bind(X, y):
@@ -185,28 +186,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         X, y, w = self._arguments(w)
-        return _owned(_loss(X, y, w))
+        return float(_loss(X, y, w))
 
     def grad(self, w):
         """The gradient by w."""
         X, y, w = self._arguments(w)
-        return _owned(_grad(X, y, w))
+        return _grad(X, y, w)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         X, y, w = self._arguments(w)
-        return _owned(_value_and_grad(X, y, w))
+        value, gradient = _value_and_grad(X, y, w)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         X, y, w = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(X, y, w, dw))
+        return _hvp(X, y, w, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         X, y, w = self._arguments(w)
-        return _owned(_hessian(X, y, w))
+        return np.ascontiguousarray(_hessian(X, y, w))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -244,6 +246,14 @@ class Bound:
 
 def _door(X, y, w):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(w) is np.ndarray
+        and X.dtype is y.dtype is w.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and w.shape == (d,):
+            return X, y, w
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     w = _array("w", w, 1)
@@ -303,19 +313,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

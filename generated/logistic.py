@@ -14,40 +14,40 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, w, lam):
     """The loss."""
-    margin = y * (X @ w)
+    margin = y * X.dot(w)
     t1 = np.maximum(-margin, 0) + np.log1p(np.exp(-np.abs(margin)))
-    return t1.sum() + 0.5 * lam * (w @ w)
+    return t1.sum() + 0.5 * lam * w.dot(w)
 
 
 def _grad(X, y, w, lam):
     """The gradient by w."""
-    margin = y * (X @ w)
+    margin = y * X.dot(w)
     tail = np.exp(-np.abs(margin))
-    return lam * w - X.T @ (y * np.where(margin > 0, tail, 1) / (1 + tail))
+    return lam * w - (y * np.where(margin > 0, tail, 1) / (1 + tail)).dot(X)
 
 
 def _value_and_grad(X, y, w, lam):
     """The loss and its gradient by w, in one pass."""
-    margin = y * (X @ w)
+    margin = y * X.dot(w)
     tail = np.exp(-np.abs(margin))
-    value = np.sum(np.maximum(-margin, 0) + np.log1p(tail)) + 0.5 * lam * (w @ w)
-    grad_w = lam * w - X.T @ (y * np.where(margin > 0, tail, 1) / (1 + tail))
+    value = np.sum(np.maximum(-margin, 0) + np.log1p(tail)) + 0.5 * lam * w.dot(w)
+    grad_w = lam * w - (y * np.where(margin > 0, tail, 1) / (1 + tail)).dot(X)
     return value, grad_w
 
 
 def _hvp(X, y, w, lam, dw):
     """The Hessian times a direction."""
-    margin = y * (X @ w)
+    margin = y * X.dot(w)
     tail = np.exp(-np.abs(margin))
-    return X.T @ (tail / (1 + tail) ** 2 * (X @ dw)) + lam * dw
+    return (tail / (1 + tail) ** 2 * X.dot(dw)).dot(X) + lam * dw
 
 
 def _hessian(X, y, w, lam):
     """The Hessian by w."""
     d = X.shape[1]
-    margin = y * (X @ w)
+    margin = y * X.dot(w)
     tail = np.exp(-np.abs(margin))
-    return (X * (tail / (1 + tail) ** 2)[:, None]).T @ X + lam * np.eye(
+    return (X * (tail / (1 + tail) ** 2)[:, None]).T.dot(X) + lam * np.eye(
         d, dtype=X.dtype
     )
 
@@ -67,7 +67,7 @@ def loss(X, y, w, lam):
     float
     """
     X, y, w, lam = _door(X, y, w, lam)
-    return _owned(_loss(X, y, w, lam))
+    return float(_loss(X, y, w, lam))
 
 
 def grad(X, y, w, lam):
@@ -85,7 +85,7 @@ def grad(X, y, w, lam):
     (d,) array
     """
     X, y, w, lam = _door(X, y, w, lam)
-    return _owned(_grad(X, y, w, lam))
+    return _grad(X, y, w, lam)
 
 
 def value_and_grad(X, y, w, lam):
@@ -104,7 +104,8 @@ def value_and_grad(X, y, w, lam):
     gradient : (d,) array
     """
     X, y, w, lam = _door(X, y, w, lam)
-    return _owned(_value_and_grad(X, y, w, lam))
+    value, gradient = _value_and_grad(X, y, w, lam)
+    return float(value), gradient
 
 
 def hvp(X, y, w, lam, dw):
@@ -124,7 +125,7 @@ def hvp(X, y, w, lam, dw):
     """
     X, y, w, lam = _door(X, y, w, lam)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(X, y, w, lam, dw))
+    return _hvp(X, y, w, lam, dw)
 
 
 def hessian(X, y, w, lam):
@@ -142,7 +143,7 @@ def hessian(X, y, w, lam):
     (d, d) array
     """
     X, y, w, lam = _door(X, y, w, lam)
-    return _owned(_hessian(X, y, w, lam))
+    return np.ascontiguousarray(_hessian(X, y, w, lam))
 
 
 def bind(X, y, lam):
@@ -197,28 +198,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         X, y, w, lam = self._arguments(w)
-        return _owned(_loss(X, y, w, lam))
+        return float(_loss(X, y, w, lam))
 
     def grad(self, w):
         """The gradient by w."""
         X, y, w, lam = self._arguments(w)
-        return _owned(_grad(X, y, w, lam))
+        return _grad(X, y, w, lam)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         X, y, w, lam = self._arguments(w)
-        return _owned(_value_and_grad(X, y, w, lam))
+        value, gradient = _value_and_grad(X, y, w, lam)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         X, y, w, lam = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(X, y, w, lam, dw))
+        return _hvp(X, y, w, lam, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         X, y, w, lam = self._arguments(w)
-        return _owned(_hessian(X, y, w, lam))
+        return np.ascontiguousarray(_hessian(X, y, w, lam))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -256,6 +258,15 @@ class Bound:
 
 def _door(X, y, w, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(w) is np.ndarray
+        and X.dtype is y.dtype is w.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(lam, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and w.shape == (d,):
+            return X, y, w, np.float64(lam)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     w = _array("w", w, 1)
@@ -316,19 +327,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

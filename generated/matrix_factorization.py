@@ -15,29 +15,29 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(R, mask, U, V, lam):
     """The loss."""
-    residual = mask * (U @ V.T - R)
+    residual = mask * (U.dot(V.T) - R)
     return np.vdot(residual, residual) + lam * (np.vdot(U, U) + np.vdot(V, V))
 
 
 def _grad(R, mask, U, V, lam):
     """The gradient by U and V."""
-    residual = mask * (U @ V.T - R)
-    return (2 * (residual @ V + lam * U), 2 * (residual.T @ U + lam * V))
+    residual = mask * (U.dot(V.T) - R)
+    return (2 * (residual.dot(V) + lam * U), 2 * (residual.T.dot(U) + lam * V))
 
 
 def _value_and_grad(R, mask, U, V, lam):
     """The loss and its gradient by U and V, in one pass."""
-    residual = mask * (U @ V.T - R)
+    residual = mask * (U.dot(V.T) - R)
     value = np.vdot(residual, residual) + lam * (np.vdot(U, U) + np.vdot(V, V))
-    return value, (2 * (residual @ V + lam * U), 2 * (residual.T @ U + lam * V))
+    return value, (2 * (residual.dot(V) + lam * U), 2 * (residual.T.dot(U) + lam * V))
 
 
 def _hvp(R, mask, U, V, lam, dU, dV):
     """The Hessian times a direction."""
-    dresidual = mask * (dU @ V.T + U @ dV.T)
-    residual = mask * (U @ V.T - R)
-    hvp_V = 2 * (residual.T @ dU + dresidual.T @ U + lam * dV)
-    return (2 * (dresidual @ V + residual @ dV + lam * dU), hvp_V)
+    dresidual = mask * (dU.dot(V.T) + U.dot(dV.T))
+    residual = mask * (U.dot(V.T) - R)
+    hvp_V = 2 * (residual.T.dot(dU) + dresidual.T.dot(U) + lam * dV)
+    return (2 * (dresidual.dot(V) + residual.dot(dV) + lam * dU), hvp_V)
 
 
 def loss(R, mask, U, V, lam):
@@ -56,7 +56,7 @@ def loss(R, mask, U, V, lam):
     float
     """
     R, mask, U, V, lam = _door(R, mask, U, V, lam)
-    return _owned(_loss(R, mask, U, V, lam))
+    return float(_loss(R, mask, U, V, lam))
 
 
 def grad(R, mask, U, V, lam):
@@ -76,7 +76,8 @@ def grad(R, mask, U, V, lam):
     grad_V : (n, r) array
     """
     R, mask, U, V, lam = _door(R, mask, U, V, lam)
-    return _owned(_grad(R, mask, U, V, lam))
+    grad_U, grad_V = _grad(R, mask, U, V, lam)
+    return (np.ascontiguousarray(grad_U), np.ascontiguousarray(grad_V))
 
 
 def value_and_grad(R, mask, U, V, lam):
@@ -96,7 +97,8 @@ def value_and_grad(R, mask, U, V, lam):
     gradient : tuple of grad_U : (m, r) array, grad_V : (n, r) array
     """
     R, mask, U, V, lam = _door(R, mask, U, V, lam)
-    return _owned(_value_and_grad(R, mask, U, V, lam))
+    value, (grad_U, grad_V) = _value_and_grad(R, mask, U, V, lam)
+    return float(value), (np.ascontiguousarray(grad_U), np.ascontiguousarray(grad_V))
 
 
 def hvp(R, mask, U, V, lam, dU, dV):
@@ -120,7 +122,8 @@ def hvp(R, mask, U, V, lam, dU, dV):
     R, mask, U, V, lam = _door(R, mask, U, V, lam)
     dU = _direction("dU", dU, U)
     dV = _direction("dV", dV, V)
-    return _owned(_hvp(R, mask, U, V, lam, dU, dV))
+    hvp_U, hvp_V = _hvp(R, mask, U, V, lam, dU, dV)
+    return (np.ascontiguousarray(hvp_U), np.ascontiguousarray(hvp_V))
 
 
 def bind(R, mask, lam, *, r=None):
@@ -188,24 +191,30 @@ class Bound:
     def loss(self, U, V):
         """The loss."""
         R, mask, U, V, lam = self._arguments(U, V)
-        return _owned(_loss(R, mask, U, V, lam))
+        return float(_loss(R, mask, U, V, lam))
 
     def grad(self, U, V):
         """The gradient by U and V."""
         R, mask, U, V, lam = self._arguments(U, V)
-        return _owned(_grad(R, mask, U, V, lam))
+        grad_U, grad_V = _grad(R, mask, U, V, lam)
+        return (np.ascontiguousarray(grad_U), np.ascontiguousarray(grad_V))
 
     def value_and_grad(self, U, V):
         """The loss and its gradient by U and V, in one pass."""
         R, mask, U, V, lam = self._arguments(U, V)
-        return _owned(_value_and_grad(R, mask, U, V, lam))
+        value, (grad_U, grad_V) = _value_and_grad(R, mask, U, V, lam)
+        return float(value), (
+            np.ascontiguousarray(grad_U),
+            np.ascontiguousarray(grad_V),
+        )
 
     def hvp(self, U, V, dU, dV):
         """The Hessian times a direction."""
         R, mask, U, V, lam = self._arguments(U, V)
         dU = _direction("dU", dU, U)
         dV = _direction("dV", dV, V)
-        return _owned(_hvp(R, mask, U, V, lam, dU, dV))
+        hvp_U, hvp_V = _hvp(R, mask, U, V, lam, dU, dV)
+        return (np.ascontiguousarray(hvp_U), np.ascontiguousarray(hvp_V))
 
     def pack(self, U, V):
         """One flat float64 vector of U and V."""
@@ -249,6 +258,17 @@ class Bound:
 
 def _door(R, mask, U, V, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(R) is type(mask) is type(U) is type(V) is np.ndarray
+        and R.dtype is mask.dtype is U.dtype is V.dtype is _FLOAT64
+        and R.ndim == 2
+        and U.ndim == 2
+        and isinstance(lam, float)
+    ):
+        m, n = R.shape
+        r = U.shape[1]
+        if mask.shape == (m, n) and U.shape[0] == m and V.shape == (n, r):
+            return R, mask, U, V, np.float64(lam)
     R = _array("R", R, 2)
     mask = _array("mask", mask, 2)
     U = _array("U", U, 2)
@@ -327,19 +347,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -15,30 +15,31 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(V, W, H):
     """The loss."""
-    WH = W @ H
+    WH = W.dot(H)
     return np.sum(WH - V * np.log(WH))
 
 
 def _grad(V, W, H):
     """The gradient by W and H."""
-    WH = W @ H
+    WH = W.dot(H)
     grad_WH = 1 - V / WH
-    return (grad_WH @ H.T, W.T @ grad_WH)
+    return (grad_WH.dot(H.T), W.T.dot(grad_WH))
 
 
 def _value_and_grad(V, W, H):
     """The loss and its gradient by W and H, in one pass."""
-    WH = W @ H
+    WH = W.dot(H)
     grad_WH = 1 - V / WH
-    return np.sum(WH - V * np.log(WH)), (grad_WH @ H.T, W.T @ grad_WH)
+    return np.sum(WH - V * np.log(WH)), (grad_WH.dot(H.T), W.T.dot(grad_WH))
 
 
 def _hvp(V, W, H, dW, dH):
     """The Hessian times a direction."""
-    WH = W @ H
-    dgrad_WH = V * (dW @ H + W @ dH) / WH**2
+    WH = W.dot(H)
+    dgrad_WH = V * (dW.dot(H) + W.dot(dH)) / WH**2
     grad_WH = 1 - V / WH
-    return (grad_WH @ dH.T + dgrad_WH @ H.T, dW.T @ grad_WH + W.T @ dgrad_WH)
+    hvp_W = grad_WH.dot(dH.T) + dgrad_WH.dot(H.T)
+    return (hvp_W, dW.T.dot(grad_WH) + W.T.dot(dgrad_WH))
 
 
 def loss(V, W, H):
@@ -55,7 +56,7 @@ def loss(V, W, H):
     float
     """
     V, W, H = _door(V, W, H)
-    return _owned(_loss(V, W, H))
+    return float(_loss(V, W, H))
 
 
 def grad(V, W, H):
@@ -73,7 +74,8 @@ def grad(V, W, H):
     grad_H : (r, n) array
     """
     V, W, H = _door(V, W, H)
-    return _owned(_grad(V, W, H))
+    grad_W, grad_H = _grad(V, W, H)
+    return (np.ascontiguousarray(grad_W), np.ascontiguousarray(grad_H))
 
 
 def value_and_grad(V, W, H):
@@ -91,7 +93,8 @@ def value_and_grad(V, W, H):
     gradient : tuple of grad_W : (m, r) array, grad_H : (r, n) array
     """
     V, W, H = _door(V, W, H)
-    return _owned(_value_and_grad(V, W, H))
+    value, (grad_W, grad_H) = _value_and_grad(V, W, H)
+    return float(value), (np.ascontiguousarray(grad_W), np.ascontiguousarray(grad_H))
 
 
 def hvp(V, W, H, dW, dH):
@@ -113,7 +116,8 @@ def hvp(V, W, H, dW, dH):
     V, W, H = _door(V, W, H)
     dW = _direction("dW", dW, W)
     dH = _direction("dH", dH, H)
-    return _owned(_hvp(V, W, H, dW, dH))
+    hvp_W, hvp_H = _hvp(V, W, H, dW, dH)
+    return (np.ascontiguousarray(hvp_W), np.ascontiguousarray(hvp_H))
 
 
 def bind(V, *, r=None):
@@ -173,24 +177,30 @@ class Bound:
     def loss(self, W, H):
         """The loss."""
         V, W, H = self._arguments(W, H)
-        return _owned(_loss(V, W, H))
+        return float(_loss(V, W, H))
 
     def grad(self, W, H):
         """The gradient by W and H."""
         V, W, H = self._arguments(W, H)
-        return _owned(_grad(V, W, H))
+        grad_W, grad_H = _grad(V, W, H)
+        return (np.ascontiguousarray(grad_W), np.ascontiguousarray(grad_H))
 
     def value_and_grad(self, W, H):
         """The loss and its gradient by W and H, in one pass."""
         V, W, H = self._arguments(W, H)
-        return _owned(_value_and_grad(V, W, H))
+        value, (grad_W, grad_H) = _value_and_grad(V, W, H)
+        return float(value), (
+            np.ascontiguousarray(grad_W),
+            np.ascontiguousarray(grad_H),
+        )
 
     def hvp(self, W, H, dW, dH):
         """The Hessian times a direction."""
         V, W, H = self._arguments(W, H)
         dW = _direction("dW", dW, W)
         dH = _direction("dH", dH, H)
-        return _owned(_hvp(V, W, H, dW, dH))
+        hvp_W, hvp_H = _hvp(V, W, H, dW, dH)
+        return (np.ascontiguousarray(hvp_W), np.ascontiguousarray(hvp_H))
 
     def pack(self, W, H):
         """One flat float64 vector of W and H."""
@@ -234,6 +244,16 @@ class Bound:
 
 def _door(V, W, H):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(V) is type(W) is type(H) is np.ndarray
+        and V.dtype is W.dtype is H.dtype is _FLOAT64
+        and V.ndim == 2
+        and W.ndim == 2
+    ):
+        m, n = V.shape
+        r = W.shape[1]
+        if W.shape[0] == m and H.shape == (r, n):
+            return V, W, H
     V = _array("V", V, 2)
     W = _array("W", W, 2)
     H = _array("H", H, 2)
@@ -306,19 +326,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

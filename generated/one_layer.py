@@ -16,43 +16,44 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, W, v):
     """The loss."""
     n = X.shape[0]
-    hidden = np.tanh(X @ W)
-    residual = hidden @ v - y
-    return (residual @ residual) / n
+    hidden = np.tanh(X.dot(W))
+    residual = hidden.dot(v) - y
+    return residual.dot(residual) / n
 
 
 def _grad(X, y, W, v):
     """The gradient by W and v."""
     n = X.shape[0]
-    hidden = np.tanh(X @ W)
-    residual = hidden @ v - y
-    grad_W = 2 * v * ((X * (residual / n)[:, None]).T @ (1 - hidden**2))
-    return (grad_W, 2 * (hidden.T @ residual) / n)
+    hidden = np.tanh(X.dot(W))
+    residual = hidden.dot(v) - y
+    grad_W = 2 * v * (X * (residual / n)[:, None]).T.dot(1 - hidden**2)
+    return (grad_W, 2 * residual.dot(hidden) / n)
 
 
 def _value_and_grad(X, y, W, v):
     """The loss and its gradient by W and v, in one pass."""
     n = X.shape[0]
-    hidden = np.tanh(X @ W)
-    residual = hidden @ v - y
-    grad_W = 2 * v * ((X * (residual / n)[:, None]).T @ (1 - hidden**2))
-    return (residual @ residual) / n, (grad_W, 2 * (hidden.T @ residual) / n)
+    hidden = np.tanh(X.dot(W))
+    residual = hidden.dot(v) - y
+    grad_W = 2 * v * (X * (residual / n)[:, None]).T.dot(1 - hidden**2)
+    return residual.dot(residual) / n, (grad_W, 2 * residual.dot(hidden) / n)
 
 
 def _hvp(X, y, W, v, dW, dv):
     """The Hessian times a direction."""
     n = X.shape[0]
-    hidden = np.tanh(X @ W)
+    hidden = np.tanh(X.dot(W))
     slope = 1 - hidden**2
-    dhidden = (X @ dW) * slope
-    dresidual = hidden @ dv + dhidden @ v
-    residual = hidden @ v - y
+    dhidden = X.dot(dW) * slope
+    dresidual = hidden.dot(dv) + dhidden.dot(v)
+    residual = hidden.dot(v) - y
     t1 = (
         v * slope * dresidual[:, None]
         + residual[:, None] * dv * slope
         - 2 * residual[:, None] * v * hidden * dhidden
     )
-    return (2 * (X.T @ t1) / n, 2 * (dhidden.T @ residual + hidden.T @ dresidual) / n)
+    hvp_v = 2 * (residual.dot(dhidden) + dresidual.dot(hidden)) / n
+    return (2 * X.T.dot(t1) / n, hvp_v)
 
 
 def loss(X, y, W, v):
@@ -70,7 +71,7 @@ def loss(X, y, W, v):
     float
     """
     X, y, W, v = _door(X, y, W, v)
-    return _owned(_loss(X, y, W, v))
+    return float(_loss(X, y, W, v))
 
 
 def grad(X, y, W, v):
@@ -89,7 +90,8 @@ def grad(X, y, W, v):
     grad_v : (h,) array
     """
     X, y, W, v = _door(X, y, W, v)
-    return _owned(_grad(X, y, W, v))
+    grad_W, grad_v = _grad(X, y, W, v)
+    return (np.ascontiguousarray(grad_W), grad_v)
 
 
 def value_and_grad(X, y, W, v):
@@ -108,7 +110,8 @@ def value_and_grad(X, y, W, v):
     gradient : tuple of grad_W : (d, h) array, grad_v : (h,) array
     """
     X, y, W, v = _door(X, y, W, v)
-    return _owned(_value_and_grad(X, y, W, v))
+    value, (grad_W, grad_v) = _value_and_grad(X, y, W, v)
+    return float(value), (np.ascontiguousarray(grad_W), grad_v)
 
 
 def hvp(X, y, W, v, dW, dv):
@@ -131,7 +134,8 @@ def hvp(X, y, W, v, dW, dv):
     X, y, W, v = _door(X, y, W, v)
     dW = _direction("dW", dW, W)
     dv = _direction("dv", dv, v)
-    return _owned(_hvp(X, y, W, v, dW, dv))
+    hvp_W, hvp_v = _hvp(X, y, W, v, dW, dv)
+    return (np.ascontiguousarray(hvp_W), hvp_v)
 
 
 def bind(X, y, *, h=None):
@@ -191,24 +195,27 @@ class Bound:
     def loss(self, W, v):
         """The loss."""
         X, y, W, v = self._arguments(W, v)
-        return _owned(_loss(X, y, W, v))
+        return float(_loss(X, y, W, v))
 
     def grad(self, W, v):
         """The gradient by W and v."""
         X, y, W, v = self._arguments(W, v)
-        return _owned(_grad(X, y, W, v))
+        grad_W, grad_v = _grad(X, y, W, v)
+        return (np.ascontiguousarray(grad_W), grad_v)
 
     def value_and_grad(self, W, v):
         """The loss and its gradient by W and v, in one pass."""
         X, y, W, v = self._arguments(W, v)
-        return _owned(_value_and_grad(X, y, W, v))
+        value, (grad_W, grad_v) = _value_and_grad(X, y, W, v)
+        return float(value), (np.ascontiguousarray(grad_W), grad_v)
 
     def hvp(self, W, v, dW, dv):
         """The Hessian times a direction."""
         X, y, W, v = self._arguments(W, v)
         dW = _direction("dW", dW, W)
         dv = _direction("dv", dv, v)
-        return _owned(_hvp(X, y, W, v, dW, dv))
+        hvp_W, hvp_v = _hvp(X, y, W, v, dW, dv)
+        return (np.ascontiguousarray(hvp_W), hvp_v)
 
     def pack(self, W, v):
         """One flat float64 vector of W and v."""
@@ -251,6 +258,16 @@ class Bound:
 
 def _door(X, y, W, v):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(W) is type(v) is np.ndarray
+        and X.dtype is y.dtype is W.dtype is v.dtype is _FLOAT64
+        and X.ndim == 2
+        and W.ndim == 2
+    ):
+        n, d = X.shape
+        h = W.shape[1]
+        if y.shape == (n,) and W.shape[0] == d and v.shape == (h,):
+            return X, y, W, v
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     W = _array("W", W, 2)
@@ -324,19 +341,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

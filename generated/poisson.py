@@ -14,33 +14,33 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, w):
     """The loss."""
-    eta = X @ w
+    eta = X.dot(w)
     return np.sum(np.exp(eta) - y * eta)
 
 
 def _grad(X, y, w):
     """The gradient by w."""
-    eta = X @ w
-    return X.T @ (np.exp(eta) - y)
+    eta = X.dot(w)
+    return (np.exp(eta) - y).dot(X)
 
 
 def _value_and_grad(X, y, w):
     """The loss and its gradient by w, in one pass."""
-    eta = X @ w
+    eta = X.dot(w)
     exponential = np.exp(eta)
-    return np.sum(exponential - y * eta), X.T @ (exponential - y)
+    return np.sum(exponential - y * eta), (exponential - y).dot(X)
 
 
 def _hvp(X, w, dw):
     """The Hessian times a direction."""
-    eta = X @ w
-    return X.T @ (np.exp(eta) * (X @ dw))
+    eta = X.dot(w)
+    return (np.exp(eta) * X.dot(dw)).dot(X)
 
 
 def _hessian(X, w):
     """The Hessian by w."""
-    eta = X @ w
-    return (X * np.exp(eta)[:, None]).T @ X
+    eta = X.dot(w)
+    return (X * np.exp(eta)[:, None]).T.dot(X)
 
 
 def loss(X, y, w):
@@ -57,7 +57,7 @@ def loss(X, y, w):
     float
     """
     X, y, w = _door(X, y, w)
-    return _owned(_loss(X, y, w))
+    return float(_loss(X, y, w))
 
 
 def grad(X, y, w):
@@ -74,7 +74,7 @@ def grad(X, y, w):
     (d,) array
     """
     X, y, w = _door(X, y, w)
-    return _owned(_grad(X, y, w))
+    return _grad(X, y, w)
 
 
 def value_and_grad(X, y, w):
@@ -92,7 +92,8 @@ def value_and_grad(X, y, w):
     gradient : (d,) array
     """
     X, y, w = _door(X, y, w)
-    return _owned(_value_and_grad(X, y, w))
+    value, gradient = _value_and_grad(X, y, w)
+    return float(value), gradient
 
 
 def hvp(X, y, w, dw):
@@ -111,7 +112,7 @@ def hvp(X, y, w, dw):
     """
     X, y, w = _door(X, y, w)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(X, w, dw))
+    return _hvp(X, w, dw)
 
 
 def hessian(X, y, w):
@@ -128,7 +129,7 @@ def hessian(X, y, w):
     (d, d) array
     """
     X, y, w = _door(X, y, w)
-    return _owned(_hessian(X, w))
+    return np.ascontiguousarray(_hessian(X, w))
 
 
 def bind(X, y):
@@ -181,28 +182,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         X, y, w = self._arguments(w)
-        return _owned(_loss(X, y, w))
+        return float(_loss(X, y, w))
 
     def grad(self, w):
         """The gradient by w."""
         X, y, w = self._arguments(w)
-        return _owned(_grad(X, y, w))
+        return _grad(X, y, w)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         X, y, w = self._arguments(w)
-        return _owned(_value_and_grad(X, y, w))
+        value, gradient = _value_and_grad(X, y, w)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         X, y, w = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(X, w, dw))
+        return _hvp(X, w, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         X, y, w = self._arguments(w)
-        return _owned(_hessian(X, w))
+        return np.ascontiguousarray(_hessian(X, w))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -240,6 +242,14 @@ class Bound:
 
 def _door(X, y, w):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(w) is np.ndarray
+        and X.dtype is y.dtype is w.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and w.shape == (d,):
+            return X, y, w
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     w = _array("w", w, 1)
@@ -299,19 +309,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

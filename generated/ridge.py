@@ -14,43 +14,43 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, w, lam):
     """The loss."""
-    r = X @ w - y
-    return r @ r + lam * (w @ w)
+    r = X.dot(w) - y
+    return r.dot(r) + lam * w.dot(w)
 
 
 def _grad(X, y, w, lam):
     """The gradient by w."""
-    r = X @ w - y
-    return 2 * (X.T @ r + lam * w)
+    r = X.dot(w) - y
+    return 2 * (r.dot(X) + lam * w)
 
 
 def _value_and_grad(X, y, w, lam):
     """The loss and its gradient by w, in one pass."""
-    r = X @ w - y
-    return r @ r + lam * (w @ w), 2 * (X.T @ r + lam * w)
+    r = X.dot(w) - y
+    return r.dot(r) + lam * w.dot(w), 2 * (r.dot(X) + lam * w)
 
 
 def _hvp(X, lam, dw):
     """The Hessian times a direction."""
-    return 2 * (X.T @ (X @ dw) + lam * dw)
+    return 2 * (X.dot(dw).dot(X) + lam * dw)
 
 
 def _hessian(X, lam):
     """The Hessian by w."""
     d = X.shape[1]
-    return 2 * (X.T @ X + lam * np.eye(d, dtype=X.dtype))
+    return 2 * (X.T.dot(X) + lam * np.eye(d, dtype=X.dtype))
 
 
 def _from_data(X, lam):
     """What depends on the data alone."""
     d = X.shape[1]
-    gram = X.T @ X
+    gram = X.T.dot(X)
     return gram, 2 * (gram + lam * np.eye(d, dtype=X.dtype))
 
 
 def _bound_hvp(lam, dw, gram):
     """The Hessian times a direction."""
-    return 2 * (gram @ dw + lam * dw)
+    return 2 * (gram.dot(dw) + lam * dw)
 
 
 def _bound_hessian(fixed):
@@ -73,7 +73,7 @@ def loss(X, y, w, lam):
     float
     """
     X, y, w, lam = _door(X, y, w, lam)
-    return _owned(_loss(X, y, w, lam))
+    return float(_loss(X, y, w, lam))
 
 
 def grad(X, y, w, lam):
@@ -91,7 +91,7 @@ def grad(X, y, w, lam):
     (d,) array
     """
     X, y, w, lam = _door(X, y, w, lam)
-    return _owned(_grad(X, y, w, lam))
+    return _grad(X, y, w, lam)
 
 
 def value_and_grad(X, y, w, lam):
@@ -110,7 +110,8 @@ def value_and_grad(X, y, w, lam):
     gradient : (d,) array
     """
     X, y, w, lam = _door(X, y, w, lam)
-    return _owned(_value_and_grad(X, y, w, lam))
+    value, gradient = _value_and_grad(X, y, w, lam)
+    return float(value), gradient
 
 
 def hvp(X, y, w, lam, dw):
@@ -130,7 +131,7 @@ def hvp(X, y, w, lam, dw):
     """
     X, y, w, lam = _door(X, y, w, lam)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(X, lam, dw))
+    return _hvp(X, lam, dw)
 
 
 def hessian(X, y, w, lam):
@@ -148,7 +149,7 @@ def hessian(X, y, w, lam):
     (d, d) array
     """
     X, y, w, lam = _door(X, y, w, lam)
-    return _owned(_hessian(X, lam))
+    return np.ascontiguousarray(_hessian(X, lam))
 
 
 def bind(X, y, lam):
@@ -207,28 +208,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         X, y, w, lam, gram, fixed = self._arguments(w)
-        return _owned(_loss(X, y, w, lam))
+        return float(_loss(X, y, w, lam))
 
     def grad(self, w):
         """The gradient by w."""
         X, y, w, lam, gram, fixed = self._arguments(w)
-        return _owned(_grad(X, y, w, lam))
+        return _grad(X, y, w, lam)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         X, y, w, lam, gram, fixed = self._arguments(w)
-        return _owned(_value_and_grad(X, y, w, lam))
+        value, gradient = _value_and_grad(X, y, w, lam)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         X, y, w, lam, gram, fixed = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_bound_hvp(lam, dw, gram))
+        return _bound_hvp(lam, dw, gram)
 
     def hessian(self, w):
         """The Hessian by w."""
         X, y, w, lam, gram, fixed = self._arguments(w)
-        return _owned(_bound_hessian(fixed))
+        return np.ascontiguousarray(_bound_hessian(fixed))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -266,6 +268,15 @@ class Bound:
 
 def _door(X, y, w, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(w) is np.ndarray
+        and X.dtype is y.dtype is w.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(lam, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and w.shape == (d,):
+            return X, y, w, np.float64(lam)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     w = _array("w", w, 1)
@@ -326,19 +337,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

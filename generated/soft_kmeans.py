@@ -59,7 +59,7 @@ def _hvp(X, C, beta, dC):
         dscores - (np.einsum("ij,ij->i", weights, dscores) / total)[:, None]
     )
     t1 = np.einsum("ijk,ij->jk", difference, weights * difference2 / total[:, None])
-    return 2 * (dC * (weights.T @ (1 / total))[:, None] - t1)
+    return 2 * (dC * (1 / total).dot(weights)[:, None] - t1)
 
 
 def loss(X, C, beta):
@@ -76,7 +76,7 @@ def loss(X, C, beta):
     float
     """
     X, C, beta = _door(X, C, beta)
-    return _owned(_loss(X, C, beta))
+    return float(_loss(X, C, beta))
 
 
 def grad(X, C, beta):
@@ -93,7 +93,7 @@ def grad(X, C, beta):
     (k, d) array
     """
     X, C, beta = _door(X, C, beta)
-    return _owned(_grad(X, C, beta))
+    return np.ascontiguousarray(_grad(X, C, beta))
 
 
 def value_and_grad(X, C, beta):
@@ -111,7 +111,8 @@ def value_and_grad(X, C, beta):
     gradient : (k, d) array
     """
     X, C, beta = _door(X, C, beta)
-    return _owned(_value_and_grad(X, C, beta))
+    value, gradient = _value_and_grad(X, C, beta)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, C, beta, dC):
@@ -130,7 +131,7 @@ def hvp(X, C, beta, dC):
     """
     X, C, beta = _door(X, C, beta)
     dC = _direction("dC", dC, C)
-    return _owned(_hvp(X, C, beta, dC))
+    return np.ascontiguousarray(_hvp(X, C, beta, dC))
 
 
 def bind(X, beta, *, k=None):
@@ -183,23 +184,24 @@ class Bound:
     def loss(self, C):
         """The loss."""
         X, C, beta = self._arguments(C)
-        return _owned(_loss(X, C, beta))
+        return float(_loss(X, C, beta))
 
     def grad(self, C):
         """The gradient by C."""
         X, C, beta = self._arguments(C)
-        return _owned(_grad(X, C, beta))
+        return np.ascontiguousarray(_grad(X, C, beta))
 
     def value_and_grad(self, C):
         """The loss and its gradient by C, in one pass."""
         X, C, beta = self._arguments(C)
-        return _owned(_value_and_grad(X, C, beta))
+        value, gradient = _value_and_grad(X, C, beta)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, C, dC):
         """The Hessian times a direction."""
         X, C, beta = self._arguments(C)
         dC = _direction("dC", dC, C)
-        return _owned(_hvp(X, C, beta, dC))
+        return np.ascontiguousarray(_hvp(X, C, beta, dC))
 
     def pack(self, C):
         """One flat float64 vector of C."""
@@ -236,6 +238,17 @@ class Bound:
 
 def _door(X, C, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(C) is np.ndarray
+        and X.dtype is C.dtype is _FLOAT64
+        and X.ndim == 2
+        and C.ndim == 2
+        and isinstance(beta, float)
+    ):
+        n, d = X.shape
+        k = C.shape[0]
+        if C.shape[1] == d:
+            return X, C, np.float64(beta)
     X = _array("X", X, 2)
     C = _array("C", C, 2)
     beta = _array("beta", beta, 0)
@@ -303,19 +316,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,7 +14,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, Y, W, lam):
     """The loss."""
-    scores = X @ W
+    scores = X.dot(W)
     shifted = scores - scores.max(axis=1)[:, None]
     total = np.vdot(shifted - np.log(np.exp(shifted).sum(axis=1))[:, None], Y)
     return 0.5 * lam * np.vdot(W, W) - total
@@ -22,29 +22,29 @@ def _loss(X, Y, W, lam):
 
 def _grad(X, Y, W, lam):
     """The gradient by W."""
-    scores = X @ W
+    scores = X.dot(W)
     weights = np.exp(scores - scores.max(axis=1)[:, None])
-    return X.T @ (weights / weights.sum(axis=1)[:, None] - Y) + lam * W
+    return X.T.dot(weights / weights.sum(axis=1)[:, None] - Y) + lam * W
 
 
 def _value_and_grad(X, Y, W, lam):
     """The loss and its gradient by W, in one pass."""
-    scores = X @ W
+    scores = X.dot(W)
     shifted = scores - scores.max(axis=1)[:, None]
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
     value = 0.5 * lam * np.vdot(W, W) - np.vdot(shifted - np.log(total)[:, None], Y)
-    return value, X.T @ (weights / total[:, None] - Y) + lam * W
+    return value, X.T.dot(weights / total[:, None] - Y) + lam * W
 
 
 def _hvp(X, W, lam, dW):
     """The Hessian times a direction."""
-    dscores = X @ dW
-    scores = X @ W
+    dscores = X.dot(dW)
+    scores = X.dot(W)
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     softmax = weights / weights.sum(axis=1)[:, None]
     difference = dscores - np.einsum("ij,ij->i", dscores, softmax)[:, None]
-    return X.T @ (softmax * difference) + lam * dW
+    return X.T.dot(softmax * difference) + lam * dW
 
 
 def loss(X, Y, W, lam):
@@ -62,7 +62,7 @@ def loss(X, Y, W, lam):
     float
     """
     X, Y, W, lam = _door(X, Y, W, lam)
-    return _owned(_loss(X, Y, W, lam))
+    return float(_loss(X, Y, W, lam))
 
 
 def grad(X, Y, W, lam):
@@ -80,7 +80,7 @@ def grad(X, Y, W, lam):
     (d, k) array
     """
     X, Y, W, lam = _door(X, Y, W, lam)
-    return _owned(_grad(X, Y, W, lam))
+    return np.ascontiguousarray(_grad(X, Y, W, lam))
 
 
 def value_and_grad(X, Y, W, lam):
@@ -99,7 +99,8 @@ def value_and_grad(X, Y, W, lam):
     gradient : (d, k) array
     """
     X, Y, W, lam = _door(X, Y, W, lam)
-    return _owned(_value_and_grad(X, Y, W, lam))
+    value, gradient = _value_and_grad(X, Y, W, lam)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, Y, W, lam, dW):
@@ -119,7 +120,7 @@ def hvp(X, Y, W, lam, dW):
     """
     X, Y, W, lam = _door(X, Y, W, lam)
     dW = _direction("dW", dW, W)
-    return _owned(_hvp(X, W, lam, dW))
+    return np.ascontiguousarray(_hvp(X, W, lam, dW))
 
 
 def bind(X, Y, lam):
@@ -179,23 +180,24 @@ class Bound:
     def loss(self, W):
         """The loss."""
         X, Y, W, lam = self._arguments(W)
-        return _owned(_loss(X, Y, W, lam))
+        return float(_loss(X, Y, W, lam))
 
     def grad(self, W):
         """The gradient by W."""
         X, Y, W, lam = self._arguments(W)
-        return _owned(_grad(X, Y, W, lam))
+        return np.ascontiguousarray(_grad(X, Y, W, lam))
 
     def value_and_grad(self, W):
         """The loss and its gradient by W, in one pass."""
         X, Y, W, lam = self._arguments(W)
-        return _owned(_value_and_grad(X, Y, W, lam))
+        value, gradient = _value_and_grad(X, Y, W, lam)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, W, dW):
         """The Hessian times a direction."""
         X, Y, W, lam = self._arguments(W)
         dW = _direction("dW", dW, W)
-        return _owned(_hvp(X, W, lam, dW))
+        return np.ascontiguousarray(_hvp(X, W, lam, dW))
 
     def pack(self, W):
         """One flat float64 vector of W."""
@@ -230,6 +232,17 @@ class Bound:
 
 def _door(X, Y, W, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(Y) is type(W) is np.ndarray
+        and X.dtype is Y.dtype is W.dtype is _FLOAT64
+        and X.ndim == 2
+        and Y.ndim == 2
+        and isinstance(lam, float)
+    ):
+        n, d = X.shape
+        k = Y.shape[1]
+        if Y.shape[0] == n and W.shape == (d, k):
+            return X, Y, W, np.float64(lam)
     X = _array("X", X, 2)
     Y = _array("Y", Y, 2)
     W = _array("W", W, 2)
@@ -293,19 +306,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

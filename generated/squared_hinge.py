@@ -17,31 +17,31 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, w, b, C):
     """The loss."""
-    slack = np.maximum(1 - y * (X @ w + b), 0)
-    return 0.5 * (w @ w) + C * (slack @ slack)
+    slack = np.maximum(1 - y * (X.dot(w) + b), 0)
+    return 0.5 * w.dot(w) + C * slack.dot(slack)
 
 
 def _grad(X, y, w, b, C):
     """The gradient by w and b."""
-    difference = 1 - y * (X @ w + b)
+    difference = 1 - y * (X.dot(w) + b)
     slack = np.maximum(difference, 0)
     t1 = C * y * slack * np.heaviside(difference, 0.5)
-    return (w - 2 * (X.T @ t1), -2 * t1.sum())
+    return (w - 2 * t1.dot(X), -2 * t1.sum())
 
 
 def _value_and_grad(X, y, w, b, C):
     """The loss and its gradient by w and b, in one pass."""
-    difference = 1 - y * (X @ w + b)
+    difference = 1 - y * (X.dot(w) + b)
     slack = np.maximum(difference, 0)
     t1 = C * y * slack * np.heaviside(difference, 0.5)
-    return 0.5 * (w @ w) + C * (slack @ slack), (w - 2 * (X.T @ t1), -2 * t1.sum())
+    return 0.5 * w.dot(w) + C * slack.dot(slack), (w - 2 * t1.dot(X), -2 * t1.sum())
 
 
 def _hvp(X, y, w, b, C, dw, db):
     """The Hessian times a direction."""
-    t1 = (X @ dw + db) * np.heaviside(1 - y * (X @ w + b), 0.5) ** 2
+    t1 = (X.dot(dw) + db) * np.heaviside(1 - y * (X.dot(w) + b), 0.5) ** 2
     t2 = C * t1
-    return (2 * (X.T @ t2) + dw, 2 * t2.sum())
+    return (2 * t2.dot(X) + dw, 2 * t2.sum())
 
 
 def loss(X, y, w, b, C):
@@ -60,7 +60,7 @@ def loss(X, y, w, b, C):
     float
     """
     X, y, w, b, C = _door(X, y, w, b, C)
-    return _owned(_loss(X, y, w, b, C))
+    return float(_loss(X, y, w, b, C))
 
 
 def grad(X, y, w, b, C):
@@ -80,7 +80,8 @@ def grad(X, y, w, b, C):
     grad_b : float
     """
     X, y, w, b, C = _door(X, y, w, b, C)
-    return _owned(_grad(X, y, w, b, C))
+    grad_w, grad_b = _grad(X, y, w, b, C)
+    return (grad_w, float(grad_b))
 
 
 def value_and_grad(X, y, w, b, C):
@@ -100,7 +101,8 @@ def value_and_grad(X, y, w, b, C):
     gradient : tuple of grad_w : (d,) array, grad_b : float
     """
     X, y, w, b, C = _door(X, y, w, b, C)
-    return _owned(_value_and_grad(X, y, w, b, C))
+    value, (grad_w, grad_b) = _value_and_grad(X, y, w, b, C)
+    return float(value), (grad_w, float(grad_b))
 
 
 def hvp(X, y, w, b, C, dw, db):
@@ -124,7 +126,8 @@ def hvp(X, y, w, b, C, dw, db):
     X, y, w, b, C = _door(X, y, w, b, C)
     dw = _direction("dw", dw, w)
     db = _direction("db", db, b)
-    return _owned(_hvp(X, y, w, b, C, dw, db))
+    hvp_w, hvp_b = _hvp(X, y, w, b, C, dw, db)
+    return (hvp_w, float(hvp_b))
 
 
 def bind(X, y, C):
@@ -181,24 +184,27 @@ class Bound:
     def loss(self, w, b):
         """The loss."""
         X, y, w, b, C = self._arguments(w, b)
-        return _owned(_loss(X, y, w, b, C))
+        return float(_loss(X, y, w, b, C))
 
     def grad(self, w, b):
         """The gradient by w and b."""
         X, y, w, b, C = self._arguments(w, b)
-        return _owned(_grad(X, y, w, b, C))
+        grad_w, grad_b = _grad(X, y, w, b, C)
+        return (grad_w, float(grad_b))
 
     def value_and_grad(self, w, b):
         """The loss and its gradient by w and b, in one pass."""
         X, y, w, b, C = self._arguments(w, b)
-        return _owned(_value_and_grad(X, y, w, b, C))
+        value, (grad_w, grad_b) = _value_and_grad(X, y, w, b, C)
+        return float(value), (grad_w, float(grad_b))
 
     def hvp(self, w, b, dw, db):
         """The Hessian times a direction."""
         X, y, w, b, C = self._arguments(w, b)
         dw = _direction("dw", dw, w)
         db = _direction("db", db, b)
-        return _owned(_hvp(X, y, w, b, C, dw, db))
+        hvp_w, hvp_b = _hvp(X, y, w, b, C, dw, db)
+        return (hvp_w, float(hvp_b))
 
     def pack(self, w, b):
         """One flat float64 vector of w and b."""
@@ -238,6 +244,16 @@ class Bound:
 
 def _door(X, y, w, b, C):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(w) is np.ndarray
+        and X.dtype is y.dtype is w.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(b, float)
+        and isinstance(C, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and w.shape == (d,):
+            return X, y, w, np.float64(b), np.float64(C)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     w = _array("w", w, 1)
@@ -299,19 +315,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -18,7 +18,7 @@ def _loss(y, x, lam, eps):
     """The loss."""
     jump = x[1:] - x[:-1]
     residual = y - x
-    return 0.5 * (residual @ residual) + lam * np.sqrt(eps**2 + jump**2).sum()
+    return 0.5 * residual.dot(residual) + lam * np.sqrt(eps**2 + jump**2).sum()
 
 
 def _grad(y, x, lam, eps):
@@ -40,7 +40,7 @@ def _value_and_grad(y, x, lam, eps):
     grad_x = -residual
     grad_x[:-1] -= grad_jump
     grad_x[1:] += grad_jump
-    return 0.5 * (residual @ residual) + lam * power.sum(), grad_x
+    return 0.5 * residual.dot(residual) + lam * power.sum(), grad_x
 
 
 def _hvp(x, lam, eps, dx):
@@ -85,7 +85,7 @@ def loss(y, x, lam, eps):
     float
     """
     y, x, lam, eps = _door(y, x, lam, eps)
-    return _owned(_loss(y, x, lam, eps))
+    return float(_loss(y, x, lam, eps))
 
 
 def grad(y, x, lam, eps):
@@ -103,7 +103,7 @@ def grad(y, x, lam, eps):
     (n,) array
     """
     y, x, lam, eps = _door(y, x, lam, eps)
-    return _owned(_grad(y, x, lam, eps))
+    return _grad(y, x, lam, eps)
 
 
 def value_and_grad(y, x, lam, eps):
@@ -122,7 +122,8 @@ def value_and_grad(y, x, lam, eps):
     gradient : (n,) array
     """
     y, x, lam, eps = _door(y, x, lam, eps)
-    return _owned(_value_and_grad(y, x, lam, eps))
+    value, gradient = _value_and_grad(y, x, lam, eps)
+    return float(value), gradient
 
 
 def hvp(y, x, lam, eps, dx):
@@ -142,7 +143,7 @@ def hvp(y, x, lam, eps, dx):
     """
     y, x, lam, eps = _door(y, x, lam, eps)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(x, lam, eps, dx))
+    return _hvp(x, lam, eps, dx)
 
 
 def hessian(y, x, lam, eps):
@@ -160,7 +161,7 @@ def hessian(y, x, lam, eps):
     (n, n) array
     """
     y, x, lam, eps = _door(y, x, lam, eps)
-    return _owned(_hessian(x, lam, eps))
+    return np.ascontiguousarray(_hessian(x, lam, eps))
 
 
 def bind(y, lam, eps):
@@ -214,28 +215,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         y, x, lam, eps = self._arguments(x)
-        return _owned(_loss(y, x, lam, eps))
+        return float(_loss(y, x, lam, eps))
 
     def grad(self, x):
         """The gradient by x."""
         y, x, lam, eps = self._arguments(x)
-        return _owned(_grad(y, x, lam, eps))
+        return _grad(y, x, lam, eps)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         y, x, lam, eps = self._arguments(x)
-        return _owned(_value_and_grad(y, x, lam, eps))
+        value, gradient = _value_and_grad(y, x, lam, eps)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         y, x, lam, eps = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(x, lam, eps, dx))
+        return _hvp(x, lam, eps, dx)
 
     def hessian(self, x):
         """The Hessian by x."""
         y, x, lam, eps = self._arguments(x)
-        return _owned(_hessian(x, lam, eps))
+        return np.ascontiguousarray(_hessian(x, lam, eps))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -338,19 +340,15 @@ def _at_most(left, right, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

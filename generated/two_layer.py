@@ -20,8 +20,8 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, Y, W1, b1, W2, b2):
     """The loss."""
     n = X.shape[0]
-    hidden = np.maximum(X @ W1 + b1, 0)
-    scores = hidden @ W2 + b2
+    hidden = np.maximum(X.dot(W1) + b1, 0)
+    scores = hidden.dot(W2) + b2
     shifted = scores - scores.max(axis=1)[:, None]
     total = np.vdot(shifted - np.log(np.exp(shifted).sum(axis=1))[:, None], Y)
     return -total / n
@@ -30,50 +30,50 @@ def _loss(X, Y, W1, b1, W2, b2):
 def _grad(X, Y, W1, b1, W2, b2):
     """The gradient by W1, b1, W2 and b2."""
     n = X.shape[0]
-    preactivation = X @ W1 + b1
+    preactivation = X.dot(W1) + b1
     hidden = np.maximum(preactivation, 0)
-    scores = hidden @ W2 + b2
+    scores = hidden.dot(W2) + b2
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     difference = weights / weights.sum(axis=1)[:, None] - Y
-    ratio = (difference @ W2.T) * (preactivation > 0) / n
-    grad_W2 = (hidden.T @ difference) / n
-    return (X.T @ ratio, ratio.sum(axis=0), grad_W2, difference.sum(axis=0) / n)
+    ratio = difference.dot(W2.T) * (preactivation > 0) / n
+    grad_W2 = hidden.T.dot(difference) / n
+    return (X.T.dot(ratio), ratio.sum(axis=0), grad_W2, difference.sum(axis=0) / n)
 
 
 def _value_and_grad(X, Y, W1, b1, W2, b2):
     """The loss and its gradient by W1, b1, W2 and b2, in one pass."""
     n = X.shape[0]
-    preactivation = X @ W1 + b1
+    preactivation = X.dot(W1) + b1
     hidden = np.maximum(preactivation, 0)
-    scores = hidden @ W2 + b2
+    scores = hidden.dot(W2) + b2
     shifted = scores - scores.max(axis=1)[:, None]
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
     difference = weights / total[:, None] - Y
-    ratio = (difference @ W2.T) * (preactivation > 0) / n
+    ratio = difference.dot(W2.T) * (preactivation > 0) / n
     value = -np.vdot(shifted - np.log(total)[:, None], Y) / n
-    grad_W2 = (hidden.T @ difference) / n
+    grad_W2 = hidden.T.dot(difference) / n
     grad_b2 = difference.sum(axis=0) / n
-    return value, (X.T @ ratio, ratio.sum(axis=0), grad_W2, grad_b2)
+    return value, (X.T.dot(ratio), ratio.sum(axis=0), grad_W2, grad_b2)
 
 
 def _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     """The Hessian times a direction."""
     n = X.shape[0]
-    preactivation = X @ W1 + b1
+    preactivation = X.dot(W1) + b1
     hidden = np.maximum(preactivation, 0)
-    scores = hidden @ W2 + b2
+    scores = hidden.dot(W2) + b2
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     softmax = weights / weights.sum(axis=1)[:, None]
     difference = softmax - Y
     mask = preactivation > 0
-    dhidden = (X @ dW1 + db1) * mask
-    dscores = dhidden @ W2 + hidden @ dW2 + db2
+    dhidden = (X.dot(dW1) + db1) * mask
+    dscores = dhidden.dot(W2) + hidden.dot(dW2) + db2
     difference2 = dscores - np.einsum("ij,ij->i", dscores, softmax)[:, None]
     t1 = softmax * difference2
-    ratio = (t1 @ W2.T + difference @ dW2.T) * mask / n
-    hvp_W2 = (hidden.T @ t1 + dhidden.T @ difference) / n
-    return (X.T @ ratio, ratio.sum(axis=0), hvp_W2, t1.sum(axis=0) / n)
+    ratio = (t1.dot(W2.T) + difference.dot(dW2.T)) * mask / n
+    hvp_W2 = (hidden.T.dot(t1) + dhidden.T.dot(difference)) / n
+    return (X.T.dot(ratio), ratio.sum(axis=0), hvp_W2, t1.sum(axis=0) / n)
 
 
 def loss(X, Y, W1, b1, W2, b2):
@@ -93,7 +93,7 @@ def loss(X, Y, W1, b1, W2, b2):
     float
     """
     X, Y, W1, b1, W2, b2 = _door(X, Y, W1, b1, W2, b2)
-    return _owned(_loss(X, Y, W1, b1, W2, b2))
+    return float(_loss(X, Y, W1, b1, W2, b2))
 
 
 def grad(X, Y, W1, b1, W2, b2):
@@ -116,7 +116,13 @@ def grad(X, Y, W1, b1, W2, b2):
     grad_b2 : (k,) array
     """
     X, Y, W1, b1, W2, b2 = _door(X, Y, W1, b1, W2, b2)
-    return _owned(_grad(X, Y, W1, b1, W2, b2))
+    grad_W1, grad_b1, grad_W2, grad_b2 = _grad(X, Y, W1, b1, W2, b2)
+    return (
+        np.ascontiguousarray(grad_W1),
+        grad_b1,
+        np.ascontiguousarray(grad_W2),
+        grad_b2,
+    )
 
 
 def value_and_grad(X, Y, W1, b1, W2, b2):
@@ -137,7 +143,13 @@ def value_and_grad(X, Y, W1, b1, W2, b2):
     gradient : tuple of grad_W1 : (d, h) array, grad_b1 : (h,) array, grad_W2 : (h, k) array, grad_b2 : (k,) array
     """
     X, Y, W1, b1, W2, b2 = _door(X, Y, W1, b1, W2, b2)
-    return _owned(_value_and_grad(X, Y, W1, b1, W2, b2))
+    value, (grad_W1, grad_b1, grad_W2, grad_b2) = _value_and_grad(X, Y, W1, b1, W2, b2)
+    return float(value), (
+        np.ascontiguousarray(grad_W1),
+        grad_b1,
+        np.ascontiguousarray(grad_W2),
+        grad_b2,
+    )
 
 
 def hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
@@ -168,7 +180,8 @@ def hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     db1 = _direction("db1", db1, b1)
     dW2 = _direction("dW2", dW2, W2)
     db2 = _direction("db2", db2, b2)
-    return _owned(_hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2))
+    hvp_W1, hvp_b1, hvp_W2, hvp_b2 = _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2)
+    return (np.ascontiguousarray(hvp_W1), hvp_b1, np.ascontiguousarray(hvp_W2), hvp_b2)
 
 
 def bind(X, Y, *, h=None):
@@ -241,17 +254,31 @@ class Bound:
     def loss(self, W1, b1, W2, b2):
         """The loss."""
         X, Y, W1, b1, W2, b2 = self._arguments(W1, b1, W2, b2)
-        return _owned(_loss(X, Y, W1, b1, W2, b2))
+        return float(_loss(X, Y, W1, b1, W2, b2))
 
     def grad(self, W1, b1, W2, b2):
         """The gradient by W1, b1, W2 and b2."""
         X, Y, W1, b1, W2, b2 = self._arguments(W1, b1, W2, b2)
-        return _owned(_grad(X, Y, W1, b1, W2, b2))
+        grad_W1, grad_b1, grad_W2, grad_b2 = _grad(X, Y, W1, b1, W2, b2)
+        return (
+            np.ascontiguousarray(grad_W1),
+            grad_b1,
+            np.ascontiguousarray(grad_W2),
+            grad_b2,
+        )
 
     def value_and_grad(self, W1, b1, W2, b2):
         """The loss and its gradient by W1, b1, W2 and b2, in one pass."""
         X, Y, W1, b1, W2, b2 = self._arguments(W1, b1, W2, b2)
-        return _owned(_value_and_grad(X, Y, W1, b1, W2, b2))
+        value, (grad_W1, grad_b1, grad_W2, grad_b2) = _value_and_grad(
+            X, Y, W1, b1, W2, b2
+        )
+        return float(value), (
+            np.ascontiguousarray(grad_W1),
+            grad_b1,
+            np.ascontiguousarray(grad_W2),
+            grad_b2,
+        )
 
     def hvp(self, W1, b1, W2, b2, dW1, db1, dW2, db2):
         """The Hessian times a direction."""
@@ -260,7 +287,13 @@ class Bound:
         db1 = _direction("db1", db1, b1)
         dW2 = _direction("dW2", dW2, W2)
         db2 = _direction("db2", db2, b2)
-        return _owned(_hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2))
+        hvp_W1, hvp_b1, hvp_W2, hvp_b2 = _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2)
+        return (
+            np.ascontiguousarray(hvp_W1),
+            hvp_b1,
+            np.ascontiguousarray(hvp_W2),
+            hvp_b2,
+        )
 
     def pack(self, W1, b1, W2, b2):
         """One flat float64 vector of W1, b1, W2 and b2."""
@@ -315,6 +348,30 @@ class Bound:
 
 def _door(X, Y, W1, b1, W2, b2):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(Y) is type(W1) is type(b1) is type(W2) is type(b2) is np.ndarray
+        and X.dtype
+        is Y.dtype
+        is W1.dtype
+        is b1.dtype
+        is W2.dtype
+        is b2.dtype
+        is _FLOAT64
+        and X.ndim == 2
+        and Y.ndim == 2
+        and W1.ndim == 2
+    ):
+        n, d = X.shape
+        k = Y.shape[1]
+        h = W1.shape[1]
+        if (
+            Y.shape[0] == n
+            and W1.shape[0] == d
+            and b1.shape == (h,)
+            and W2.shape == (h, k)
+            and b2.shape == (k,)
+        ):
+            return X, Y, W1, b1, W2, b2
     X = _array("X", X, 2)
     Y = _array("Y", Y, 2)
     W1 = _array("W1", W1, 2)
@@ -397,19 +454,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -21,7 +21,7 @@ from gradgen.functions import (
     direction_line,
 )
 from gradgen.identifiers import Identifiers, free, listed, renamed, together, words
-from gradgen.public import cotangent_lines, inside
+from gradgen.public import cotangent_lines, inside, returned
 from gradgen.tape import Argument, Tape
 
 FLAT = "and of one flat vector for scipy.optimize"
@@ -226,4 +226,5 @@ class Binder:
             extra = [ids.cotangent]
             lines += cotangent_lines(ids, self.tape.result.shape)
         doc = DOCS[name].format(wrt=words(self.wrt))
-        return Function(name, ", ".join([ids.me, *wrt, *extra]), doc, tuple(lines), f"{ids.owned}({kernel.call})")
+        taken, result = returned(ids, self.tape, name, kernel.call)
+        return Function(name, ", ".join([ids.me, *wrt, *extra]), doc, (*lines, *taken), result)

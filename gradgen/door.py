@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from gradgen.dims import Dim, Let, Match, Size, is_one, solve
 from gradgen.identifiers import Identifiers, squeezed_axis
-from gradgen.tape import Argument, Constraint
+from gradgen.tape import Argument, Constraint, Tape
 
 SizeName = Callable[[Dim], str]
 
@@ -55,6 +55,50 @@ def checks(
 def _new(dims: frozenset[Dim], known: Collection[Dim], given: Mapping[Dim, str]) -> bool:
     """Whether a check can be made now, and could not be made before."""
     return dims <= set(known) and not (given and dims <= set(given))
+
+
+def swift(ids: Identifiers, tape: Tape) -> list[str]:
+    """The statements that let float64 arrays and floats of the right shapes through at once; none where more than
+    shapes is to be checked, or where an array is not taken as it is."""
+    arrays = [a for a in ids.arguments if a.shape]
+    steps, _ = solve([(a.name, a.shape) for a in arrays])
+    let = [step for step in steps if isinstance(step, Let)]
+    solved = any(step.factor != 1 or step.rest.terms for step in let)
+    if not arrays or solved or tape.constraints or not all(a in ids.numbers and _as_it_is(a) for a in ids.arguments):
+        return []
+    names, numbers = ids.of(arrays), [ids.local[a.name] for a in ids.arguments if not a.shape]
+    leading = [a for a in arrays if any(step.argument == a.name for step in let)]
+    tests = [
+        f"{' is '.join(f'type({n})' for n in names)} is np.ndarray",
+        f"{' is '.join(f'{n}.dtype' for n in names)} is _FLOAT64",
+        *(f"{ids.local[a.name]}.ndim == {len(a.shape)}" for a in leading),
+        *(f"isinstance({n}, float)" for n in numbers),
+    ]
+    result = ", ".join(f"np.float64({n})" if n in numbers else n for n in ids.of(ids.arguments))
+    lets = unpacked(
+        [_let(step, ids.size, ids.local) for step in let], {ids.local[a.name]: len(a.shape) for a in arrays}
+    )
+    matches = [_matching(a, steps, ids) for a in arrays if a not in leading or any(_matches(a, s) for s in steps)]
+    inside = [f"if {' and '.join(matches)}:", f"    return {result}"] if matches else [f"return {result}"]
+    return [f"if {' and '.join(tests)}:", *(f"    {line}" for line in (*(lets if matches else []), *inside))]
+
+
+def _as_it_is(argument: Argument) -> bool:
+    return argument.kind != "LowerTriangular" and not any(map(is_one, argument.shape))
+
+
+def _matches(argument: Argument, step: Let | Match) -> bool:
+    return isinstance(step, Match) and step.argument == argument.name
+
+
+def _matching(argument: Argument, steps: Sequence[Let | Match], ids: Identifiers) -> str:
+    """The comparison of an array's shape with known dimensions: of all of it where nothing is read off it."""
+    name = ids.local[argument.name]
+    matched = [s for s in steps if isinstance(s, Match) and s.argument == argument.name]
+    sizes = [size.spell(ids.size) for size in argument.shape]
+    if len(matched) == len(sizes):
+        return f"{name}.shape == ({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+    return " and ".join(f"{name}.shape[{s.axis}] == {s.size.spell(ids.size)}" for s in matched)
 
 
 def sources(arguments: Sequence[Argument]) -> dict[Dim, str]:

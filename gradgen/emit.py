@@ -47,7 +47,6 @@ class ModuleText:
     door: Function
     kind: str
     direction: str
-    owned: str
     function: str
     cotangent: str
     uses: frozenset[str]
@@ -134,7 +133,6 @@ class _Writer:
             door=door,
             kind=kind,
             direction=self.ids.direction,
-            owned=self.ids.owned,
             function=self.ids.function,
             cotangent=self.ids.shaped,
             uses=self._uses(lines),

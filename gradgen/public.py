@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradgen.dims import Size, is_one
-from gradgen.door import checks, cut, dropped, entered, size_lines, squeezed
+from gradgen.door import checks, cut, dropped, entered, size_lines, squeezed, swift
 from gradgen.functions import (
     DIRECTED,
     DOCS,
@@ -34,10 +34,35 @@ def public_function(ids: Identifiers, tape: Tape, name: str, kernel: Function) -
         lines += cotangent_lines(ids, tape.result.shape)
         names.append(ids.cotangent)
         said.append(f"{ids.cotangent} : {shape_text(tape.result.shape)}, shaped like the value")
-    result = f"{ids.owned}({kernel.call})"
+    taken, result = returned(ids, tape, name, kernel.call)
     return Function(
-        name, ", ".join(names), _doc(tape, name), tuple(lines), result, tuple(said), _returns(ids, tape, name)
+        name, ", ".join(names), _doc(tape, name), (*lines, *taken), result, tuple(said), _returns(ids, tape, name)
     )
+
+
+def returned(ids: Identifiers, tape: Tape, name: str, call: str) -> tuple[list[str], str]:
+    """What a public function returns of a kernel: floats, and arrays in C order; the statements before it, and it."""
+    if name == "loss":
+        return [], f"float({call})"
+    if name == "hessian":
+        return [], _ordered(call, 2 * len(ids.wrt[0].shape))
+    if name in MAPPED:
+        return [], _ordered(call, len(value_shape(ids, tape, name)))
+    if not tape.several:
+        rank = len(ids.wrt[0].shape)
+        if name != "value_and_grad":
+            return [], _ordered(call, rank)
+        return [f"value, gradient = {call}"], f"float(value), {_ordered('gradient', rank)}"
+    names = [f"{'grad' if name == 'value_and_grad' else name}_{w.name}" for w in ids.wrt]
+    found = f"({listed([_ordered(n, len(w.shape)) for n, w in zip(names, ids.wrt, strict=True)])})"
+    if name == "value_and_grad":
+        return [f"value, ({listed(names)}) = {call}"], f"float(value), {found}"
+    return [f"{listed(names)} = {call}"], found
+
+
+def _ordered(value: str, rank: int) -> str:
+    """A result as callers get it; what has one axis is contiguous."""
+    return value if rank == 1 else f"np.ascontiguousarray({value})" if rank else f"float({value})"
 
 
 def cotangent_lines(ids: Identifiers, shape: Sequence[Size]) -> list[str]:
@@ -82,7 +107,7 @@ def _returns(ids: Identifiers, tape: Tape, name: str) -> tuple[str, ...]:
 def door_function(ids: Identifiers, tape: Tape) -> Function:
     """What every function passes first."""
     names, numbers = ids.of(ids.arguments), ids.of(ids.numbers)
-    lines = [entered(a, n) for a, n in zip(ids.arguments, names, strict=True)]
+    lines = [*swift(ids, tape), *(entered(a, n) for a, n in zip(ids.arguments, names, strict=True))]
     lines += checks(ids.arguments, tape.constraints, ids.size, ids.local)
     lines.append(f"{listed(numbers)} = _working({', '.join(numbers)})")
     results = [inside(renamed(a, ids.local)) for a in ids.arguments]

@@ -523,7 +523,7 @@ class Speller:
             return text.call("float", raised) if "np." in raised.text and node in self.weak else raised
         if _squares(node):
             if not node.rank:
-                return text.matmul(expr, expr) if len(axes) == 1 else text.call("np.vdot", expr, expr)
+                return text.dot(expr, expr) if len(axes) == 1 else text.call("np.vdot", expr, expr)
             return self._einsum([(expr, axes), (expr, axes)], target)
         if len(set(labels)) < len(labels) and node.rank == 0 and power == 1 and len(labels) == 2:
             return text.call("np.trace", self._stored(factor, (0, 1))[0])
@@ -581,16 +581,18 @@ class Speller:
             la, lb = (la, la) if b.symmetric else (lb, lb)
         if not target and len(set(la)) == len(la):
             if len(la) == 1:
-                return text.matmul(left, right)
+                return text.dot(left, right)
             return text.call("np.vdot", left, _turned(right, lb, la)[0])
         batch = [k for k in la if k in lb and k < node.rank]
         if len(inner) == 1 and not batch:
             if target and target[0] in lb:
                 (left, la), (right, lb) = (right, lb), (left, la)
+            if len(lb) == 1 and la == (inner[0], *target):
+                return text.dot(right, left)
             left, la = _turned(left, la, (*(k for k in target if k in la), inner[0]))
             right, lb = _turned(right, lb, (inner[0], *(k for k in target if k in lb)))
             if len(lb) <= 2 and (*la[:-1], *lb[1:]) == target:
-                return text.matmul(left, right)
+                return text.dot(left, right)
             (left, la), (right, lb) = self._stored(a, i), self._stored(b, j)
         return self._einsum([(left, la), (right, lb)], target)
 

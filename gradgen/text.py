@@ -12,13 +12,11 @@ DECIMAL = 6  # a fraction whose decimal is at most so many characters is written
 
 @dataclass(frozen=True)
 class Expr:
-    """``level`` is the binding of the outermost operator; ``matmul`` marks ``@``, which is bracketed beside ``*`` and
-    ``/``; ``mask`` marks booleans, ``fresh`` a new array that nobody else holds; ``depth`` counts nested
-    operations."""
+    """``level`` is the binding of the outermost operator; ``mask`` marks booleans, ``fresh`` a new array that nobody
+    else holds; ``depth`` counts nested operations."""
 
     text: str
     level: int = ATOM
-    matmul: bool = False
     mask: bool = False
     fresh: bool = True
     depth: int = 0
@@ -26,11 +24,6 @@ class Expr:
     def at(self, level: int) -> str:
         """The text as an operand of something that binds at this level."""
         return self.text if self.level >= level else f"({self.text})"
-
-    @property
-    def factor(self) -> str:
-        """The text as an operand of ``*`` and ``/`` on the left."""
-        return f"({self.text})" if self.matmul else self.at(TERM)
 
 
 def deeper(*parts: Expr) -> int:
@@ -61,23 +54,24 @@ def permuted(part: Expr, axes: tuple[int, ...], order: tuple[int, ...]) -> Expr:
 
 
 def times(left: Expr, right: Expr) -> Expr:
-    chain = right.level == TERM and not right.matmul and not right.text.startswith(("1 /", "-"))
-    tail = right.text if chain else f"({right.text})" if right.matmul else right.at(SIGN)
-    return Expr(f"{left.factor} * {tail}", TERM, mask=left.mask and right.mask, depth=deeper(left, right))
+    chain = right.level == TERM and not right.text.startswith(("1 /", "-"))
+    tail = right.text if chain else right.at(SIGN)
+    return Expr(f"{left.at(TERM)} * {tail}", TERM, mask=left.mask and right.mask, depth=deeper(left, right))
 
 
 def over(left: Expr, right: Expr) -> Expr:
-    return Expr(f"{left.factor} / {right.at(SIGN)}", TERM, depth=deeper(left, right))
+    return Expr(f"{left.at(TERM)} / {right.at(SIGN)}", TERM, depth=deeper(left, right))
 
 
-def matmul(left: Expr, right: Expr) -> Expr:
-    first = left.text if left.matmul else left.at(SIGN)
-    return Expr(f"{first} @ {right.at(SIGN)}", TERM, matmul=True, depth=deeper(left, right))
+def dot(left: Expr, right: Expr) -> Expr:
+    """The sum over the last axis of the left and the first of the right operand: NumPy's method, which starts in half
+    the time of ``@``."""
+    return Expr(f"{left.at(ATOM)}.dot({right.text})", depth=deeper(left, right))
 
 
 def minus(part: Expr) -> Expr:
     """``-part``; a product keeps its level, since ``-a * b`` is ``(-a) * b``."""
-    if part.level == TERM and not part.matmul:
+    if part.level == TERM:
         return Expr(f"-{part.text}", TERM, depth=deeper(part))
     inside = part.text if part.level > SIGN else f"({part.text})"
     return Expr(f"-{inside}", SIGN, depth=deeper(part))
@@ -115,7 +109,7 @@ def scaled(coefficient: int | Fraction, part: Expr) -> Expr:
         return minus(part)
     factor = number(magnitude(coefficient))
     if factor.level == ATOM:
-        chain = part.level == TERM and not part.matmul
+        chain = part.level == TERM
         joined = part.text.removeprefix("1") if part.text.startswith("1 / ") else f" * {part.text}"
         result = Expr(f"{factor.text}{joined}", TERM, depth=deeper(part)) if chain else times(factor, part)
     elif abs(coefficient.numerator) == 1:

@@ -15,8 +15,12 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(wins, s, lam):
     """The loss."""
     gap = s[:, None] - s
-    total = np.vdot(wins, np.maximum(-gap, 0) + np.log1p(np.exp(-np.abs(gap))))
-    return total + 0.5 * lam * s.dot(s)
+    value = (
+        np.vdot(np.log1p(np.exp(-np.abs(gap))), wins)
+        + np.vdot(wins, np.maximum(-gap, 0))
+        + 0.5 * lam * s.dot(s)
+    )
+    return value
 
 
 def _grad(wins, s, lam):
@@ -31,7 +35,11 @@ def _value_and_grad(wins, s, lam):
     """The loss and its gradient by s, in one pass."""
     gap = s[:, None] - s
     tail = np.exp(-np.abs(gap))
-    value = np.vdot(wins, np.maximum(-gap, 0) + np.log1p(tail)) + 0.5 * lam * s.dot(s)
+    value = (
+        np.vdot(np.log1p(tail), wins)
+        + np.vdot(wins, np.maximum(-gap, 0))
+        + 0.5 * lam * s.dot(s)
+    )
     t1 = wins * np.where(gap > 0, tail, 1) / (1 + tail)
     return value, t1.sum(axis=0) + lam * s - t1.sum(axis=1)
 

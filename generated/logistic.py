@@ -35,19 +35,17 @@ def _value_and_grad(X, y, w, lam):
     return value, grad_w
 
 
-def _hvp(X, y, w, lam, dw):
+def _hvp(X, w, lam, dw):
     """The Hessian times a direction."""
-    margin = y * X.dot(w)
-    tail = np.exp(-np.abs(margin))
+    tail = np.exp(-np.abs(X.dot(w)))
     return (tail / (1 + tail) ** 2 * X.dot(dw)).dot(X) + lam * dw
 
 
-def _hessian(X, y, w, lam):
+def _hessian(X, w, lam):
     """The Hessian by w."""
     d = X.shape[1]
-    margin = y * X.dot(w)
-    tail = np.exp(-np.abs(margin))
-    return (X * (tail / (1 + tail) ** 2)[:, None]).T.dot(X) + lam * np.eye(
+    tail = np.exp(-np.abs(X.dot(w)))
+    return X.T.dot(X * (tail / (1 + tail) ** 2)[:, None]) + lam * np.eye(
         d, dtype=X.dtype
     )
 
@@ -125,7 +123,7 @@ def hvp(X, y, w, lam, dw):
     """
     X, y, w, lam = _door(X, y, w, lam)
     dw = _direction("dw", dw, w)
-    return _hvp(X, y, w, lam, dw)
+    return _hvp(X, w, lam, dw)
 
 
 def hessian(X, y, w, lam):
@@ -143,7 +141,7 @@ def hessian(X, y, w, lam):
     (d, d) array
     """
     X, y, w, lam = _door(X, y, w, lam)
-    return np.ascontiguousarray(_hessian(X, y, w, lam))
+    return np.ascontiguousarray(_hessian(X, w, lam))
 
 
 def bind(X, y, lam):
@@ -215,12 +213,12 @@ class Bound:
         """The Hessian times a direction."""
         X, y, w, lam = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _hvp(X, y, w, lam, dw)
+        return _hvp(X, w, lam, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         X, y, w, lam = self._arguments(w)
-        return np.ascontiguousarray(_hessian(X, y, w, lam))
+        return np.ascontiguousarray(_hessian(X, w, lam))
 
     def pack(self, w):
         """One flat float64 vector of w."""

@@ -16,7 +16,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(V, W, H):
     """The loss."""
     WH = W.dot(H)
-    return np.sum(WH - V * np.log(WH))
+    return WH.sum() - np.vdot(np.log(WH), V)
 
 
 def _grad(V, W, H):
@@ -30,7 +30,7 @@ def _value_and_grad(V, W, H):
     """The loss and its gradient by W and H, in one pass."""
     WH = W.dot(H)
     grad_WH = 1 - V / WH
-    return np.sum(WH - V * np.log(WH)), (grad_WH.dot(H.T), W.T.dot(grad_WH))
+    return WH.sum() - np.vdot(np.log(WH), V), (grad_WH.dot(H.T), W.T.dot(grad_WH))
 
 
 def _hvp(V, W, H, dW, dH):

@@ -15,7 +15,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, w):
     """The loss."""
     eta = X.dot(w)
-    return np.sum(np.exp(eta) - y * eta)
+    return np.exp(eta).sum() - eta.dot(y)
 
 
 def _grad(X, y, w):
@@ -28,7 +28,7 @@ def _value_and_grad(X, y, w):
     """The loss and its gradient by w, in one pass."""
     eta = X.dot(w)
     exponential = np.exp(eta)
-    return np.sum(exponential - y * eta), (exponential - y).dot(X)
+    return exponential.sum() - eta.dot(y), (exponential - y).dot(X)
 
 
 def _hvp(X, w, dw):

@@ -16,8 +16,12 @@ def _loss(X, Y, W, lam):
     """The loss."""
     scores = X.dot(W)
     shifted = scores - scores.max(axis=1)[:, None]
-    total = np.vdot(shifted - np.log(np.exp(shifted).sum(axis=1))[:, None], Y)
-    return 0.5 * lam * np.vdot(W, W) - total
+    value = (
+        np.log(np.exp(shifted).sum(axis=1)).sum()
+        + 0.5 * lam * np.vdot(W, W)
+        - np.vdot(Y, shifted)
+    )
+    return value
 
 
 def _grad(X, Y, W, lam):
@@ -33,7 +37,7 @@ def _value_and_grad(X, Y, W, lam):
     shifted = scores - scores.max(axis=1)[:, None]
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
-    value = 0.5 * lam * np.vdot(W, W) - np.vdot(shifted - np.log(total)[:, None], Y)
+    value = np.log(total).sum() + 0.5 * lam * np.vdot(W, W) - np.vdot(Y, shifted)
     return value, X.T.dot(weights / total[:, None] - Y) + lam * W
 
 

@@ -23,8 +23,7 @@ def _loss(X, Y, W1, b1, W2, b2):
     hidden = np.maximum(X.dot(W1) + b1, 0)
     scores = hidden.dot(W2) + b2
     shifted = scores - scores.max(axis=1)[:, None]
-    total = np.vdot(shifted - np.log(np.exp(shifted).sum(axis=1))[:, None], Y)
-    return -total / n
+    return np.log(np.exp(shifted).sum(axis=1)).sum() / n - np.vdot(Y, shifted) / n
 
 
 def _grad(X, Y, W1, b1, W2, b2):
@@ -51,7 +50,7 @@ def _value_and_grad(X, Y, W1, b1, W2, b2):
     total = weights.sum(axis=1)
     difference = weights / total[:, None] - Y
     ratio = difference.dot(W2.T) * (preactivation > 0) / n
-    value = -np.vdot(shifted - np.log(total)[:, None], Y) / n
+    value = np.log(total).sum() / n - np.vdot(Y, shifted) / n
     grad_W2 = hidden.T.dot(difference) / n
     grad_b2 = difference.sum(axis=0) / n
     return value, (X.T.dot(ratio), ratio.sum(axis=0), grad_W2, grad_b2)

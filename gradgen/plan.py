@@ -14,6 +14,7 @@ from gradgen.cost import entries, node_cost
 from gradgen.derive import Derived
 from gradgen.dims import Dim
 from gradgen.distribute import distributed
+from gradgen.inward import inward
 from gradgen.nodes import Add, Count, Map, Node, Product, Symbol, View
 from gradgen.opening import opened
 from gradgen.ops.operation import Operation
@@ -69,7 +70,7 @@ def plan(derived: Derived, gram: bool = False) -> Plan:
 def _ready(derived: Derived, roots: Sequence[Node], kept: bool = False) -> Derived:
     """The results as binary products, in the cheapest order; products of data are ``kept`` together where asked."""
     names, moving = derived.names, _moving(derived, roots)
-    summed = distributed(roots, names, lambda node: node not in moving)
+    summed = distributed(inward(roots, names), names, lambda node: node not in moving)
     moving = _moving(derived, summed)
     plain = opened(summed, names, True, lambda node: kept and node not in moving)
     return derived.of(associate(plain, names))

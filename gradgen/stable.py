@@ -12,7 +12,7 @@ from math import log
 
 from gradgen.atoms import call
 from gradgen.labels import Labels
-from gradgen.nodes import Add, Map, Node, Operand, Product, View, add, as_node, operand, product, view
+from gradgen.nodes import Add, Map, Node, Operand, Product, Symbol, View, add, as_node, operand, product, view
 from gradgen.ops.reduce import Reduce, reduce
 from gradgen.text import magnitude
 from gradgen.walk import Name, Names, core, order, rewrite, settle
@@ -88,6 +88,19 @@ def _both(node: Map) -> tuple[Node, Node]:
 def _relative(x: Node, y: Node) -> Node:
     """x log(x / y), 0 where x is"""
     return x * call("log", _unless_zero(x, x, 1) / _unless_zero(x, y, 1))
+
+
+def _unsigned(node: Node) -> Node:
+    """A product without the factors that are ±1 along its own axes, unless it does not vary along all without them."""
+    if not isinstance(node, Product):
+        return node
+    rest = [f for f in node.factors if not (_is_sign(f[0]) and max(f[1], default=0) < node.rank)]
+    wide = {k for _, labels, _ in rest for k in labels} >= set(range(node.rank))
+    return product(rest, node.shape) if rest and wide else node
+
+
+def _is_sign(node: Node) -> bool:
+    return isinstance(node, Symbol) and "sign" in node.facts
 
 
 class _Speller:
@@ -190,8 +203,11 @@ class _Speller:
         return call("relu", sign * x) + call("log1p", tail)
 
     def _bell(self, node: Map) -> Node:
-        """sigmoid(x) sigmoid(-x) = t / (1 + t)², t = exp(-|x|)"""
-        _, tail, _ = self._tail(node)
+        """sigmoid(x) sigmoid(-x) = t / (1 + t)², t = exp(-|x|), even in x: signs go"""
+        c, inner, labels = node.arguments[0]
+        tail = self._name(
+            call("exp", -call("absolute", view(magnitude(c), _unsigned(inner), labels, node.shape))), "tail"
+        )
         return tail / (1 + tail) ** 2
 
     def _log_cosh(self, node: Map) -> Node:

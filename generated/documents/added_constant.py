@@ -48,7 +48,7 @@ def loss(C, X, h):
     """
     C, X = _door(C, X)
     h = _Function("h", h, "applied entry by entry")
-    return _owned(_loss(C, X, h))
+    return float(_loss(C, X, h))
 
 
 def grad(C, X, h, dh):
@@ -68,7 +68,7 @@ def grad(C, X, h, dh):
     C, X = _door(C, X)
     h = _Function("h", h, "applied entry by entry")
     dh = _Function("dh", dh, "the derivative of h")
-    return _owned(_grad(C, X, dh))
+    return np.ascontiguousarray(_grad(C, X, dh))
 
 
 def value_and_grad(C, X, h, dh):
@@ -89,7 +89,8 @@ def value_and_grad(C, X, h, dh):
     C, X = _door(C, X)
     h = _Function("h", h, "applied entry by entry")
     dh = _Function("dh", dh, "the derivative of h")
-    return _owned(_value_and_grad(C, X, h, dh))
+    value, gradient = _value_and_grad(C, X, h, dh)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(C, X, h, dh, d2h, dX):
@@ -113,7 +114,7 @@ def hvp(C, X, h, dh, d2h, dX):
     dh = _Function("dh", dh, "the derivative of h")
     d2h = _Function("d2h", d2h, "the second derivative of h")
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(C, X, d2h, dX))
+    return np.ascontiguousarray(_hvp(C, X, d2h, dX))
 
 
 def bind(C, h, *, dh=None, d2h=None):
@@ -175,27 +176,28 @@ class Bound:
         """The loss."""
         C, X = self._arguments(X)
         h = self._h
-        return _owned(_loss(C, X, h))
+        return float(_loss(C, X, h))
 
     def grad(self, X):
         """The gradient by X."""
         C, X = self._arguments(X)
         dh = _given("grad", "dh", self._dh)
-        return _owned(_grad(C, X, dh))
+        return np.ascontiguousarray(_grad(C, X, dh))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         C, X = self._arguments(X)
         h = self._h
         dh = _given("value_and_grad", "dh", self._dh)
-        return _owned(_value_and_grad(C, X, h, dh))
+        value, gradient = _value_and_grad(C, X, h, dh)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         C, X = self._arguments(X)
         d2h = _given("hvp", "d2h", self._d2h)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(C, X, d2h, dX))
+        return np.ascontiguousarray(_hvp(C, X, d2h, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -230,6 +232,14 @@ class Bound:
 
 def _door(C, X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(C) is type(X) is np.ndarray
+        and C.dtype is X.dtype is _FLOAT64
+        and C.ndim == 2
+    ):
+        m, n = C.shape
+        if X.shape == (m, n):
+            return C, X
     C = _array("C", C, 2)
     X = _array("X", X, 2)
     m, n = C.shape
@@ -288,6 +298,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -325,14 +342,3 @@ def _given(user, name, function):
     if function is None:
         raise TypeError(f"{user} needs {name}: bind({name}=...)")
     return function
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

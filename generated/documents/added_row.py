@@ -53,7 +53,7 @@ def loss(C, x, h):
     """
     C, x = _door(C, x)
     h = _Function("h", h, "applied entry by entry")
-    return _owned(_loss(C, x, h))
+    return float(_loss(C, x, h))
 
 
 def grad(C, x, h, dh):
@@ -73,7 +73,7 @@ def grad(C, x, h, dh):
     C, x = _door(C, x)
     h = _Function("h", h, "applied entry by entry")
     dh = _Function("dh", dh, "the derivative of h")
-    return _owned(_grad(C, x, dh))
+    return _grad(C, x, dh)
 
 
 def value_and_grad(C, x, h, dh):
@@ -94,7 +94,8 @@ def value_and_grad(C, x, h, dh):
     C, x = _door(C, x)
     h = _Function("h", h, "applied entry by entry")
     dh = _Function("dh", dh, "the derivative of h")
-    return _owned(_value_and_grad(C, x, h, dh))
+    value, gradient = _value_and_grad(C, x, h, dh)
+    return float(value), gradient
 
 
 def hvp(C, x, h, dh, d2h, dx):
@@ -118,7 +119,7 @@ def hvp(C, x, h, dh, d2h, dx):
     dh = _Function("dh", dh, "the derivative of h")
     d2h = _Function("d2h", d2h, "the second derivative of h")
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(C, x, d2h, dx))
+    return _hvp(C, x, d2h, dx)
 
 
 def hessian(C, x, h, dh, d2h):
@@ -140,7 +141,7 @@ def hessian(C, x, h, dh, d2h):
     h = _Function("h", h, "applied entry by entry")
     dh = _Function("dh", dh, "the derivative of h")
     d2h = _Function("d2h", d2h, "the second derivative of h")
-    return _owned(_hessian(C, x, d2h))
+    return np.ascontiguousarray(_hessian(C, x, d2h))
 
 
 def bind(C, h, *, dh=None, d2h=None):
@@ -198,33 +199,34 @@ class Bound:
         """The loss."""
         C, x = self._arguments(x)
         h = self._h
-        return _owned(_loss(C, x, h))
+        return float(_loss(C, x, h))
 
     def grad(self, x):
         """The gradient by x."""
         C, x = self._arguments(x)
         dh = _given("grad", "dh", self._dh)
-        return _owned(_grad(C, x, dh))
+        return _grad(C, x, dh)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         C, x = self._arguments(x)
         h = self._h
         dh = _given("value_and_grad", "dh", self._dh)
-        return _owned(_value_and_grad(C, x, h, dh))
+        value, gradient = _value_and_grad(C, x, h, dh)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         C, x = self._arguments(x)
         d2h = _given("hvp", "d2h", self._d2h)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(C, x, d2h, dx))
+        return _hvp(C, x, d2h, dx)
 
     def hessian(self, x):
         """The Hessian by x."""
         C, x = self._arguments(x)
         d2h = _given("hessian", "d2h", self._d2h)
-        return _owned(_hessian(C, x, d2h))
+        return np.ascontiguousarray(_hessian(C, x, d2h))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -262,6 +264,14 @@ class Bound:
 
 def _door(C, x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(C) is type(x) is np.ndarray
+        and C.dtype is x.dtype is _FLOAT64
+        and C.ndim == 2
+    ):
+        m, n = C.shape
+        if x.shape == (n,):
+            return C, x
     C = _array("C", C, 2)
     x = _array("x", x, 1)
     n = C.shape[1]
@@ -318,6 +328,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -355,14 +372,3 @@ def _given(user, name, function):
     if function is None:
         raise TypeError(f"{user} needs {name}: bind({name}=...)")
     return function
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,7 +14,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(a, X, b):
     """The loss."""
-    return X @ b @ a
+    return X.dot(b).dot(a)
 
 
 def _grad(a, b):
@@ -24,7 +24,7 @@ def _grad(a, b):
 
 def _value_and_grad(a, X, b):
     """The loss and its gradient by X, in one pass."""
-    return X @ b @ a, np.outer(a, b)
+    return X.dot(b).dot(a), np.outer(a, b)
 
 
 def _hvp(X):
@@ -44,7 +44,7 @@ def _bound_grad(fixed):
 
 def _bound_value_and_grad(a, X, b, fixed):
     """The loss and its gradient by X, in one pass."""
-    return X @ b @ a, fixed.copy()
+    return X.dot(b).dot(a), fixed.copy()
 
 
 def loss(a, X, b):
@@ -61,7 +61,7 @@ def loss(a, X, b):
     float
     """
     a, X, b = _door(a, X, b)
-    return _owned(_loss(a, X, b))
+    return float(_loss(a, X, b))
 
 
 def grad(a, X, b):
@@ -78,7 +78,7 @@ def grad(a, X, b):
     (n, d) array
     """
     a, X, b = _door(a, X, b)
-    return _owned(_grad(a, b))
+    return np.ascontiguousarray(_grad(a, b))
 
 
 def value_and_grad(a, X, b):
@@ -96,7 +96,8 @@ def value_and_grad(a, X, b):
     gradient : (n, d) array
     """
     a, X, b = _door(a, X, b)
-    return _owned(_value_and_grad(a, X, b))
+    value, gradient = _value_and_grad(a, X, b)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(a, X, b, dX):
@@ -115,7 +116,7 @@ def hvp(a, X, b, dX):
     """
     a, X, b = _door(a, X, b)
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(X))
+    return np.ascontiguousarray(_hvp(X))
 
 
 def bind(a, b):
@@ -172,23 +173,24 @@ class Bound:
     def loss(self, X):
         """The loss."""
         a, X, b, fixed = self._arguments(X)
-        return _owned(_loss(a, X, b))
+        return float(_loss(a, X, b))
 
     def grad(self, X):
         """The gradient by X."""
         a, X, b, fixed = self._arguments(X)
-        return _owned(_bound_grad(fixed))
+        return np.ascontiguousarray(_bound_grad(fixed))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         a, X, b, fixed = self._arguments(X)
-        return _owned(_bound_value_and_grad(a, X, b, fixed))
+        value, gradient = _bound_value_and_grad(a, X, b, fixed)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         a, X, b, fixed = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(X))
+        return np.ascontiguousarray(_hvp(X))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -223,6 +225,16 @@ class Bound:
 
 def _door(a, X, b):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(a) is type(X) is type(b) is np.ndarray
+        and a.dtype is X.dtype is b.dtype is _FLOAT64
+        and a.ndim == 1
+        and X.ndim == 2
+    ):
+        n = a.shape[0]
+        d = X.shape[1]
+        if X.shape[0] == n and b.shape == (d,):
+            return a, X, b
     a = _array("a", a, 1)
     X = _array("X", X, 2)
     b = _array("b", b, 1)
@@ -283,19 +295,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,18 +14,20 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(A2, A3, A4, X1, X2, H):
     """The loss."""
-    return np.vdot(X1, A2 @ H) + np.trace(A4 @ H @ X2.T + (A3 @ X1 + A4 @ X2) @ H.T)
+    t1 = A4.dot(H).dot(X2.T) + (A3.dot(X1) + A4.dot(X2)).dot(H.T)
+    return np.vdot(X1, A2.dot(H)) + np.trace(t1)
 
 
 def _grad(A2, A3, A4, X1, X2):
     """The gradient by H."""
-    return (A4 + A4.T) @ X2 + (A2.T + A3) @ X1
+    return (A4 + A4.T).dot(X2) + (A2.T + A3).dot(X1)
 
 
 def _value_and_grad(A2, A3, A4, X1, X2, H):
     """The loss and its gradient by H, in one pass."""
-    value = np.vdot(X1, A2 @ H) + np.trace(A4 @ H @ X2.T + (A3 @ X1 + A4 @ X2) @ H.T)
-    return value, (A4 + A4.T) @ X2 + (A2.T + A3) @ X1
+    t1 = A4.dot(H).dot(X2.T) + (A3.dot(X1) + A4.dot(X2)).dot(H.T)
+    grad_H = (A4 + A4.T).dot(X2) + (A2.T + A3).dot(X1)
+    return np.vdot(X1, A2.dot(H)) + np.trace(t1), grad_H
 
 
 def _hvp(H):
@@ -35,12 +37,13 @@ def _hvp(H):
 
 def _from_data(A2, A3, A4, X1, X2):
     """What depends on the data alone."""
-    return A2.T @ X1, A3 @ X1 + A4 @ X2, (A4 + A4.T) @ X2 + (A2.T + A3) @ X1
+    fixed2 = (A4 + A4.T).dot(X2) + (A2.T + A3).dot(X1)
+    return A2.T.dot(X1), A3.dot(X1) + A4.dot(X2), fixed2
 
 
 def _bound_loss(A4, X2, H, A2_X1, fixed):
     """The loss."""
-    return np.trace(A4 @ H @ X2.T + fixed @ H.T) + np.vdot(H, A2_X1)
+    return np.trace(A4.dot(H).dot(X2.T) + fixed.dot(H.T)) + np.vdot(H, A2_X1)
 
 
 def _bound_grad(fixed2):
@@ -50,7 +53,7 @@ def _bound_grad(fixed2):
 
 def _bound_value_and_grad(A4, X2, H, A2_X1, fixed, fixed2):
     """The loss and its gradient by H, in one pass."""
-    value = np.trace(A4 @ H @ X2.T + fixed @ H.T) + np.vdot(H, A2_X1)
+    value = np.trace(A4.dot(H).dot(X2.T) + fixed.dot(H.T)) + np.vdot(H, A2_X1)
     return value, fixed2.copy()
 
 
@@ -71,7 +74,7 @@ def loss(A2, A3, A4, X1, X2, H):
     float
     """
     A2, A3, A4, X1, X2, H = _door(A2, A3, A4, X1, X2, H)
-    return _owned(_loss(A2, A3, A4, X1, X2, H))
+    return float(_loss(A2, A3, A4, X1, X2, H))
 
 
 def grad(A2, A3, A4, X1, X2, H):
@@ -91,7 +94,7 @@ def grad(A2, A3, A4, X1, X2, H):
     (q, k) array
     """
     A2, A3, A4, X1, X2, H = _door(A2, A3, A4, X1, X2, H)
-    return _owned(_grad(A2, A3, A4, X1, X2))
+    return np.ascontiguousarray(_grad(A2, A3, A4, X1, X2))
 
 
 def value_and_grad(A2, A3, A4, X1, X2, H):
@@ -112,7 +115,8 @@ def value_and_grad(A2, A3, A4, X1, X2, H):
     gradient : (q, k) array
     """
     A2, A3, A4, X1, X2, H = _door(A2, A3, A4, X1, X2, H)
-    return _owned(_value_and_grad(A2, A3, A4, X1, X2, H))
+    value, gradient = _value_and_grad(A2, A3, A4, X1, X2, H)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(A2, A3, A4, X1, X2, H, dH):
@@ -134,7 +138,7 @@ def hvp(A2, A3, A4, X1, X2, H, dH):
     """
     A2, A3, A4, X1, X2, H = _door(A2, A3, A4, X1, X2, H)
     dH = _direction("dH", dH, H)
-    return _owned(_hvp(H))
+    return np.ascontiguousarray(_hvp(H))
 
 
 def bind(A2, A3, A4, X1, X2):
@@ -211,23 +215,24 @@ class Bound:
     def loss(self, H):
         """The loss."""
         A2, A3, A4, X1, X2, H, A2_X1, fixed, fixed2 = self._arguments(H)
-        return _owned(_bound_loss(A4, X2, H, A2_X1, fixed))
+        return float(_bound_loss(A4, X2, H, A2_X1, fixed))
 
     def grad(self, H):
         """The gradient by H."""
         A2, A3, A4, X1, X2, H, A2_X1, fixed, fixed2 = self._arguments(H)
-        return _owned(_bound_grad(fixed2))
+        return np.ascontiguousarray(_bound_grad(fixed2))
 
     def value_and_grad(self, H):
         """The loss and its gradient by H, in one pass."""
         A2, A3, A4, X1, X2, H, A2_X1, fixed, fixed2 = self._arguments(H)
-        return _owned(_bound_value_and_grad(A4, X2, H, A2_X1, fixed, fixed2))
+        value, gradient = _bound_value_and_grad(A4, X2, H, A2_X1, fixed, fixed2)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, H, dH):
         """The Hessian times a direction."""
         A2, A3, A4, X1, X2, H, A2_X1, fixed, fixed2 = self._arguments(H)
         dH = _direction("dH", dH, H)
-        return _owned(_hvp(H))
+        return np.ascontiguousarray(_hvp(H))
 
     def pack(self, H):
         """One flat float64 vector of H."""
@@ -262,6 +267,34 @@ class Bound:
 
 def _door(A2, A3, A4, X1, X2, H):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A2)
+        is type(A3)
+        is type(A4)
+        is type(X1)
+        is type(X2)
+        is type(H)
+        is np.ndarray
+        and A2.dtype
+        is A3.dtype
+        is A4.dtype
+        is X1.dtype
+        is X2.dtype
+        is H.dtype
+        is _FLOAT64
+        and A2.ndim == 2
+        and X1.ndim == 2
+    ):
+        p, q = A2.shape
+        k = X1.shape[1]
+        if (
+            A3.shape == (q, p)
+            and A4.shape == (q, q)
+            and X1.shape[0] == p
+            and X2.shape == (q, k)
+            and H.shape == (q, k)
+        ):
+            return A2, A3, A4, X1, X2, H
     A2 = _array("A2", A2, 2)
     A3 = _array("A3", A3, 2)
     A4 = _array("A4", A4, 2)
@@ -339,19 +372,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

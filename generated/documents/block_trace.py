@@ -16,10 +16,10 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(A1, A2, A3, A4, X1, X2):
     """The loss."""
     value = (
-        np.vdot(A4 @ X2, X2)
-        + np.vdot(X1, A2 @ X2)
-        + np.vdot(A1 @ X1, X1)
-        + np.vdot(X2, A3 @ X1)
+        np.vdot(X1, A2.dot(X2))
+        + np.vdot(X2, A3.dot(X1))
+        + 0.5 * np.vdot((A4 + A4.T).dot(X2), X2)
+        + 0.5 * np.vdot((A1 + A1.T).dot(X1), X1)
     )
     return value
 
@@ -27,25 +27,27 @@ def _loss(A1, A2, A3, A4, X1, X2):
 def _grad(A1, A2, A3, A4, X1, X2):
     """The gradient by X1 and X2."""
     t1 = A2 + A3.T
-    return (t1 @ X2 + (A1 + A1.T) @ X1, (A4 + A4.T) @ X2 + t1.T @ X1)
+    return (t1.dot(X2) + (A1 + A1.T).dot(X1), (A4 + A4.T).dot(X2) + t1.T.dot(X1))
 
 
 def _value_and_grad(A1, A2, A3, A4, X1, X2):
     """The loss and its gradient by X1 and X2, in one pass."""
+    t1 = (A4 + A4.T).dot(X2)
+    t2 = (A1 + A1.T).dot(X1)
     value = (
-        np.vdot(A4 @ X2, X2)
-        + np.vdot(X1, A2 @ X2)
-        + np.vdot(A1 @ X1, X1)
-        + np.vdot(X2, A3 @ X1)
+        np.vdot(X1, A2.dot(X2))
+        + np.vdot(X2, A3.dot(X1))
+        + 0.5 * np.vdot(t1, X2)
+        + 0.5 * np.vdot(t2, X1)
     )
-    t1 = A2 + A3.T
-    return value, (t1 @ X2 + (A1 + A1.T) @ X1, (A4 + A4.T) @ X2 + t1.T @ X1)
+    t3 = A2 + A3.T
+    return value, (t3.dot(X2) + t2, t1 + t3.T.dot(X1))
 
 
 def _hvp(A1, A2, A3, A4, dX1, dX2):
     """The Hessian times a direction."""
     t1 = A2 + A3.T
-    return ((A1 + A1.T) @ dX1 + t1 @ dX2, (A4 + A4.T) @ dX2 + t1.T @ dX1)
+    return ((A1 + A1.T).dot(dX1) + t1.dot(dX2), (A4 + A4.T).dot(dX2) + t1.T.dot(dX1))
 
 
 def loss(A1, A2, A3, A4, X1, X2):
@@ -65,7 +67,7 @@ def loss(A1, A2, A3, A4, X1, X2):
     float
     """
     A1, A2, A3, A4, X1, X2 = _door(A1, A2, A3, A4, X1, X2)
-    return _owned(_loss(A1, A2, A3, A4, X1, X2))
+    return float(_loss(A1, A2, A3, A4, X1, X2))
 
 
 def grad(A1, A2, A3, A4, X1, X2):
@@ -86,7 +88,8 @@ def grad(A1, A2, A3, A4, X1, X2):
     grad_X2 : (q, k) array
     """
     A1, A2, A3, A4, X1, X2 = _door(A1, A2, A3, A4, X1, X2)
-    return _owned(_grad(A1, A2, A3, A4, X1, X2))
+    grad_X1, grad_X2 = _grad(A1, A2, A3, A4, X1, X2)
+    return (np.ascontiguousarray(grad_X1), np.ascontiguousarray(grad_X2))
 
 
 def value_and_grad(A1, A2, A3, A4, X1, X2):
@@ -107,7 +110,8 @@ def value_and_grad(A1, A2, A3, A4, X1, X2):
     gradient : tuple of grad_X1 : (p, k) array, grad_X2 : (q, k) array
     """
     A1, A2, A3, A4, X1, X2 = _door(A1, A2, A3, A4, X1, X2)
-    return _owned(_value_and_grad(A1, A2, A3, A4, X1, X2))
+    value, (grad_X1, grad_X2) = _value_and_grad(A1, A2, A3, A4, X1, X2)
+    return float(value), (np.ascontiguousarray(grad_X1), np.ascontiguousarray(grad_X2))
 
 
 def hvp(A1, A2, A3, A4, X1, X2, dX1, dX2):
@@ -132,7 +136,8 @@ def hvp(A1, A2, A3, A4, X1, X2, dX1, dX2):
     A1, A2, A3, A4, X1, X2 = _door(A1, A2, A3, A4, X1, X2)
     dX1 = _direction("dX1", dX1, X1)
     dX2 = _direction("dX2", dX2, X2)
-    return _owned(_hvp(A1, A2, A3, A4, dX1, dX2))
+    hvp_X1, hvp_X2 = _hvp(A1, A2, A3, A4, dX1, dX2)
+    return (np.ascontiguousarray(hvp_X1), np.ascontiguousarray(hvp_X2))
 
 
 def bind(A1, A2, A3, A4, *, k=None):
@@ -211,24 +216,30 @@ class Bound:
     def loss(self, X1, X2):
         """The loss."""
         A1, A2, A3, A4, X1, X2 = self._arguments(X1, X2)
-        return _owned(_loss(A1, A2, A3, A4, X1, X2))
+        return float(_loss(A1, A2, A3, A4, X1, X2))
 
     def grad(self, X1, X2):
         """The gradient by X1 and X2."""
         A1, A2, A3, A4, X1, X2 = self._arguments(X1, X2)
-        return _owned(_grad(A1, A2, A3, A4, X1, X2))
+        grad_X1, grad_X2 = _grad(A1, A2, A3, A4, X1, X2)
+        return (np.ascontiguousarray(grad_X1), np.ascontiguousarray(grad_X2))
 
     def value_and_grad(self, X1, X2):
         """The loss and its gradient by X1 and X2, in one pass."""
         A1, A2, A3, A4, X1, X2 = self._arguments(X1, X2)
-        return _owned(_value_and_grad(A1, A2, A3, A4, X1, X2))
+        value, (grad_X1, grad_X2) = _value_and_grad(A1, A2, A3, A4, X1, X2)
+        return float(value), (
+            np.ascontiguousarray(grad_X1),
+            np.ascontiguousarray(grad_X2),
+        )
 
     def hvp(self, X1, X2, dX1, dX2):
         """The Hessian times a direction."""
         A1, A2, A3, A4, X1, X2 = self._arguments(X1, X2)
         dX1 = _direction("dX1", dX1, X1)
         dX2 = _direction("dX2", dX2, X2)
-        return _owned(_hvp(A1, A2, A3, A4, dX1, dX2))
+        hvp_X1, hvp_X2 = _hvp(A1, A2, A3, A4, dX1, dX2)
+        return (np.ascontiguousarray(hvp_X1), np.ascontiguousarray(hvp_X2))
 
     def pack(self, X1, X2):
         """One flat float64 vector of X1 and X2."""
@@ -274,6 +285,37 @@ class Bound:
 
 def _door(A1, A2, A3, A4, X1, X2):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A1)
+        is type(A2)
+        is type(A3)
+        is type(A4)
+        is type(X1)
+        is type(X2)
+        is np.ndarray
+        and A1.dtype
+        is A2.dtype
+        is A3.dtype
+        is A4.dtype
+        is X1.dtype
+        is X2.dtype
+        is _FLOAT64
+        and A1.ndim == 2
+        and A2.ndim == 2
+        and X1.ndim == 2
+    ):
+        p = A1.shape[0]
+        q = A2.shape[1]
+        k = X1.shape[1]
+        if (
+            A1.shape[1] == p
+            and A2.shape[0] == p
+            and A3.shape == (q, p)
+            and A4.shape == (q, q)
+            and X1.shape[0] == p
+            and X2.shape == (q, k)
+        ):
+            return A1, A2, A3, A4, X1, X2
     A1 = _array("A1", A1, 2)
     A2 = _array("A2", A2, 2)
     A3 = _array("A3", A3, 2)
@@ -362,19 +404,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

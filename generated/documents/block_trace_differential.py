@@ -14,21 +14,21 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(A2, A3, A4, X1, X2, H):
     """The loss."""
-    t1 = X2 @ H.T
-    return np.vdot(t1 + t1.T, A4) + np.vdot((A2 + A3.T) @ H, X1)
+    t1 = X2.dot(H.T)
+    return np.vdot((A2 + A3.T).dot(H), X1) + np.vdot(t1, A4.T) + np.vdot(t1, A4)
 
 
 def _grad(A2, A3, A4, X1, X2):
     """The gradient by H."""
-    return (A2.T + A3) @ X1 + (A4 + A4.T) @ X2
+    return (A2.T + A3).dot(X1) + (A4 + A4.T).dot(X2)
 
 
 def _value_and_grad(A2, A3, A4, X1, X2, H):
     """The loss and its gradient by H, in one pass."""
-    t1 = X2 @ H.T
+    t1 = X2.dot(H.T)
     t2 = A2 + A3.T
-    value = np.vdot(t1 + t1.T, A4) + np.vdot(t2 @ H, X1)
-    return value, t2.T @ X1 + (A4 + A4.T) @ X2
+    value = np.vdot(t2.dot(H), X1) + np.vdot(t1, A4.T) + np.vdot(t1, A4)
+    return value, t2.T.dot(X1) + (A4 + A4.T).dot(X2)
 
 
 def _hvp(H):
@@ -38,14 +38,14 @@ def _hvp(H):
 
 def _from_data(A2, A3, A4, X1, X2):
     """What depends on the data alone."""
-    fixed = (A2.T + A3) @ X1
-    return fixed, fixed + (A4 + A4.T) @ X2
+    fixed = (A2.T + A3).dot(X1)
+    return fixed, fixed + (A4 + A4.T).dot(X2)
 
 
 def _bound_loss(A4, X2, H, fixed):
     """The loss."""
-    t1 = X2 @ H.T
-    return np.vdot(t1 + t1.T, A4) + np.vdot(H, fixed)
+    t1 = X2.dot(H.T)
+    return np.vdot(t1, A4.T) + np.vdot(t1, A4) + np.vdot(H, fixed)
 
 
 def _bound_grad(fixed2):
@@ -55,8 +55,8 @@ def _bound_grad(fixed2):
 
 def _bound_value_and_grad(A4, X2, H, fixed, fixed2):
     """The loss and its gradient by H, in one pass."""
-    t1 = X2 @ H.T
-    return np.vdot(t1 + t1.T, A4) + np.vdot(H, fixed), fixed2.copy()
+    t1 = X2.dot(H.T)
+    return np.vdot(t1, A4.T) + np.vdot(t1, A4) + np.vdot(H, fixed), fixed2.copy()
 
 
 def loss(A1, A2, A3, A4, X1, X2, H):
@@ -77,7 +77,7 @@ def loss(A1, A2, A3, A4, X1, X2, H):
     float
     """
     A1, A2, A3, A4, X1, X2, H = _door(A1, A2, A3, A4, X1, X2, H)
-    return _owned(_loss(A2, A3, A4, X1, X2, H))
+    return float(_loss(A2, A3, A4, X1, X2, H))
 
 
 def grad(A1, A2, A3, A4, X1, X2, H):
@@ -98,7 +98,7 @@ def grad(A1, A2, A3, A4, X1, X2, H):
     (q, k) array
     """
     A1, A2, A3, A4, X1, X2, H = _door(A1, A2, A3, A4, X1, X2, H)
-    return _owned(_grad(A2, A3, A4, X1, X2))
+    return np.ascontiguousarray(_grad(A2, A3, A4, X1, X2))
 
 
 def value_and_grad(A1, A2, A3, A4, X1, X2, H):
@@ -120,7 +120,8 @@ def value_and_grad(A1, A2, A3, A4, X1, X2, H):
     gradient : (q, k) array
     """
     A1, A2, A3, A4, X1, X2, H = _door(A1, A2, A3, A4, X1, X2, H)
-    return _owned(_value_and_grad(A2, A3, A4, X1, X2, H))
+    value, gradient = _value_and_grad(A2, A3, A4, X1, X2, H)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(A1, A2, A3, A4, X1, X2, H, dH):
@@ -143,7 +144,7 @@ def hvp(A1, A2, A3, A4, X1, X2, H, dH):
     """
     A1, A2, A3, A4, X1, X2, H = _door(A1, A2, A3, A4, X1, X2, H)
     dH = _direction("dH", dH, H)
-    return _owned(_hvp(H))
+    return np.ascontiguousarray(_hvp(H))
 
 
 def bind(A1, A2, A3, A4, X1, X2):
@@ -229,23 +230,24 @@ class Bound:
     def loss(self, H):
         """The loss."""
         A1, A2, A3, A4, X1, X2, H, fixed, fixed2 = self._arguments(H)
-        return _owned(_bound_loss(A4, X2, H, fixed))
+        return float(_bound_loss(A4, X2, H, fixed))
 
     def grad(self, H):
         """The gradient by H."""
         A1, A2, A3, A4, X1, X2, H, fixed, fixed2 = self._arguments(H)
-        return _owned(_bound_grad(fixed2))
+        return np.ascontiguousarray(_bound_grad(fixed2))
 
     def value_and_grad(self, H):
         """The loss and its gradient by H, in one pass."""
         A1, A2, A3, A4, X1, X2, H, fixed, fixed2 = self._arguments(H)
-        return _owned(_bound_value_and_grad(A4, X2, H, fixed, fixed2))
+        value, gradient = _bound_value_and_grad(A4, X2, H, fixed, fixed2)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, H, dH):
         """The Hessian times a direction."""
         A1, A2, A3, A4, X1, X2, H, fixed, fixed2 = self._arguments(H)
         dH = _direction("dH", dH, H)
-        return _owned(_hvp(H))
+        return np.ascontiguousarray(_hvp(H))
 
     def pack(self, H):
         """One flat float64 vector of H."""
@@ -280,6 +282,40 @@ class Bound:
 
 def _door(A1, A2, A3, A4, X1, X2, H):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A1)
+        is type(A2)
+        is type(A3)
+        is type(A4)
+        is type(X1)
+        is type(X2)
+        is type(H)
+        is np.ndarray
+        and A1.dtype
+        is A2.dtype
+        is A3.dtype
+        is A4.dtype
+        is X1.dtype
+        is X2.dtype
+        is H.dtype
+        is _FLOAT64
+        and A1.ndim == 2
+        and A2.ndim == 2
+        and X1.ndim == 2
+    ):
+        p = A1.shape[0]
+        q = A2.shape[1]
+        k = X1.shape[1]
+        if (
+            A1.shape[1] == p
+            and A2.shape[0] == p
+            and A3.shape == (q, p)
+            and A4.shape == (q, q)
+            and X1.shape[0] == p
+            and X2.shape == (q, k)
+            and H.shape == (q, k)
+        ):
+            return A1, A2, A3, A4, X1, X2, H
     A1 = _array("A1", A1, 2)
     A2 = _array("A2", A2, 2)
     A3 = _array("A3", A3, 2)
@@ -363,19 +399,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

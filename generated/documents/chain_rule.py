@@ -20,14 +20,14 @@ def _loss(A, B, X):
 def _grad(A, B, X):
     """The gradient by X."""
     t1 = np.linalg.solve(X.T, A.T)
-    return -np.linalg.solve(X, _adjugate(B + t1.T) @ t1.T).T
+    return -np.linalg.solve(X, _adjugate(B + t1.T).dot(t1.T)).T
 
 
 def _value_and_grad(A, B, X):
     """The loss and its gradient by X, in one pass."""
     t1 = np.linalg.solve(X.T, A.T)
     t2 = B + t1.T
-    return np.linalg.det(t2), -np.linalg.solve(X, _adjugate(t2) @ t1.T).T
+    return np.linalg.det(t2), -np.linalg.solve(X, _adjugate(t2).dot(t1.T)).T
 
 
 def _hvp(A, B, X, dX):
@@ -36,9 +36,9 @@ def _hvp(A, B, X, dX):
     t2 = np.linalg.solve(X.T, A.T)
     t3 = B + t2.T
     t4 = _adjugate(t3)
-    t5 = A @ t1
-    t6 = np.linalg.solve(X, -_adjugate_along(t3, t5) @ t2.T - t4 @ t5)
-    return np.linalg.solve(X.T, A.T @ (t4.T @ t1.T)) - t6.T
+    t5 = A.dot(t1)
+    t6 = np.linalg.solve(X, -_adjugate_along(t3, t5).dot(t2.T) - t4.dot(t5))
+    return np.linalg.solve(X.T, A.T.dot(t4.T.dot(t1.T))) - t6.T
 
 
 def loss(A, B, X):
@@ -55,7 +55,7 @@ def loss(A, B, X):
     float
     """
     A, B, X = _door(A, B, X)
-    return _owned(_loss(A, B, X))
+    return float(_loss(A, B, X))
 
 
 def grad(A, B, X):
@@ -72,7 +72,7 @@ def grad(A, B, X):
     (n, n) array
     """
     A, B, X = _door(A, B, X)
-    return _owned(_grad(A, B, X))
+    return np.ascontiguousarray(_grad(A, B, X))
 
 
 def value_and_grad(A, B, X):
@@ -90,7 +90,8 @@ def value_and_grad(A, B, X):
     gradient : (n, n) array
     """
     A, B, X = _door(A, B, X)
-    return _owned(_value_and_grad(A, B, X))
+    value, gradient = _value_and_grad(A, B, X)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(A, B, X, dX):
@@ -109,7 +110,7 @@ def hvp(A, B, X, dX):
     """
     A, B, X = _door(A, B, X)
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(A, B, X, dX))
+    return np.ascontiguousarray(_hvp(A, B, X, dX))
 
 
 def bind(A, B):
@@ -168,23 +169,24 @@ class Bound:
     def loss(self, X):
         """The loss."""
         A, B, X = self._arguments(X)
-        return _owned(_loss(A, B, X))
+        return float(_loss(A, B, X))
 
     def grad(self, X):
         """The gradient by X."""
         A, B, X = self._arguments(X)
-        return _owned(_grad(A, B, X))
+        return np.ascontiguousarray(_grad(A, B, X))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         A, B, X = self._arguments(X)
-        return _owned(_value_and_grad(A, B, X))
+        value, gradient = _value_and_grad(A, B, X)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         A, B, X = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(A, B, X, dX))
+        return np.ascontiguousarray(_hvp(A, B, X, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -218,6 +220,14 @@ class Bound:
 
 def _door(A, B, X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(B) is type(X) is np.ndarray
+        and A.dtype is B.dtype is X.dtype is _FLOAT64
+        and A.ndim == 2
+    ):
+        n = A.shape[0]
+        if A.shape[1] == n and B.shape == (n, n) and X.shape == (n, n):
+            return A, B, X
     A = _array("A", A, 2)
     B = _array("B", B, 2)
     X = _array("X", X, 2)
@@ -349,19 +359,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

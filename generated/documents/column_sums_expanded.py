@@ -14,36 +14,36 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, V, f):
     """The loss."""
-    Phi = f(X @ V)
+    Phi = f(X.dot(V))
     grad_Phi = Phi.sum(axis=0)
-    return grad_Phi @ grad_Phi
+    return grad_Phi.dot(grad_Phi)
 
 
 def _grad(X, V, f, df):
     """The gradient by V."""
-    argument = X @ V
+    argument = X.dot(V)
     Phi = f(argument)
-    return 2 * (X.T @ (Phi.sum(axis=0) * df(argument)))
+    return 2 * X.T.dot(Phi.sum(axis=0) * df(argument))
 
 
 def _value_and_grad(X, V, f, df):
     """The loss and its gradient by V, in one pass."""
-    argument = X @ V
+    argument = X.dot(V)
     Phi = f(argument)
     grad_Phi = Phi.sum(axis=0)
-    return grad_Phi @ grad_Phi, 2 * (X.T @ (grad_Phi * df(argument)))
+    return grad_Phi.dot(grad_Phi), 2 * X.T.dot(grad_Phi * df(argument))
 
 
 def _hvp(X, V, f, df, d2f, dV):
     """The Hessian times a direction."""
-    argument = X @ V
+    argument = X.dot(V)
     t1 = df(argument)
-    dargument = X @ dV
+    dargument = X.dot(dV)
     Phi = f(argument)
     t2 = t1 * np.einsum("ij,ij->j", t1, dargument) + Phi.sum(axis=0) * dargument * d2f(
         argument
     )
-    return 2 * (X.T @ t2)
+    return 2 * X.T.dot(t2)
 
 
 def loss(X, V, f):
@@ -61,7 +61,7 @@ def loss(X, V, f):
     """
     X, V = _door(X, V)
     f = _Function("f", f, "applied entry by entry")
-    return _owned(_loss(X, V, f))
+    return float(_loss(X, V, f))
 
 
 def grad(X, V, f, df):
@@ -81,7 +81,7 @@ def grad(X, V, f, df):
     X, V = _door(X, V)
     f = _Function("f", f, "applied entry by entry")
     df = _Function("df", df, "the derivative of f")
-    return _owned(_grad(X, V, f, df))
+    return np.ascontiguousarray(_grad(X, V, f, df))
 
 
 def value_and_grad(X, V, f, df):
@@ -102,7 +102,8 @@ def value_and_grad(X, V, f, df):
     X, V = _door(X, V)
     f = _Function("f", f, "applied entry by entry")
     df = _Function("df", df, "the derivative of f")
-    return _owned(_value_and_grad(X, V, f, df))
+    value, gradient = _value_and_grad(X, V, f, df)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, V, f, df, d2f, dV):
@@ -126,7 +127,7 @@ def hvp(X, V, f, df, d2f, dV):
     df = _Function("df", df, "the derivative of f")
     d2f = _Function("d2f", d2f, "the second derivative of f")
     dV = _direction("dV", dV, V)
-    return _owned(_hvp(X, V, f, df, d2f, dV))
+    return np.ascontiguousarray(_hvp(X, V, f, df, d2f, dV))
 
 
 def bind(X, f, *, df=None, d2f=None, m=None):
@@ -186,21 +187,22 @@ class Bound:
         """The loss."""
         X, V = self._arguments(V)
         f = self._f
-        return _owned(_loss(X, V, f))
+        return float(_loss(X, V, f))
 
     def grad(self, V):
         """The gradient by V."""
         X, V = self._arguments(V)
         f = self._f
         df = _given("grad", "df", self._df)
-        return _owned(_grad(X, V, f, df))
+        return np.ascontiguousarray(_grad(X, V, f, df))
 
     def value_and_grad(self, V):
         """The loss and its gradient by V, in one pass."""
         X, V = self._arguments(V)
         f = self._f
         df = _given("value_and_grad", "df", self._df)
-        return _owned(_value_and_grad(X, V, f, df))
+        value, gradient = _value_and_grad(X, V, f, df)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, V, dV):
         """The Hessian times a direction."""
@@ -209,7 +211,7 @@ class Bound:
         df = _given("hvp", "df", self._df)
         d2f = _given("hvp", "d2f", self._d2f)
         dV = _direction("dV", dV, V)
-        return _owned(_hvp(X, V, f, df, d2f, dV))
+        return np.ascontiguousarray(_hvp(X, V, f, df, d2f, dV))
 
     def pack(self, V):
         """One flat float64 vector of V."""
@@ -246,6 +248,16 @@ class Bound:
 
 def _door(X, V):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(V) is np.ndarray
+        and X.dtype is V.dtype is _FLOAT64
+        and X.ndim == 2
+        and V.ndim == 2
+    ):
+        t, n = X.shape
+        m = V.shape[1]
+        if V.shape[0] == n:
+            return X, V
     X = _array("X", X, 2)
     V = _array("V", V, 2)
     n = X.shape[1]
@@ -312,6 +324,13 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -349,14 +368,3 @@ def _given(user, name, function):
     if function is None:
         raise TypeError(f"{user} needs {name}: bind({name}=...)")
     return function
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -15,7 +15,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(Phi):
     """The loss."""
     residual = Phi.sum(axis=0)
-    return residual @ residual
+    return residual.dot(residual)
 
 
 def _grad(Phi):
@@ -26,7 +26,7 @@ def _grad(Phi):
 def _value_and_grad(Phi):
     """The loss and its gradient by Phi, in one pass."""
     residual = Phi.sum(axis=0)
-    return residual @ residual, np.broadcast_to(2 * residual, Phi.shape).copy()
+    return residual.dot(residual), np.broadcast_to(2 * residual, Phi.shape).copy()
 
 
 def _hvp(Phi, dPhi):
@@ -46,7 +46,7 @@ def loss(Phi):
     float
     """
     Phi = _door(Phi)
-    return _owned(_loss(Phi))
+    return float(_loss(Phi))
 
 
 def grad(Phi):
@@ -61,7 +61,7 @@ def grad(Phi):
     (t, m) array
     """
     Phi = _door(Phi)
-    return _owned(_grad(Phi))
+    return np.ascontiguousarray(_grad(Phi))
 
 
 def value_and_grad(Phi):
@@ -77,7 +77,8 @@ def value_and_grad(Phi):
     gradient : (t, m) array
     """
     Phi = _door(Phi)
-    return _owned(_value_and_grad(Phi))
+    value, gradient = _value_and_grad(Phi)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(Phi, dPhi):
@@ -94,7 +95,7 @@ def hvp(Phi, dPhi):
     """
     Phi = _door(Phi)
     dPhi = _direction("dPhi", dPhi, Phi)
-    return _owned(_hvp(Phi, dPhi))
+    return np.ascontiguousarray(_hvp(Phi, dPhi))
 
 
 def bind(*, t=None, m=None):
@@ -129,23 +130,24 @@ class Bound:
     def loss(self, Phi):
         """The loss."""
         Phi = self._arguments(Phi)
-        return _owned(_loss(Phi))
+        return float(_loss(Phi))
 
     def grad(self, Phi):
         """The gradient by Phi."""
         Phi = self._arguments(Phi)
-        return _owned(_grad(Phi))
+        return np.ascontiguousarray(_grad(Phi))
 
     def value_and_grad(self, Phi):
         """The loss and its gradient by Phi, in one pass."""
         Phi = self._arguments(Phi)
-        return _owned(_value_and_grad(Phi))
+        value, gradient = _value_and_grad(Phi)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, Phi, dPhi):
         """The Hessian times a direction."""
         Phi = self._arguments(Phi)
         dPhi = _direction("dPhi", dPhi, Phi)
-        return _owned(_hvp(Phi, dPhi))
+        return np.ascontiguousarray(_hvp(Phi, dPhi))
 
     def pack(self, Phi):
         """One flat float64 vector of Phi."""
@@ -184,6 +186,8 @@ class Bound:
 
 def _door(Phi):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if type(Phi) is np.ndarray and Phi.dtype is _FLOAT64 and Phi.ndim == 2:
+        return Phi
     Phi = _array("Phi", Phi, 2)
     (Phi,) = _working(Phi)
     return Phi
@@ -236,19 +240,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -21,14 +21,14 @@ def _loss(x):
 def _grad(x):
     """The gradient by x."""
     n = x.shape[0]
-    return 2 * (_adjugate(np.eye(n, dtype=x.dtype) + np.outer(x, x)) @ x)
+    return 2 * _adjugate(np.eye(n, dtype=x.dtype) + np.outer(x, x)).dot(x)
 
 
 def _value_and_grad(x):
     """The loss and its gradient by x, in one pass."""
     n = x.shape[0]
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
-    return np.linalg.det(t1), 2 * (_adjugate(t1) @ x)
+    return np.linalg.det(t1), 2 * _adjugate(t1).dot(x)
 
 
 def _hvp(x, dx):
@@ -36,7 +36,7 @@ def _hvp(x, dx):
     n = x.shape[0]
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
     t2 = np.outer(dx, x)
-    return 2 * (_adjugate(t1) @ dx + _adjugate_along(t1, t2 + t2.T) @ x)
+    return 2 * (_adjugate(t1).dot(dx) + _adjugate_along(t1, t2 + t2.T).dot(x))
 
 
 def _hessian(x):
@@ -45,7 +45,7 @@ def _hessian(x):
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
     t2 = x[:, None, None] * np.eye(n, dtype=x.dtype)
     t3 = _adjugate_along(t1, (t2 + t2.transpose(1, 0, 2)).transpose(2, 0, 1))
-    return 2 * (t3.transpose(1, 0, 2) @ x + _adjugate(t1))
+    return 2 * (t3.transpose(1, 0, 2).dot(x) + _adjugate(t1))
 
 
 def loss(x):
@@ -60,7 +60,7 @@ def loss(x):
     float
     """
     x = _door(x)
-    return _owned(_loss(x))
+    return float(_loss(x))
 
 
 def grad(x):
@@ -75,7 +75,7 @@ def grad(x):
     (n,) array
     """
     x = _door(x)
-    return _owned(_grad(x))
+    return _grad(x)
 
 
 def value_and_grad(x):
@@ -91,7 +91,8 @@ def value_and_grad(x):
     gradient : (n,) array
     """
     x = _door(x)
-    return _owned(_value_and_grad(x))
+    value, gradient = _value_and_grad(x)
+    return float(value), gradient
 
 
 def hvp(x, dx):
@@ -108,7 +109,7 @@ def hvp(x, dx):
     """
     x = _door(x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(x, dx))
+    return _hvp(x, dx)
 
 
 def hessian(x):
@@ -123,7 +124,7 @@ def hessian(x):
     (n, n) array
     """
     x = _door(x)
-    return _owned(_hessian(x))
+    return np.ascontiguousarray(_hessian(x))
 
 
 def bind(*, n=None):
@@ -156,28 +157,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         x = self._arguments(x)
-        return _owned(_loss(x))
+        return float(_loss(x))
 
     def grad(self, x):
         """The gradient by x."""
         x = self._arguments(x)
-        return _owned(_grad(x))
+        return _grad(x)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         x = self._arguments(x)
-        return _owned(_value_and_grad(x))
+        value, gradient = _value_and_grad(x)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         x = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(x, dx))
+        return _hvp(x, dx)
 
     def hessian(self, x):
         """The Hessian by x."""
         x = self._arguments(x)
-        return _owned(_hessian(x))
+        return np.ascontiguousarray(_hessian(x))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -217,6 +219,8 @@ class Bound:
 
 def _door(x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim == 1:
+        return x
     x = _array("x", x, 1)
     (x,) = _working(x)
     return x
@@ -345,19 +349,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

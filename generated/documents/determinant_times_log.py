@@ -14,7 +14,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(B, a, X):
     """The loss."""
-    t1 = np.linalg.det(B + X) * np.log(np.linalg.solve(X, a) @ a)
+    t1 = np.linalg.det(B + X) * np.log(np.linalg.solve(X, a).dot(a))
     return t1 - np.trace(X)
 
 
@@ -23,7 +23,7 @@ def _grad(B, a, X):
     n = B.shape[0]
     t1 = B + X
     t2 = np.linalg.solve(X, a)
-    total = t2 @ a
+    total = t2.dot(a)
     t3 = np.outer(np.linalg.solve(X.T, a), np.linalg.det(t1) / total * t2)
     return np.log(total) * _adjugate(t1).T - np.eye(n, dtype=B.dtype) - t3
 
@@ -32,7 +32,7 @@ def _value_and_grad(B, a, X):
     """The loss and its gradient by X, in one pass."""
     n = B.shape[0]
     t1 = np.linalg.solve(X, a)
-    total = t1 @ a
+    total = t1.dot(a)
     logarithm = np.log(total)
     t2 = B + X
     t3 = np.linalg.det(t2)
@@ -49,16 +49,16 @@ def _hvp(B, a, X, dX):
     t1 = B + X
     t2 = _adjugate(t1)
     t3 = np.linalg.solve(X, a)
-    t4 = np.linalg.solve(X, dX @ t3)
-    total = t4 @ a
-    total2 = t3 @ a
+    t4 = np.linalg.solve(X, dX.dot(t3))
+    total = t4.dot(a)
+    total2 = t3.dot(a)
     t5 = np.linalg.det(t1)
     ratio = t5 / total2
     t6 = ratio * t4 - np.vdot(dX, t2.T) / total2 * t3 - t5 * total / total2**2 * t3
     t7 = np.linalg.solve(X.T, a)
     hvp_X = (
         np.outer(t7, t6)
-        + np.outer(np.linalg.solve(X.T, dX.T @ t7), ratio * t3)
+        + np.outer(np.linalg.solve(X.T, t7.dot(dX)), ratio * t3)
         + np.log(total2) * _adjugate_along(t1.T, dX.T)
         - total / total2 * t2.T
     )
@@ -79,7 +79,7 @@ def loss(B, a, X):
     float
     """
     B, a, X = _door(B, a, X)
-    return _owned(_loss(B, a, X))
+    return float(_loss(B, a, X))
 
 
 def grad(B, a, X):
@@ -96,7 +96,7 @@ def grad(B, a, X):
     (n, n) array
     """
     B, a, X = _door(B, a, X)
-    return _owned(_grad(B, a, X))
+    return np.ascontiguousarray(_grad(B, a, X))
 
 
 def value_and_grad(B, a, X):
@@ -114,7 +114,8 @@ def value_and_grad(B, a, X):
     gradient : (n, n) array
     """
     B, a, X = _door(B, a, X)
-    return _owned(_value_and_grad(B, a, X))
+    value, gradient = _value_and_grad(B, a, X)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(B, a, X, dX):
@@ -133,7 +134,7 @@ def hvp(B, a, X, dX):
     """
     B, a, X = _door(B, a, X)
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(B, a, X, dX))
+    return np.ascontiguousarray(_hvp(B, a, X, dX))
 
 
 def bind(B, a):
@@ -190,23 +191,24 @@ class Bound:
     def loss(self, X):
         """The loss."""
         B, a, X = self._arguments(X)
-        return _owned(_loss(B, a, X))
+        return float(_loss(B, a, X))
 
     def grad(self, X):
         """The gradient by X."""
         B, a, X = self._arguments(X)
-        return _owned(_grad(B, a, X))
+        return np.ascontiguousarray(_grad(B, a, X))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         B, a, X = self._arguments(X)
-        return _owned(_value_and_grad(B, a, X))
+        value, gradient = _value_and_grad(B, a, X)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         B, a, X = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(B, a, X, dX))
+        return np.ascontiguousarray(_hvp(B, a, X, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -240,6 +242,14 @@ class Bound:
 
 def _door(B, a, X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(B) is type(a) is type(X) is np.ndarray
+        and B.dtype is a.dtype is X.dtype is _FLOAT64
+        and B.ndim == 2
+    ):
+        n = B.shape[0]
+        if B.shape[1] == n and a.shape == (n,) and X.shape == (n, n):
+            return B, a, X
     B = _array("B", B, 2)
     a = _array("a", a, 1)
     X = _array("X", X, 2)
@@ -369,19 +379,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

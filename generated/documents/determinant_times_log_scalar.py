@@ -53,7 +53,7 @@ def loss(b, a, x):
     float
     """
     b, a, x = _door(b, a, x)
-    return _owned(_loss(b, a, x))
+    return float(_loss(b, a, x))
 
 
 def grad(b, a, x):
@@ -70,7 +70,7 @@ def grad(b, a, x):
     float
     """
     b, a, x = _door(b, a, x)
-    return _owned(_grad(b, a, x))
+    return float(_grad(b, a, x))
 
 
 def value_and_grad(b, a, x):
@@ -88,7 +88,8 @@ def value_and_grad(b, a, x):
     gradient : float
     """
     b, a, x = _door(b, a, x)
-    return _owned(_value_and_grad(b, a, x))
+    value, gradient = _value_and_grad(b, a, x)
+    return float(value), float(gradient)
 
 
 def hvp(b, a, x, dx):
@@ -107,7 +108,7 @@ def hvp(b, a, x, dx):
     """
     b, a, x = _door(b, a, x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(b, x, dx))
+    return float(_hvp(b, x, dx))
 
 
 def hessian(b, a, x):
@@ -124,7 +125,7 @@ def hessian(b, a, x):
     float
     """
     b, a, x = _door(b, a, x)
-    return _owned(_hessian(b, x))
+    return float(_hessian(b, x))
 
 
 def bind(b, a):
@@ -170,28 +171,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         b, a, x = self._arguments(x)
-        return _owned(_loss(b, a, x))
+        return float(_loss(b, a, x))
 
     def grad(self, x):
         """The gradient by x."""
         b, a, x = self._arguments(x)
-        return _owned(_grad(b, a, x))
+        return float(_grad(b, a, x))
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         b, a, x = self._arguments(x)
-        return _owned(_value_and_grad(b, a, x))
+        value, gradient = _value_and_grad(b, a, x)
+        return float(value), float(gradient)
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         b, a, x = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(b, x, dx))
+        return float(_hvp(b, x, dx))
 
     def hessian(self, x):
         """The Hessian by x."""
         b, a, x = self._arguments(x)
-        return _owned(_hessian(b, x))
+        return float(_hessian(b, x))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -282,19 +284,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

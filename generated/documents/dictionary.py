@@ -15,28 +15,28 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, D, R):
     """The loss."""
-    residual = D @ R - X
+    residual = D.dot(R) - X
     return np.vdot(residual, residual)
 
 
 def _grad(X, D, R):
     """The gradient by D and R."""
-    residual = D @ R - X
-    return (2 * (residual @ R.T), 2 * (D.T @ residual))
+    residual = D.dot(R) - X
+    return (2 * residual.dot(R.T), 2 * D.T.dot(residual))
 
 
 def _value_and_grad(X, D, R):
     """The loss and its gradient by D and R, in one pass."""
-    residual = D @ R - X
-    return np.vdot(residual, residual), (2 * (residual @ R.T), 2 * (D.T @ residual))
+    residual = D.dot(R) - X
+    return np.vdot(residual, residual), (2 * residual.dot(R.T), 2 * D.T.dot(residual))
 
 
 def _hvp(X, D, R, dD, dR):
     """The Hessian times a direction."""
-    dresidual = dD @ R + D @ dR
-    residual = D @ R - X
-    hvp_D = 2 * (dresidual @ R.T + residual @ dR.T)
-    return (hvp_D, 2 * (D.T @ dresidual + dD.T @ residual))
+    dresidual = dD.dot(R) + D.dot(dR)
+    residual = D.dot(R) - X
+    hvp_D = 2 * (dresidual.dot(R.T) + residual.dot(dR.T))
+    return (hvp_D, 2 * (D.T.dot(dresidual) + dD.T.dot(residual)))
 
 
 def loss(X, D, R):
@@ -53,7 +53,7 @@ def loss(X, D, R):
     float
     """
     X, D, R = _door(X, D, R)
-    return _owned(_loss(X, D, R))
+    return float(_loss(X, D, R))
 
 
 def grad(X, D, R):
@@ -71,7 +71,8 @@ def grad(X, D, R):
     grad_R : (k, n) array
     """
     X, D, R = _door(X, D, R)
-    return _owned(_grad(X, D, R))
+    grad_D, grad_R = _grad(X, D, R)
+    return (np.ascontiguousarray(grad_D), np.ascontiguousarray(grad_R))
 
 
 def value_and_grad(X, D, R):
@@ -89,7 +90,8 @@ def value_and_grad(X, D, R):
     gradient : tuple of grad_D : (m, k) array, grad_R : (k, n) array
     """
     X, D, R = _door(X, D, R)
-    return _owned(_value_and_grad(X, D, R))
+    value, (grad_D, grad_R) = _value_and_grad(X, D, R)
+    return float(value), (np.ascontiguousarray(grad_D), np.ascontiguousarray(grad_R))
 
 
 def hvp(X, D, R, dD, dR):
@@ -111,7 +113,8 @@ def hvp(X, D, R, dD, dR):
     X, D, R = _door(X, D, R)
     dD = _direction("dD", dD, D)
     dR = _direction("dR", dR, R)
-    return _owned(_hvp(X, D, R, dD, dR))
+    hvp_D, hvp_R = _hvp(X, D, R, dD, dR)
+    return (np.ascontiguousarray(hvp_D), np.ascontiguousarray(hvp_R))
 
 
 def bind(X, *, k=None):
@@ -171,24 +174,30 @@ class Bound:
     def loss(self, D, R):
         """The loss."""
         X, D, R = self._arguments(D, R)
-        return _owned(_loss(X, D, R))
+        return float(_loss(X, D, R))
 
     def grad(self, D, R):
         """The gradient by D and R."""
         X, D, R = self._arguments(D, R)
-        return _owned(_grad(X, D, R))
+        grad_D, grad_R = _grad(X, D, R)
+        return (np.ascontiguousarray(grad_D), np.ascontiguousarray(grad_R))
 
     def value_and_grad(self, D, R):
         """The loss and its gradient by D and R, in one pass."""
         X, D, R = self._arguments(D, R)
-        return _owned(_value_and_grad(X, D, R))
+        value, (grad_D, grad_R) = _value_and_grad(X, D, R)
+        return float(value), (
+            np.ascontiguousarray(grad_D),
+            np.ascontiguousarray(grad_R),
+        )
 
     def hvp(self, D, R, dD, dR):
         """The Hessian times a direction."""
         X, D, R = self._arguments(D, R)
         dD = _direction("dD", dD, D)
         dR = _direction("dR", dR, R)
-        return _owned(_hvp(X, D, R, dD, dR))
+        hvp_D, hvp_R = _hvp(X, D, R, dD, dR)
+        return (np.ascontiguousarray(hvp_D), np.ascontiguousarray(hvp_R))
 
     def pack(self, D, R):
         """One flat float64 vector of D and R."""
@@ -232,6 +241,16 @@ class Bound:
 
 def _door(X, D, R):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(D) is type(R) is np.ndarray
+        and X.dtype is D.dtype is R.dtype is _FLOAT64
+        and X.ndim == 2
+        and D.ndim == 2
+    ):
+        m, n = X.shape
+        k = D.shape[1]
+        if D.shape[0] == m and R.shape == (k, n):
+            return X, D, R
     X = _array("X", X, 2)
     D = _array("D", D, 2)
     R = _array("R", R, 2)
@@ -304,19 +323,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

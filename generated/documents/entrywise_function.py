@@ -47,7 +47,7 @@ def loss(C, X, g):
     """
     C, X = _door(C, X)
     g = _Function("g", g, "applied entry by entry")
-    return _owned(_loss(C, X, g))
+    return float(_loss(C, X, g))
 
 
 def grad(C, X, g, dg):
@@ -67,7 +67,7 @@ def grad(C, X, g, dg):
     C, X = _door(C, X)
     g = _Function("g", g, "applied entry by entry")
     dg = _Function("dg", dg, "the derivative of g")
-    return _owned(_grad(C, X, dg))
+    return np.ascontiguousarray(_grad(C, X, dg))
 
 
 def value_and_grad(C, X, g, dg):
@@ -88,7 +88,8 @@ def value_and_grad(C, X, g, dg):
     C, X = _door(C, X)
     g = _Function("g", g, "applied entry by entry")
     dg = _Function("dg", dg, "the derivative of g")
-    return _owned(_value_and_grad(C, X, g, dg))
+    value, gradient = _value_and_grad(C, X, g, dg)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(C, X, g, dg, d2g, dX):
@@ -112,7 +113,7 @@ def hvp(C, X, g, dg, d2g, dX):
     dg = _Function("dg", dg, "the derivative of g")
     d2g = _Function("d2g", d2g, "the second derivative of g")
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(C, X, d2g, dX))
+    return np.ascontiguousarray(_hvp(C, X, d2g, dX))
 
 
 def bind(C, g, *, dg=None, d2g=None):
@@ -174,27 +175,28 @@ class Bound:
         """The loss."""
         C, X = self._arguments(X)
         g = self._g
-        return _owned(_loss(C, X, g))
+        return float(_loss(C, X, g))
 
     def grad(self, X):
         """The gradient by X."""
         C, X = self._arguments(X)
         dg = _given("grad", "dg", self._dg)
-        return _owned(_grad(C, X, dg))
+        return np.ascontiguousarray(_grad(C, X, dg))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         C, X = self._arguments(X)
         g = self._g
         dg = _given("value_and_grad", "dg", self._dg)
-        return _owned(_value_and_grad(C, X, g, dg))
+        value, gradient = _value_and_grad(C, X, g, dg)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         C, X = self._arguments(X)
         d2g = _given("hvp", "d2g", self._d2g)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(C, X, d2g, dX))
+        return np.ascontiguousarray(_hvp(C, X, d2g, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -229,6 +231,14 @@ class Bound:
 
 def _door(C, X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(C) is type(X) is np.ndarray
+        and C.dtype is X.dtype is _FLOAT64
+        and C.ndim == 2
+    ):
+        m, n = C.shape
+        if X.shape == (m, n):
+            return C, X
     C = _array("C", C, 2)
     X = _array("X", X, 2)
     m, n = C.shape
@@ -287,6 +297,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -324,14 +341,3 @@ def _given(user, name, function):
     if function is None:
         raise TypeError(f"{user} needs {name}: bind({name}=...)")
     return function
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -42,7 +42,7 @@ def value(X, sigma):
     """
     X = _door(X)
     sigma = _Function("sigma", sigma, "applied entry by entry")
-    return _owned(_value(X, sigma))
+    return np.ascontiguousarray(_value(X, sigma))
 
 
 def jvp(X, sigma, dsigma, dX):
@@ -63,7 +63,7 @@ def jvp(X, sigma, dsigma, dX):
     sigma = _Function("sigma", sigma, "applied entry by entry")
     dsigma = _Function("dsigma", dsigma, "the derivative of sigma")
     dX = _direction("dX", dX, X)
-    return _owned(_jvp(X, dsigma, dX))
+    return np.ascontiguousarray(_jvp(X, dsigma, dX))
 
 
 def vjp(X, sigma, dsigma, cotangent):
@@ -85,7 +85,7 @@ def vjp(X, sigma, dsigma, cotangent):
     dsigma = _Function("dsigma", dsigma, "the derivative of sigma")
     n, d = X.shape
     cotangent = _cotangent("cotangent", cotangent, (n, d), X.dtype)
-    return _owned(_vjp(X, dsigma, cotangent))
+    return np.ascontiguousarray(_vjp(X, dsigma, cotangent))
 
 
 def bind(sigma, *, dsigma=None, n=None, d=None):
@@ -129,14 +129,14 @@ class Bound:
         """The value."""
         X = self._arguments(X)
         sigma = self._sigma
-        return _owned(_value(X, sigma))
+        return np.ascontiguousarray(_value(X, sigma))
 
     def jvp(self, X, dX):
         """The Jacobian times a direction."""
         X = self._arguments(X)
         dsigma = _given("jvp", "dsigma", self._dsigma)
         dX = _direction("dX", dX, X)
-        return _owned(_jvp(X, dsigma, dX))
+        return np.ascontiguousarray(_jvp(X, dsigma, dX))
 
     def vjp(self, X, cotangent):
         """The transposed Jacobian times a cotangent."""
@@ -144,7 +144,7 @@ class Bound:
         dsigma = _given("vjp", "dsigma", self._dsigma)
         n, d = X.shape
         cotangent = _cotangent("cotangent", cotangent, (n, d), X.dtype)
-        return _owned(_vjp(X, dsigma, cotangent))
+        return np.ascontiguousarray(_vjp(X, dsigma, cotangent))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -166,6 +166,8 @@ class Bound:
 
 def _door(X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if type(X) is np.ndarray and X.dtype is _FLOAT64 and X.ndim == 2:
+        return X
     X = _array("X", X, 2)
     (X,) = _working(X)
     return X
@@ -218,6 +220,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -264,14 +273,3 @@ def _given(user, name, function):
     if function is None:
         raise TypeError(f"{user} needs {name}: bind({name}=...)")
     return function
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

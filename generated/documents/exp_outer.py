@@ -16,18 +16,18 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _value(V, H):
     """The value."""
-    return np.exp(V @ H.T)
+    return np.exp(V.dot(H.T))
 
 
 def _jvp(V, H, dV, dH):
     """The Jacobian times a direction."""
-    return np.exp(V @ H.T) * (V @ dH.T + dV @ H.T)
+    return np.exp(V.dot(H.T)) * (V.dot(dH.T) + dV.dot(H.T))
 
 
 def _vjp(V, H, cotangent):
     """The transposed Jacobian times a cotangent."""
-    t1 = np.exp(V @ H.T) * cotangent
-    return (t1 @ H, t1.T @ V)
+    t1 = np.exp(V.dot(H.T)) * cotangent
+    return (t1.dot(H), t1.T.dot(V))
 
 
 def value(V, H):
@@ -43,7 +43,7 @@ def value(V, H):
     (m, m) array
     """
     V, H = _door(V, H)
-    return _owned(_value(V, H))
+    return np.ascontiguousarray(_value(V, H))
 
 
 def jvp(V, H, dV, dH):
@@ -63,7 +63,7 @@ def jvp(V, H, dV, dH):
     V, H = _door(V, H)
     dV = _direction("dV", dV, V)
     dH = _direction("dH", dH, H)
-    return _owned(_jvp(V, H, dV, dH))
+    return np.ascontiguousarray(_jvp(V, H, dV, dH))
 
 
 def vjp(V, H, cotangent):
@@ -83,7 +83,8 @@ def vjp(V, H, cotangent):
     V, H = _door(V, H)
     m = V.shape[0]
     cotangent = _cotangent("cotangent", cotangent, (m, m), V.dtype)
-    return _owned(_vjp(V, H, cotangent))
+    vjp_V, vjp_H = _vjp(V, H, cotangent)
+    return (np.ascontiguousarray(vjp_V), np.ascontiguousarray(vjp_H))
 
 
 def bind(*, m=None, k=None):
@@ -124,21 +125,22 @@ class Bound:
     def value(self, V, H):
         """The value."""
         V, H = self._arguments(V, H)
-        return _owned(_value(V, H))
+        return np.ascontiguousarray(_value(V, H))
 
     def jvp(self, V, H, dV, dH):
         """The Jacobian times a direction."""
         V, H = self._arguments(V, H)
         dV = _direction("dV", dV, V)
         dH = _direction("dH", dH, H)
-        return _owned(_jvp(V, H, dV, dH))
+        return np.ascontiguousarray(_jvp(V, H, dV, dH))
 
     def vjp(self, V, H, cotangent):
         """The transposed Jacobian times a cotangent."""
         V, H = self._arguments(V, H)
         m = V.shape[0]
         cotangent = _cotangent("cotangent", cotangent, (m, m), V.dtype)
-        return _owned(_vjp(V, H, cotangent))
+        vjp_V, vjp_H = _vjp(V, H, cotangent)
+        return (np.ascontiguousarray(vjp_V), np.ascontiguousarray(vjp_H))
 
     def pack(self, V, H):
         """One flat float64 vector of V and H."""
@@ -166,6 +168,14 @@ class Bound:
 
 def _door(V, H):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(V) is type(H) is np.ndarray
+        and V.dtype is H.dtype is _FLOAT64
+        and V.ndim == 2
+    ):
+        m, k = V.shape
+        if H.shape == (m, k):
+            return V, H
     V = _array("V", V, 2)
     H = _array("H", H, 2)
     m, k = V.shape
@@ -224,6 +234,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -238,14 +255,3 @@ def _cotangent(name, value, shape, dtype):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of the value")
     return array.astype(dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

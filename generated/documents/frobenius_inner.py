@@ -46,7 +46,7 @@ def loss(A, B):
     float
     """
     A, B = _door(A, B)
-    return _owned(_loss(A, B))
+    return float(_loss(A, B))
 
 
 def grad(A, B):
@@ -63,7 +63,8 @@ def grad(A, B):
     grad_B : (m, k) array
     """
     A, B = _door(A, B)
-    return _owned(_grad(A, B))
+    grad_A, grad_B = _grad(A, B)
+    return (np.ascontiguousarray(grad_A), np.ascontiguousarray(grad_B))
 
 
 def value_and_grad(A, B):
@@ -80,7 +81,8 @@ def value_and_grad(A, B):
     gradient : tuple of grad_A : (m, k) array, grad_B : (m, k) array
     """
     A, B = _door(A, B)
-    return _owned(_value_and_grad(A, B))
+    value, (grad_A, grad_B) = _value_and_grad(A, B)
+    return float(value), (np.ascontiguousarray(grad_A), np.ascontiguousarray(grad_B))
 
 
 def hvp(A, B, dA, dB):
@@ -101,7 +103,8 @@ def hvp(A, B, dA, dB):
     A, B = _door(A, B)
     dA = _direction("dA", dA, A)
     dB = _direction("dB", dB, B)
-    return _owned(_hvp(dA, dB))
+    hvp_A, hvp_B = _hvp(dA, dB)
+    return (np.ascontiguousarray(hvp_A), np.ascontiguousarray(hvp_B))
 
 
 def bind(*, m=None, k=None):
@@ -142,24 +145,30 @@ class Bound:
     def loss(self, A, B):
         """The loss."""
         A, B = self._arguments(A, B)
-        return _owned(_loss(A, B))
+        return float(_loss(A, B))
 
     def grad(self, A, B):
         """The gradient by A and B."""
         A, B = self._arguments(A, B)
-        return _owned(_grad(A, B))
+        grad_A, grad_B = _grad(A, B)
+        return (np.ascontiguousarray(grad_A), np.ascontiguousarray(grad_B))
 
     def value_and_grad(self, A, B):
         """The loss and its gradient by A and B, in one pass."""
         A, B = self._arguments(A, B)
-        return _owned(_value_and_grad(A, B))
+        value, (grad_A, grad_B) = _value_and_grad(A, B)
+        return float(value), (
+            np.ascontiguousarray(grad_A),
+            np.ascontiguousarray(grad_B),
+        )
 
     def hvp(self, A, B, dA, dB):
         """The Hessian times a direction."""
         A, B = self._arguments(A, B)
         dA = _direction("dA", dA, A)
         dB = _direction("dB", dB, B)
-        return _owned(_hvp(dA, dB))
+        hvp_A, hvp_B = _hvp(dA, dB)
+        return (np.ascontiguousarray(hvp_A), np.ascontiguousarray(hvp_B))
 
     def pack(self, A, B):
         """One flat float64 vector of A and B."""
@@ -204,6 +213,14 @@ class Bound:
 
 def _door(A, B):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(B) is np.ndarray
+        and A.dtype is B.dtype is _FLOAT64
+        and A.ndim == 2
+    ):
+        m, k = A.shape
+        if B.shape == (m, k):
+            return A, B
     A = _array("A", A, 2)
     B = _array("B", B, 2)
     m, k = A.shape
@@ -262,19 +279,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -49,7 +49,7 @@ def loss(A, B, C):
     float
     """
     A, B, C = _door(A, B, C)
-    return _owned(_loss(A, B, C))
+    return float(_loss(A, B, C))
 
 
 def grad(A, B, C):
@@ -68,7 +68,12 @@ def grad(A, B, C):
     grad_C : (t, n) array
     """
     A, B, C = _door(A, B, C)
-    return _owned(_grad(A, B, C))
+    grad_A, grad_B, grad_C = _grad(A, B, C)
+    return (
+        np.ascontiguousarray(grad_A),
+        np.ascontiguousarray(grad_B),
+        np.ascontiguousarray(grad_C),
+    )
 
 
 def value_and_grad(A, B, C):
@@ -86,7 +91,12 @@ def value_and_grad(A, B, C):
     gradient : tuple of grad_A : (t, n) array, grad_B : (t, n) array, grad_C : (t, n) array
     """
     A, B, C = _door(A, B, C)
-    return _owned(_value_and_grad(A, B, C))
+    value, (grad_A, grad_B, grad_C) = _value_and_grad(A, B, C)
+    return float(value), (
+        np.ascontiguousarray(grad_A),
+        np.ascontiguousarray(grad_B),
+        np.ascontiguousarray(grad_C),
+    )
 
 
 def hvp(A, B, C, dA, dB, dC):
@@ -111,7 +121,12 @@ def hvp(A, B, C, dA, dB, dC):
     dA = _direction("dA", dA, A)
     dB = _direction("dB", dB, B)
     dC = _direction("dC", dC, C)
-    return _owned(_hvp(A, B, C, dA, dB, dC))
+    hvp_A, hvp_B, hvp_C = _hvp(A, B, C, dA, dB, dC)
+    return (
+        np.ascontiguousarray(hvp_A),
+        np.ascontiguousarray(hvp_B),
+        np.ascontiguousarray(hvp_C),
+    )
 
 
 def bind(*, t=None, n=None):
@@ -157,17 +172,27 @@ class Bound:
     def loss(self, A, B, C):
         """The loss."""
         A, B, C = self._arguments(A, B, C)
-        return _owned(_loss(A, B, C))
+        return float(_loss(A, B, C))
 
     def grad(self, A, B, C):
         """The gradient by A, B and C."""
         A, B, C = self._arguments(A, B, C)
-        return _owned(_grad(A, B, C))
+        grad_A, grad_B, grad_C = _grad(A, B, C)
+        return (
+            np.ascontiguousarray(grad_A),
+            np.ascontiguousarray(grad_B),
+            np.ascontiguousarray(grad_C),
+        )
 
     def value_and_grad(self, A, B, C):
         """The loss and its gradient by A, B and C, in one pass."""
         A, B, C = self._arguments(A, B, C)
-        return _owned(_value_and_grad(A, B, C))
+        value, (grad_A, grad_B, grad_C) = _value_and_grad(A, B, C)
+        return float(value), (
+            np.ascontiguousarray(grad_A),
+            np.ascontiguousarray(grad_B),
+            np.ascontiguousarray(grad_C),
+        )
 
     def hvp(self, A, B, C, dA, dB, dC):
         """The Hessian times a direction."""
@@ -175,7 +200,12 @@ class Bound:
         dA = _direction("dA", dA, A)
         dB = _direction("dB", dB, B)
         dC = _direction("dC", dC, C)
-        return _owned(_hvp(A, B, C, dA, dB, dC))
+        hvp_A, hvp_B, hvp_C = _hvp(A, B, C, dA, dB, dC)
+        return (
+            np.ascontiguousarray(hvp_A),
+            np.ascontiguousarray(hvp_B),
+            np.ascontiguousarray(hvp_C),
+        )
 
     def pack(self, A, B, C):
         """One flat float64 vector of A, B and C."""
@@ -227,6 +257,14 @@ class Bound:
 
 def _door(A, B, C):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(B) is type(C) is np.ndarray
+        and A.dtype is B.dtype is C.dtype is _FLOAT64
+        and A.ndim == 2
+    ):
+        t, n = A.shape
+        if B.shape == (t, n) and C.shape == (t, n):
+            return A, B, C
     A = _array("A", A, 2)
     B = _array("B", B, 2)
     C = _array("C", C, 2)
@@ -290,19 +328,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

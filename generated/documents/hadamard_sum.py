@@ -15,7 +15,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(u, v):
     """The loss."""
-    return u @ v
+    return u.dot(v)
 
 
 def _grad(u, v):
@@ -25,7 +25,7 @@ def _grad(u, v):
 
 def _value_and_grad(u, v):
     """The loss and its gradient by u and v, in one pass."""
-    return u @ v, (v.copy(), u.copy())
+    return u.dot(v), (v.copy(), u.copy())
 
 
 def _hvp(du, dv):
@@ -46,7 +46,7 @@ def loss(u, v):
     float
     """
     u, v = _door(u, v)
-    return _owned(_loss(u, v))
+    return float(_loss(u, v))
 
 
 def grad(u, v):
@@ -63,7 +63,8 @@ def grad(u, v):
     grad_v : (n,) array
     """
     u, v = _door(u, v)
-    return _owned(_grad(u, v))
+    grad_u, grad_v = _grad(u, v)
+    return (grad_u, grad_v)
 
 
 def value_and_grad(u, v):
@@ -80,7 +81,8 @@ def value_and_grad(u, v):
     gradient : tuple of grad_u : (n,) array, grad_v : (n,) array
     """
     u, v = _door(u, v)
-    return _owned(_value_and_grad(u, v))
+    value, (grad_u, grad_v) = _value_and_grad(u, v)
+    return float(value), (grad_u, grad_v)
 
 
 def hvp(u, v, du, dv):
@@ -101,7 +103,8 @@ def hvp(u, v, du, dv):
     u, v = _door(u, v)
     du = _direction("du", du, u)
     dv = _direction("dv", dv, v)
-    return _owned(_hvp(du, dv))
+    hvp_u, hvp_v = _hvp(du, dv)
+    return (hvp_u, hvp_v)
 
 
 def bind(*, n=None):
@@ -138,24 +141,27 @@ class Bound:
     def loss(self, u, v):
         """The loss."""
         u, v = self._arguments(u, v)
-        return _owned(_loss(u, v))
+        return float(_loss(u, v))
 
     def grad(self, u, v):
         """The gradient by u and v."""
         u, v = self._arguments(u, v)
-        return _owned(_grad(u, v))
+        grad_u, grad_v = _grad(u, v)
+        return (grad_u, grad_v)
 
     def value_and_grad(self, u, v):
         """The loss and its gradient by u and v, in one pass."""
         u, v = self._arguments(u, v)
-        return _owned(_value_and_grad(u, v))
+        value, (grad_u, grad_v) = _value_and_grad(u, v)
+        return float(value), (grad_u, grad_v)
 
     def hvp(self, u, v, du, dv):
         """The Hessian times a direction."""
         u, v = self._arguments(u, v)
         du = _direction("du", du, u)
         dv = _direction("dv", dv, v)
-        return _owned(_hvp(du, dv))
+        hvp_u, hvp_v = _hvp(du, dv)
+        return (hvp_u, hvp_v)
 
     def pack(self, u, v):
         """One flat float64 vector of u and v."""
@@ -194,6 +200,14 @@ class Bound:
 
 def _door(u, v):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(u) is type(v) is np.ndarray
+        and u.dtype is v.dtype is _FLOAT64
+        and u.ndim == 1
+    ):
+        n = u.shape[0]
+        if v.shape == (n,):
+            return u, v
     u = _array("u", u, 1)
     v = _array("v", v, 1)
     n = u.shape[0]
@@ -260,19 +274,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

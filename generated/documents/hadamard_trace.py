@@ -61,7 +61,7 @@ def loss(X, Y, C):
     float
     """
     X, Y, C = _door(X, Y, C)
-    return _owned(_loss(X, Y, C))
+    return float(_loss(X, Y, C))
 
 
 def grad(X, Y, C):
@@ -78,7 +78,7 @@ def grad(X, Y, C):
     (n, d) array
     """
     X, Y, C = _door(X, Y, C)
-    return _owned(_grad(X, Y))
+    return np.ascontiguousarray(_grad(X, Y))
 
 
 def value_and_grad(X, Y, C):
@@ -96,7 +96,8 @@ def value_and_grad(X, Y, C):
     gradient : (n, d) array
     """
     X, Y, C = _door(X, Y, C)
-    return _owned(_value_and_grad(X, Y, C))
+    value, gradient = _value_and_grad(X, Y, C)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, Y, C, dC):
@@ -115,7 +116,7 @@ def hvp(X, Y, C, dC):
     """
     X, Y, C = _door(X, Y, C)
     dC = _direction("dC", dC, C)
-    return _owned(_hvp(C))
+    return np.ascontiguousarray(_hvp(C))
 
 
 def bind(X, Y):
@@ -175,23 +176,24 @@ class Bound:
     def loss(self, C):
         """The loss."""
         X, Y, C, fixed = self._arguments(C)
-        return _owned(_loss(X, Y, C))
+        return float(_loss(X, Y, C))
 
     def grad(self, C):
         """The gradient by C."""
         X, Y, C, fixed = self._arguments(C)
-        return _owned(_bound_grad(fixed))
+        return np.ascontiguousarray(_bound_grad(fixed))
 
     def value_and_grad(self, C):
         """The loss and its gradient by C, in one pass."""
         X, Y, C, fixed = self._arguments(C)
-        return _owned(_bound_value_and_grad(X, Y, C, fixed))
+        value, gradient = _bound_value_and_grad(X, Y, C, fixed)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, C, dC):
         """The Hessian times a direction."""
         X, Y, C, fixed = self._arguments(C)
         dC = _direction("dC", dC, C)
-        return _owned(_hvp(C))
+        return np.ascontiguousarray(_hvp(C))
 
     def pack(self, C):
         """One flat float64 vector of C."""
@@ -226,6 +228,14 @@ class Bound:
 
 def _door(X, Y, C):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(Y) is type(C) is np.ndarray
+        and X.dtype is Y.dtype is C.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if Y.shape == (n, d) and C.shape == (n, d):
+            return X, Y, C
     X = _array("X", X, 2)
     Y = _array("Y", Y, 2)
     C = _array("C", C, 2)
@@ -289,19 +299,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -40,7 +40,7 @@ def value(X):
     (d, d) array
     """
     X = _door(X)
-    return _owned(_value(X))
+    return np.ascontiguousarray(_value(X))
 
 
 def jvp(X, dX):
@@ -57,7 +57,7 @@ def jvp(X, dX):
     """
     X = _door(X)
     dX = _direction("dX", dX, X)
-    return _owned(_jvp(X, dX))
+    return np.ascontiguousarray(_jvp(X, dX))
 
 
 def vjp(X, cotangent):
@@ -75,7 +75,7 @@ def vjp(X, cotangent):
     X = _door(X)
     d = X.shape[0]
     cotangent = _cotangent("cotangent", cotangent, (d, d), X.dtype)
-    return _owned(_vjp(X, cotangent))
+    return np.ascontiguousarray(_vjp(X, cotangent))
 
 
 def bind(*, d=None):
@@ -111,20 +111,20 @@ class Bound:
     def value(self, X):
         """The value."""
         X = self._arguments(X)
-        return _owned(_value(X))
+        return np.ascontiguousarray(_value(X))
 
     def jvp(self, X, dX):
         """The Jacobian times a direction."""
         X = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_jvp(X, dX))
+        return np.ascontiguousarray(_jvp(X, dX))
 
     def vjp(self, X, cotangent):
         """The transposed Jacobian times a cotangent."""
         X = self._arguments(X)
         d = X.shape[0]
         cotangent = _cotangent("cotangent", cotangent, (d, d), X.dtype)
-        return _owned(_vjp(X, cotangent))
+        return np.ascontiguousarray(_vjp(X, cotangent))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -143,6 +143,10 @@ class Bound:
 
 def _door(X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if type(X) is np.ndarray and X.dtype is _FLOAT64 and X.ndim == 2:
+        d = X.shape[0]
+        if X.shape[1] == d:
+            return X
     X = _array("X", X, 2)
     d = X.shape[0]
     if X.shape[1] != d:
@@ -206,6 +210,13 @@ def _searched(size, total, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -220,14 +231,3 @@ def _cotangent(name, value, shape, dtype):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of the value")
     return array.astype(dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,39 +14,39 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(A, b, x):
     """The loss."""
-    residual = A @ x - b
-    return residual @ residual
+    residual = A.dot(x) - b
+    return residual.dot(residual)
 
 
 def _grad(A, b, x):
     """The gradient by x."""
-    return 2 * (A.T @ (A @ x - b))
+    return 2 * (A.dot(x) - b).dot(A)
 
 
 def _value_and_grad(A, b, x):
     """The loss and its gradient by x, in one pass."""
-    residual = A @ x - b
-    return residual @ residual, 2 * (A.T @ residual)
+    residual = A.dot(x) - b
+    return residual.dot(residual), 2 * residual.dot(A)
 
 
 def _hvp(A, dx):
     """The Hessian times a direction."""
-    return 2 * (A.T @ (A @ dx))
+    return 2 * A.dot(dx).dot(A)
 
 
 def _hessian(A):
     """The Hessian by x."""
-    return 2 * (A.T @ A)
+    return 2 * A.T.dot(A)
 
 
 def _from_data(A):
     """What depends on the data alone."""
-    return A.T @ A
+    return A.T.dot(A)
 
 
 def _bound_hvp(dx, gram):
     """The Hessian times a direction."""
-    return 2 * (gram @ dx)
+    return 2 * gram.dot(dx)
 
 
 def _bound_hessian(gram):
@@ -68,7 +68,7 @@ def loss(A, b, x):
     float
     """
     A, b, x = _door(A, b, x)
-    return _owned(_loss(A, b, x))
+    return float(_loss(A, b, x))
 
 
 def grad(A, b, x):
@@ -85,7 +85,7 @@ def grad(A, b, x):
     (d,) array
     """
     A, b, x = _door(A, b, x)
-    return _owned(_grad(A, b, x))
+    return _grad(A, b, x)
 
 
 def value_and_grad(A, b, x):
@@ -103,7 +103,8 @@ def value_and_grad(A, b, x):
     gradient : (d,) array
     """
     A, b, x = _door(A, b, x)
-    return _owned(_value_and_grad(A, b, x))
+    value, gradient = _value_and_grad(A, b, x)
+    return float(value), gradient
 
 
 def hvp(A, b, x, dx):
@@ -122,7 +123,7 @@ def hvp(A, b, x, dx):
     """
     A, b, x = _door(A, b, x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(A, dx))
+    return _hvp(A, dx)
 
 
 def hessian(A, b, x):
@@ -139,7 +140,7 @@ def hessian(A, b, x):
     (d, d) array
     """
     A, b, x = _door(A, b, x)
-    return _owned(_hessian(A))
+    return np.ascontiguousarray(_hessian(A))
 
 
 def bind(A, b):
@@ -195,28 +196,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         A, b, x, gram = self._arguments(x)
-        return _owned(_loss(A, b, x))
+        return float(_loss(A, b, x))
 
     def grad(self, x):
         """The gradient by x."""
         A, b, x, gram = self._arguments(x)
-        return _owned(_grad(A, b, x))
+        return _grad(A, b, x)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         A, b, x, gram = self._arguments(x)
-        return _owned(_value_and_grad(A, b, x))
+        value, gradient = _value_and_grad(A, b, x)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         A, b, x, gram = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_bound_hvp(dx, gram))
+        return _bound_hvp(dx, gram)
 
     def hessian(self, x):
         """The Hessian by x."""
         A, b, x, gram = self._arguments(x)
-        return _owned(_bound_hessian(gram))
+        return np.ascontiguousarray(_bound_hessian(gram))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -254,6 +256,14 @@ class Bound:
 
 def _door(A, b, x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(b) is type(x) is np.ndarray
+        and A.dtype is b.dtype is x.dtype is _FLOAT64
+        and A.ndim == 2
+    ):
+        n, d = A.shape
+        if b.shape == (n,) and x.shape == (d,):
+            return A, b, x
     A = _array("A", A, 2)
     b = _array("b", b, 1)
     x = _array("x", x, 1)
@@ -313,19 +323,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

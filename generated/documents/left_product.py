@@ -14,23 +14,23 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(W, X, h):
     """The loss."""
-    return h(W @ X).sum()
+    return h(W.dot(X)).sum()
 
 
 def _grad(W, X, dh):
     """The gradient by X."""
-    return W.T @ dh(W @ X)
+    return W.T.dot(dh(W.dot(X)))
 
 
 def _value_and_grad(W, X, h, dh):
     """The loss and its gradient by X, in one pass."""
-    argument = W @ X
-    return h(argument).sum(), W.T @ dh(argument)
+    argument = W.dot(X)
+    return h(argument).sum(), W.T.dot(dh(argument))
 
 
 def _hvp(W, X, d2h, dX):
     """The Hessian times a direction."""
-    return W.T @ ((W @ dX) * d2h(W @ X))
+    return W.T.dot(W.dot(dX) * d2h(W.dot(X)))
 
 
 def loss(W, X, h):
@@ -48,7 +48,7 @@ def loss(W, X, h):
     """
     W, X = _door(W, X)
     h = _Function("h", h, "applied entry by entry")
-    return _owned(_loss(W, X, h))
+    return float(_loss(W, X, h))
 
 
 def grad(W, X, h, dh):
@@ -68,7 +68,7 @@ def grad(W, X, h, dh):
     W, X = _door(W, X)
     h = _Function("h", h, "applied entry by entry")
     dh = _Function("dh", dh, "the derivative of h")
-    return _owned(_grad(W, X, dh))
+    return np.ascontiguousarray(_grad(W, X, dh))
 
 
 def value_and_grad(W, X, h, dh):
@@ -89,7 +89,8 @@ def value_and_grad(W, X, h, dh):
     W, X = _door(W, X)
     h = _Function("h", h, "applied entry by entry")
     dh = _Function("dh", dh, "the derivative of h")
-    return _owned(_value_and_grad(W, X, h, dh))
+    value, gradient = _value_and_grad(W, X, h, dh)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(W, X, h, dh, d2h, dX):
@@ -113,7 +114,7 @@ def hvp(W, X, h, dh, d2h, dX):
     dh = _Function("dh", dh, "the derivative of h")
     d2h = _Function("d2h", d2h, "the second derivative of h")
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(W, X, d2h, dX))
+    return np.ascontiguousarray(_hvp(W, X, d2h, dX))
 
 
 def bind(W, h, *, dh=None, d2h=None, n=None):
@@ -173,27 +174,28 @@ class Bound:
         """The loss."""
         W, X = self._arguments(X)
         h = self._h
-        return _owned(_loss(W, X, h))
+        return float(_loss(W, X, h))
 
     def grad(self, X):
         """The gradient by X."""
         W, X = self._arguments(X)
         dh = _given("grad", "dh", self._dh)
-        return _owned(_grad(W, X, dh))
+        return np.ascontiguousarray(_grad(W, X, dh))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         W, X = self._arguments(X)
         h = self._h
         dh = _given("value_and_grad", "dh", self._dh)
-        return _owned(_value_and_grad(W, X, h, dh))
+        value, gradient = _value_and_grad(W, X, h, dh)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         W, X = self._arguments(X)
         d2h = _given("hvp", "d2h", self._d2h)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(W, X, d2h, dX))
+        return np.ascontiguousarray(_hvp(W, X, d2h, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -230,6 +232,16 @@ class Bound:
 
 def _door(W, X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(W) is type(X) is np.ndarray
+        and W.dtype is X.dtype is _FLOAT64
+        and W.ndim == 2
+        and X.ndim == 2
+    ):
+        p, m = W.shape
+        n = X.shape[1]
+        if X.shape[0] == m:
+            return W, X
     W = _array("W", W, 2)
     X = _array("X", X, 2)
     m = W.shape[1]
@@ -296,6 +308,13 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -333,14 +352,3 @@ def _given(user, name, function):
     if function is None:
         raise TypeError(f"{user} needs {name}: bind({name}=...)")
     return function
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,7 +14,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(c, x):
     """The loss."""
-    return c @ x
+    return c.dot(x)
 
 
 def _grad(c):
@@ -24,7 +24,7 @@ def _grad(c):
 
 def _value_and_grad(c, x):
     """The loss and its gradient by x, in one pass."""
-    return c @ x, c.copy()
+    return c.dot(x), c.copy()
 
 
 def _hvp(x):
@@ -51,7 +51,7 @@ def loss(c, x):
     float
     """
     c, x = _door(c, x)
-    return _owned(_loss(c, x))
+    return float(_loss(c, x))
 
 
 def grad(c, x):
@@ -67,7 +67,7 @@ def grad(c, x):
     (d,) array
     """
     c, x = _door(c, x)
-    return _owned(_grad(c))
+    return _grad(c)
 
 
 def value_and_grad(c, x):
@@ -84,7 +84,8 @@ def value_and_grad(c, x):
     gradient : (d,) array
     """
     c, x = _door(c, x)
-    return _owned(_value_and_grad(c, x))
+    value, gradient = _value_and_grad(c, x)
+    return float(value), gradient
 
 
 def hvp(c, x, dx):
@@ -102,7 +103,7 @@ def hvp(c, x, dx):
     """
     c, x = _door(c, x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(x))
+    return _hvp(x)
 
 
 def hessian(c, x):
@@ -118,7 +119,7 @@ def hessian(c, x):
     (d, d) array
     """
     c, x = _door(c, x)
-    return _owned(_hessian(c))
+    return np.ascontiguousarray(_hessian(c))
 
 
 def bind(c):
@@ -167,28 +168,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         c, x = self._arguments(x)
-        return _owned(_loss(c, x))
+        return float(_loss(c, x))
 
     def grad(self, x):
         """The gradient by x."""
         c, x = self._arguments(x)
-        return _owned(_grad(c))
+        return _grad(c)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         c, x = self._arguments(x)
-        return _owned(_value_and_grad(c, x))
+        value, gradient = _value_and_grad(c, x)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         c, x = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(x))
+        return _hvp(x)
 
     def hessian(self, x):
         """The Hessian by x."""
         c, x = self._arguments(x)
-        return _owned(_hessian(c))
+        return np.ascontiguousarray(_hessian(c))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -226,6 +228,14 @@ class Bound:
 
 def _door(c, x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(c) is type(x) is np.ndarray
+        and c.dtype is x.dtype is _FLOAT64
+        and c.ndim == 1
+    ):
+        d = c.shape[0]
+        if x.shape == (d,):
+            return c, x
     c = _array("c", c, 1)
     x = _array("x", x, 1)
     d = c.shape[0]
@@ -282,19 +292,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

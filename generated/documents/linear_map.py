@@ -16,17 +16,17 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _value(A, x):
     """The value."""
-    return A @ x
+    return A.dot(x)
 
 
 def _jvp(A, dx):
     """The Jacobian times a direction."""
-    return A @ dx
+    return A.dot(dx)
 
 
 def _vjp(A, cotangent):
     """The transposed Jacobian times a cotangent."""
-    return A.T @ cotangent
+    return cotangent.dot(A)
 
 
 def _jacobian(A):
@@ -47,7 +47,7 @@ def value(A, x):
     (n,) array
     """
     A, x = _door(A, x)
-    return _owned(_value(A, x))
+    return _value(A, x)
 
 
 def jvp(A, x, dx):
@@ -65,7 +65,7 @@ def jvp(A, x, dx):
     """
     A, x = _door(A, x)
     dx = _direction("dx", dx, x)
-    return _owned(_jvp(A, dx))
+    return _jvp(A, dx)
 
 
 def vjp(A, x, cotangent):
@@ -84,7 +84,7 @@ def vjp(A, x, cotangent):
     A, x = _door(A, x)
     n = A.shape[0]
     cotangent = _cotangent("cotangent", cotangent, (n,), A.dtype)
-    return _owned(_vjp(A, cotangent))
+    return _vjp(A, cotangent)
 
 
 def jacobian(A, x):
@@ -100,7 +100,7 @@ def jacobian(A, x):
     (n, d) array
     """
     A, x = _door(A, x)
-    return _owned(_jacobian(A))
+    return np.ascontiguousarray(_jacobian(A))
 
 
 def bind(A):
@@ -149,25 +149,25 @@ class Bound:
     def value(self, x):
         """The value."""
         A, x = self._arguments(x)
-        return _owned(_value(A, x))
+        return _value(A, x)
 
     def jvp(self, x, dx):
         """The Jacobian times a direction."""
         A, x = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_jvp(A, dx))
+        return _jvp(A, dx)
 
     def vjp(self, x, cotangent):
         """The transposed Jacobian times a cotangent."""
         A, x = self._arguments(x)
         n = A.shape[0]
         cotangent = _cotangent("cotangent", cotangent, (n,), A.dtype)
-        return _owned(_vjp(A, cotangent))
+        return _vjp(A, cotangent)
 
     def jacobian(self, x):
         """The Jacobian by x, a row for each entry of the value."""
         A, x = self._arguments(x)
-        return _owned(_jacobian(A))
+        return np.ascontiguousarray(_jacobian(A))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -192,6 +192,14 @@ class Bound:
 
 def _door(A, x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(x) is np.ndarray
+        and A.dtype is x.dtype is _FLOAT64
+        and A.ndim == 2
+    ):
+        n, d = A.shape
+        if x.shape == (d,):
+            return A, x
     A = _array("A", A, 2)
     x = _array("x", x, 1)
     d = A.shape[1]
@@ -248,6 +256,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -262,14 +277,3 @@ def _cotangent(name, value, shape, dtype):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of the value")
     return array.astype(dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,39 +14,39 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, theta):
     """The loss."""
-    residual = X @ theta - y
-    return residual @ residual
+    residual = X.dot(theta) - y
+    return residual.dot(residual)
 
 
 def _grad(X, y, theta):
     """The gradient by theta."""
-    return 2 * (X.T @ (X @ theta - y))
+    return 2 * (X.dot(theta) - y).dot(X)
 
 
 def _value_and_grad(X, y, theta):
     """The loss and its gradient by theta, in one pass."""
-    residual = X @ theta - y
-    return residual @ residual, 2 * (X.T @ residual)
+    residual = X.dot(theta) - y
+    return residual.dot(residual), 2 * residual.dot(X)
 
 
 def _hvp(X, dtheta):
     """The Hessian times a direction."""
-    return 2 * (X.T @ (X @ dtheta))
+    return 2 * X.dot(dtheta).dot(X)
 
 
 def _hessian(X):
     """The Hessian by theta."""
-    return 2 * (X.T @ X)
+    return 2 * X.T.dot(X)
 
 
 def _from_data(X):
     """What depends on the data alone."""
-    return X.T @ X
+    return X.T.dot(X)
 
 
 def _bound_hvp(dtheta, gram):
     """The Hessian times a direction."""
-    return 2 * (gram @ dtheta)
+    return 2 * gram.dot(dtheta)
 
 
 def _bound_hessian(gram):
@@ -68,7 +68,7 @@ def loss(X, y, theta):
     float
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_loss(X, y, theta))
+    return float(_loss(X, y, theta))
 
 
 def grad(X, y, theta):
@@ -85,7 +85,7 @@ def grad(X, y, theta):
     (d,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_grad(X, y, theta))
+    return _grad(X, y, theta)
 
 
 def value_and_grad(X, y, theta):
@@ -103,7 +103,8 @@ def value_and_grad(X, y, theta):
     gradient : (d,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_value_and_grad(X, y, theta))
+    value, gradient = _value_and_grad(X, y, theta)
+    return float(value), gradient
 
 
 def hvp(X, y, theta, dtheta):
@@ -122,7 +123,7 @@ def hvp(X, y, theta, dtheta):
     """
     X, y, theta = _door(X, y, theta)
     dtheta = _direction("dtheta", dtheta, theta)
-    return _owned(_hvp(X, dtheta))
+    return _hvp(X, dtheta)
 
 
 def hessian(X, y, theta):
@@ -139,7 +140,7 @@ def hessian(X, y, theta):
     (d, d) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_hessian(X))
+    return np.ascontiguousarray(_hessian(X))
 
 
 def bind(X, y):
@@ -195,28 +196,29 @@ class Bound:
     def loss(self, theta):
         """The loss."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_loss(X, y, theta))
+        return float(_loss(X, y, theta))
 
     def grad(self, theta):
         """The gradient by theta."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_grad(X, y, theta))
+        return _grad(X, y, theta)
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_value_and_grad(X, y, theta))
+        value, gradient = _value_and_grad(X, y, theta)
+        return float(value), gradient
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
         X, y, theta, gram = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_bound_hvp(dtheta, gram))
+        return _bound_hvp(dtheta, gram)
 
     def hessian(self, theta):
         """The Hessian by theta."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_bound_hessian(gram))
+        return np.ascontiguousarray(_bound_hessian(gram))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
@@ -254,6 +256,14 @@ class Bound:
 
 def _door(X, y, theta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(theta) is np.ndarray
+        and X.dtype is y.dtype is theta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and theta.shape == (d,):
+            return X, y, theta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     theta = _array("theta", theta, 1)
@@ -313,19 +323,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,35 +14,35 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(A, x):
     """The loss."""
-    return np.log1p(A @ x @ x)
+    return np.log1p(A.dot(x).dot(x))
 
 
 def _grad(A, x):
     """The gradient by x."""
-    t1 = A @ x
-    return (A.T @ x + t1) / (1 + t1 @ x)
+    t1 = A.dot(x)
+    return (x.dot(A) + t1) / (1 + t1.dot(x))
 
 
 def _value_and_grad(A, x):
     """The loss and its gradient by x, in one pass."""
-    t1 = A @ x
-    total = t1 @ x
-    return np.log1p(total), (A.T @ x + t1) / (1 + total)
+    t1 = A.dot(x)
+    total = t1.dot(x)
+    return np.log1p(total), (x.dot(A) + t1) / (1 + total)
 
 
 def _hvp(A, x, dx):
     """The Hessian times a direction."""
     t1 = A + A.T
-    t2 = A @ x
-    t3 = 1 + t2 @ x
-    return (t1 @ dx) / t3 - (t2 @ dx + dx @ (A.T @ x)) / t3**2 * (t1 @ x)
+    t2 = A.dot(x)
+    t3 = 1 + t2.dot(x)
+    return t1.dot(dx) / t3 - (t2.dot(dx) + dx.dot(x.dot(A))) / t3**2 * t1.dot(x)
 
 
 def _hessian(A, x):
     """The Hessian by x."""
     t1 = A + A.T
-    t2 = 1 + A @ x @ x
-    t3 = t1 @ x
+    t2 = 1 + A.dot(x).dot(x)
+    t3 = t1.dot(x)
     return t1 / t2 - np.outer(t3, t3 / t2**2)
 
 
@@ -53,15 +53,15 @@ def _from_data(A):
 
 def _bound_hvp(A, x, dx, fixed):
     """The Hessian times a direction."""
-    t1 = A @ x
-    t2 = 1 + t1 @ x
-    return (fixed @ dx) / t2 - (t1 @ dx + dx @ (A.T @ x)) / t2**2 * (fixed @ x)
+    t1 = A.dot(x)
+    t2 = 1 + t1.dot(x)
+    return fixed.dot(dx) / t2 - (t1.dot(dx) + dx.dot(x.dot(A))) / t2**2 * fixed.dot(x)
 
 
 def _bound_hessian(A, x, fixed):
     """The Hessian by x."""
-    t1 = 1 + A @ x @ x
-    t2 = fixed @ x
+    t1 = 1 + A.dot(x).dot(x)
+    t2 = fixed.dot(x)
     return fixed / t1 - np.outer(t2, t2 / t1**2)
 
 
@@ -78,7 +78,7 @@ def loss(A, x):
     float
     """
     A, x = _door(A, x)
-    return _owned(_loss(A, x))
+    return float(_loss(A, x))
 
 
 def grad(A, x):
@@ -94,7 +94,7 @@ def grad(A, x):
     (n,) array
     """
     A, x = _door(A, x)
-    return _owned(_grad(A, x))
+    return _grad(A, x)
 
 
 def value_and_grad(A, x):
@@ -111,7 +111,8 @@ def value_and_grad(A, x):
     gradient : (n,) array
     """
     A, x = _door(A, x)
-    return _owned(_value_and_grad(A, x))
+    value, gradient = _value_and_grad(A, x)
+    return float(value), gradient
 
 
 def hvp(A, x, dx):
@@ -129,7 +130,7 @@ def hvp(A, x, dx):
     """
     A, x = _door(A, x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(A, x, dx))
+    return _hvp(A, x, dx)
 
 
 def hessian(A, x):
@@ -145,7 +146,7 @@ def hessian(A, x):
     (n, n) array
     """
     A, x = _door(A, x)
-    return _owned(_hessian(A, x))
+    return np.ascontiguousarray(_hessian(A, x))
 
 
 def bind(A):
@@ -197,28 +198,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         A, x, fixed = self._arguments(x)
-        return _owned(_loss(A, x))
+        return float(_loss(A, x))
 
     def grad(self, x):
         """The gradient by x."""
         A, x, fixed = self._arguments(x)
-        return _owned(_grad(A, x))
+        return _grad(A, x)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         A, x, fixed = self._arguments(x)
-        return _owned(_value_and_grad(A, x))
+        value, gradient = _value_and_grad(A, x)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         A, x, fixed = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_bound_hvp(A, x, dx, fixed))
+        return _bound_hvp(A, x, dx, fixed)
 
     def hessian(self, x):
         """The Hessian by x."""
         A, x, fixed = self._arguments(x)
-        return _owned(_bound_hessian(A, x, fixed))
+        return np.ascontiguousarray(_bound_hessian(A, x, fixed))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -256,6 +258,14 @@ class Bound:
 
 def _door(A, x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(x) is np.ndarray
+        and A.dtype is x.dtype is _FLOAT64
+        and A.ndim == 2
+    ):
+        n = A.shape[0]
+        if A.shape[1] == n and x.shape == (n,):
+            return A, x
     A = _array("A", A, 2)
     x = _array("x", x, 1)
     n = A.shape[0]
@@ -314,19 +324,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

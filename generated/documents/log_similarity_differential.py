@@ -15,36 +15,36 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(K, V, H):
     """The loss."""
-    gram = V @ V.T
+    gram = V.dot(V.T)
     gram -= gram.max(axis=1)[:, None]
     weights = np.exp(gram, out=gram)
-    t1 = H @ V.T
-    value = (K.sum(axis=0) / weights.sum(axis=1)) @ np.einsum(
-        "ij,ij->i", weights, t1 + t1.T
+    t1 = H.dot(V.T)
+    value = (K.sum(axis=0) / weights.sum(axis=1)).dot(
+        np.einsum("ij,ij->i", weights, t1 + t1.T)
     )
     return value
 
 
 def _grad(K, V):
     """The gradient by H."""
-    gram = V @ V.T
+    gram = V.dot(V.T)
     gram -= gram.max(axis=1)[:, None]
     weights = np.exp(gram, out=gram)
     t1 = np.multiply(
         weights, (K.sum(axis=0) / weights.sum(axis=1))[:, None], out=weights
     )
-    return (t1 + t1.T) @ V
+    return (t1 + t1.T).dot(V)
 
 
 def _value_and_grad(K, V, H):
     """The loss and its gradient by H, in one pass."""
-    gram = V @ V.T
+    gram = V.dot(V.T)
     gram -= gram.max(axis=1)[:, None]
     weights = np.exp(gram, out=gram)
     ratio = K.sum(axis=0) / weights.sum(axis=1)
-    t1 = H @ V.T
+    t1 = H.dot(V.T)
     t2 = weights * ratio[:, None]
-    return ratio @ np.einsum("ij,ij->i", weights, t1 + t1.T), (t2 + t2.T) @ V
+    return ratio.dot(np.einsum("ij,ij->i", weights, t1 + t1.T)), (t2 + t2.T).dot(V)
 
 
 def _hvp(H):
@@ -54,16 +54,16 @@ def _hvp(H):
 
 def _from_data(K, V):
     """What depends on the data alone."""
-    gram = V @ V.T
+    gram = V.dot(V.T)
     weights = np.exp(gram - gram.max(axis=1)[:, None])
     fixed = K.sum(axis=0)[:, None] * weights / weights.sum(axis=1)[:, None]
-    return fixed, (fixed + fixed.T) @ V
+    return fixed, (fixed + fixed.T).dot(V)
 
 
 def _bound_loss(V, H, fixed):
     """The loss."""
-    t1 = H @ V.T
-    return np.vdot(t1 + t1.T, fixed)
+    t1 = H.dot(V.T)
+    return np.vdot(t1, fixed) + np.vdot(t1, fixed.T)
 
 
 def _bound_grad(fixed2):
@@ -73,8 +73,8 @@ def _bound_grad(fixed2):
 
 def _bound_value_and_grad(V, H, fixed, fixed2):
     """The loss and its gradient by H, in one pass."""
-    t1 = H @ V.T
-    return np.vdot(t1 + t1.T, fixed), fixed2.copy()
+    t1 = H.dot(V.T)
+    return np.vdot(t1, fixed) + np.vdot(t1, fixed.T), fixed2.copy()
 
 
 def loss(K, V, H):
@@ -91,7 +91,7 @@ def loss(K, V, H):
     float
     """
     K, V, H = _door(K, V, H)
-    return _owned(_loss(K, V, H))
+    return float(_loss(K, V, H))
 
 
 def grad(K, V, H):
@@ -108,7 +108,7 @@ def grad(K, V, H):
     (n, d) array
     """
     K, V, H = _door(K, V, H)
-    return _owned(_grad(K, V))
+    return np.ascontiguousarray(_grad(K, V))
 
 
 def value_and_grad(K, V, H):
@@ -126,7 +126,8 @@ def value_and_grad(K, V, H):
     gradient : (n, d) array
     """
     K, V, H = _door(K, V, H)
-    return _owned(_value_and_grad(K, V, H))
+    value, gradient = _value_and_grad(K, V, H)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(K, V, H, dH):
@@ -145,7 +146,7 @@ def hvp(K, V, H, dH):
     """
     K, V, H = _door(K, V, H)
     dH = _direction("dH", dH, H)
-    return _owned(_hvp(H))
+    return np.ascontiguousarray(_hvp(H))
 
 
 def bind(K, V):
@@ -206,23 +207,24 @@ class Bound:
     def loss(self, H):
         """The loss."""
         K, V, H, fixed, fixed2 = self._arguments(H)
-        return _owned(_bound_loss(V, H, fixed))
+        return float(_bound_loss(V, H, fixed))
 
     def grad(self, H):
         """The gradient by H."""
         K, V, H, fixed, fixed2 = self._arguments(H)
-        return _owned(_bound_grad(fixed2))
+        return np.ascontiguousarray(_bound_grad(fixed2))
 
     def value_and_grad(self, H):
         """The loss and its gradient by H, in one pass."""
         K, V, H, fixed, fixed2 = self._arguments(H)
-        return _owned(_bound_value_and_grad(V, H, fixed, fixed2))
+        value, gradient = _bound_value_and_grad(V, H, fixed, fixed2)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, H, dH):
         """The Hessian times a direction."""
         K, V, H, fixed, fixed2 = self._arguments(H)
         dH = _direction("dH", dH, H)
-        return _owned(_hvp(H))
+        return np.ascontiguousarray(_hvp(H))
 
     def pack(self, H):
         """One flat float64 vector of H."""
@@ -257,6 +259,16 @@ class Bound:
 
 def _door(K, V, H):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(K) is type(V) is type(H) is np.ndarray
+        and K.dtype is V.dtype is H.dtype is _FLOAT64
+        and K.ndim == 2
+        and V.ndim == 2
+    ):
+        n = K.shape[0]
+        d = V.shape[1]
+        if K.shape[1] == n and V.shape[0] == n and H.shape == (n, d):
+            return K, V, H
     K = _array("K", K, 2)
     V = _array("V", V, 2)
     H = _array("H", H, 2)
@@ -321,19 +333,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -15,47 +15,47 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(K, V):
     """The loss."""
-    gram = V @ V.T
+    gram = V.dot(V.T)
     peak = gram.max(axis=1)
-    return K.sum(axis=0) @ (peak + np.log(np.exp(gram - peak[:, None]).sum(axis=1)))
+    return K.sum(axis=0).dot(peak + np.log(np.exp(gram - peak[:, None]).sum(axis=1)))
 
 
 def _grad(K, V):
     """The gradient by V."""
-    gram = V @ V.T
+    gram = V.dot(V.T)
     gram -= gram.max(axis=1)[:, None]
     weights = np.exp(gram, out=gram)
     ratio = K.sum(axis=0) / weights.sum(axis=1)
-    return weights.T @ (V * ratio[:, None]) + ratio[:, None] * (weights @ V)
+    return weights.T.dot(V * ratio[:, None]) + ratio[:, None] * weights.dot(V)
 
 
 def _value_and_grad(K, V):
     """The loss and its gradient by V, in one pass."""
     K_sum = K.sum(axis=0)
-    gram = V @ V.T
+    gram = V.dot(V.T)
     peak = gram.max(axis=1)
     weights = np.exp(gram - peak[:, None])
     total = weights.sum(axis=1)
     ratio = K_sum / total
-    grad_V = weights.T @ (V * ratio[:, None]) + ratio[:, None] * (weights @ V)
-    return K_sum @ (peak + np.log(total)), grad_V
+    grad_V = weights.T.dot(V * ratio[:, None]) + ratio[:, None] * weights.dot(V)
+    return K_sum.dot(peak + np.log(total)), grad_V
 
 
 def _hvp(K, V, dV):
     """The Hessian times a direction."""
-    gram = V @ V.T
+    gram = V.dot(V.T)
     gram -= gram.max(axis=1)
     weights = np.exp(gram, out=gram)
     total = weights.sum(axis=0)
     ratio = K.sum(axis=0) / total
-    t1 = weights @ (dV * ratio[:, None]) + ratio[:, None] * (weights.T @ dV)
-    t2 = dV @ V.T
+    t1 = weights.dot(dV * ratio[:, None]) + ratio[:, None] * weights.T.dot(dV)
+    t2 = dV.dot(V.T)
     dgram = t2.T + t2
     t3 = np.multiply(
         weights, dgram - np.einsum("ij,ij->j", weights, dgram) / total, out=weights
     )
     dgrad_gram = ratio * t3
-    return (dgrad_gram + dgrad_gram.T) @ V + t1
+    return (dgrad_gram + dgrad_gram.T).dot(V) + t1
 
 
 def loss(K, V):
@@ -71,7 +71,7 @@ def loss(K, V):
     float
     """
     K, V = _door(K, V)
-    return _owned(_loss(K, V))
+    return float(_loss(K, V))
 
 
 def grad(K, V):
@@ -87,7 +87,7 @@ def grad(K, V):
     (n, d) array
     """
     K, V = _door(K, V)
-    return _owned(_grad(K, V))
+    return np.ascontiguousarray(_grad(K, V))
 
 
 def value_and_grad(K, V):
@@ -104,7 +104,8 @@ def value_and_grad(K, V):
     gradient : (n, d) array
     """
     K, V = _door(K, V)
-    return _owned(_value_and_grad(K, V))
+    value, gradient = _value_and_grad(K, V)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(K, V, dV):
@@ -122,7 +123,7 @@ def hvp(K, V, dV):
     """
     K, V = _door(K, V)
     dV = _direction("dV", dV, V)
-    return _owned(_hvp(K, V, dV))
+    return np.ascontiguousarray(_hvp(K, V, dV))
 
 
 def bind(K, *, d=None):
@@ -175,23 +176,24 @@ class Bound:
     def loss(self, V):
         """The loss."""
         K, V = self._arguments(V)
-        return _owned(_loss(K, V))
+        return float(_loss(K, V))
 
     def grad(self, V):
         """The gradient by V."""
         K, V = self._arguments(V)
-        return _owned(_grad(K, V))
+        return np.ascontiguousarray(_grad(K, V))
 
     def value_and_grad(self, V):
         """The loss and its gradient by V, in one pass."""
         K, V = self._arguments(V)
-        return _owned(_value_and_grad(K, V))
+        value, gradient = _value_and_grad(K, V)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, V, dV):
         """The Hessian times a direction."""
         K, V = self._arguments(V)
         dV = _direction("dV", dV, V)
-        return _owned(_hvp(K, V, dV))
+        return np.ascontiguousarray(_hvp(K, V, dV))
 
     def pack(self, V):
         """One flat float64 vector of V."""
@@ -228,6 +230,16 @@ class Bound:
 
 def _door(K, V):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(K) is type(V) is np.ndarray
+        and K.dtype is V.dtype is _FLOAT64
+        and K.ndim == 2
+        and V.ndim == 2
+    ):
+        n = K.shape[0]
+        d = V.shape[1]
+        if K.shape[1] == n and V.shape[0] == n:
+            return K, V
     K = _array("K", K, 2)
     V = _array("V", V, 2)
     n = K.shape[0]
@@ -296,19 +308,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

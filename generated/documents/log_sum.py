@@ -50,7 +50,7 @@ def loss(x):
     float
     """
     x = _door(x)
-    return _owned(_loss(x))
+    return float(_loss(x))
 
 
 def grad(x):
@@ -65,7 +65,7 @@ def grad(x):
     (m,) array
     """
     x = _door(x)
-    return _owned(_grad(x))
+    return _grad(x)
 
 
 def value_and_grad(x):
@@ -81,7 +81,8 @@ def value_and_grad(x):
     gradient : (m,) array
     """
     x = _door(x)
-    return _owned(_value_and_grad(x))
+    value, gradient = _value_and_grad(x)
+    return float(value), gradient
 
 
 def hvp(x, dx):
@@ -98,7 +99,7 @@ def hvp(x, dx):
     """
     x = _door(x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(x, dx))
+    return _hvp(x, dx)
 
 
 def hessian(x):
@@ -113,7 +114,7 @@ def hessian(x):
     (m, m) array
     """
     x = _door(x)
-    return _owned(_hessian(x))
+    return np.ascontiguousarray(_hessian(x))
 
 
 def bind(*, m=None):
@@ -146,28 +147,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         x = self._arguments(x)
-        return _owned(_loss(x))
+        return float(_loss(x))
 
     def grad(self, x):
         """The gradient by x."""
         x = self._arguments(x)
-        return _owned(_grad(x))
+        return _grad(x)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         x = self._arguments(x)
-        return _owned(_value_and_grad(x))
+        value, gradient = _value_and_grad(x)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         x = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(x, dx))
+        return _hvp(x, dx)
 
     def hessian(self, x):
         """The Hessian by x."""
         x = self._arguments(x)
-        return _owned(_hessian(x))
+        return np.ascontiguousarray(_hessian(x))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -207,6 +209,8 @@ class Bound:
 
 def _door(x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim == 1:
+        return x
     x = _array("x", x, 1)
     (x,) = _working(x)
     return x
@@ -269,19 +273,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,7 +14,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(a, G):
     """The loss."""
-    return G @ a @ a
+    return G.dot(a).dot(a)
 
 
 def _grad(a):
@@ -24,7 +24,7 @@ def _grad(a):
 
 def _value_and_grad(a, G):
     """The loss and its gradient by G, in one pass."""
-    return G @ a @ a, np.outer(a, a)
+    return G.dot(a).dot(a), np.outer(a, a)
 
 
 def _hvp(G):
@@ -44,7 +44,7 @@ def _bound_grad(gram):
 
 def _bound_value_and_grad(a, G, gram):
     """The loss and its gradient by G, in one pass."""
-    return G @ a @ a, gram.copy()
+    return G.dot(a).dot(a), gram.copy()
 
 
 def loss(a, G):
@@ -60,7 +60,7 @@ def loss(a, G):
     float
     """
     a, G = _door(a, G)
-    return _owned(_loss(a, G))
+    return float(_loss(a, G))
 
 
 def grad(a, G):
@@ -76,7 +76,7 @@ def grad(a, G):
     (n, n) array
     """
     a, G = _door(a, G)
-    return _owned(_grad(a))
+    return np.ascontiguousarray(_grad(a))
 
 
 def value_and_grad(a, G):
@@ -93,7 +93,8 @@ def value_and_grad(a, G):
     gradient : (n, n) array
     """
     a, G = _door(a, G)
-    return _owned(_value_and_grad(a, G))
+    value, gradient = _value_and_grad(a, G)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(a, G, dG):
@@ -111,7 +112,7 @@ def hvp(a, G, dG):
     """
     a, G = _door(a, G)
     dG = _direction("dG", dG, G)
-    return _owned(_hvp(G))
+    return np.ascontiguousarray(_hvp(G))
 
 
 def bind(a):
@@ -163,23 +164,24 @@ class Bound:
     def loss(self, G):
         """The loss."""
         a, G, gram = self._arguments(G)
-        return _owned(_loss(a, G))
+        return float(_loss(a, G))
 
     def grad(self, G):
         """The gradient by G."""
         a, G, gram = self._arguments(G)
-        return _owned(_bound_grad(gram))
+        return np.ascontiguousarray(_bound_grad(gram))
 
     def value_and_grad(self, G):
         """The loss and its gradient by G, in one pass."""
         a, G, gram = self._arguments(G)
-        return _owned(_bound_value_and_grad(a, G, gram))
+        value, gradient = _bound_value_and_grad(a, G, gram)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, G, dG):
         """The Hessian times a direction."""
         a, G, gram = self._arguments(G)
         dG = _direction("dG", dG, G)
-        return _owned(_hvp(G))
+        return np.ascontiguousarray(_hvp(G))
 
     def pack(self, G):
         """One flat float64 vector of G."""
@@ -213,6 +215,14 @@ class Bound:
 
 def _door(a, G):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(a) is type(G) is np.ndarray
+        and a.dtype is G.dtype is _FLOAT64
+        and a.ndim == 1
+    ):
+        n = a.shape[0]
+        if G.shape == (n, n):
+            return a, G
     a = _array("a", a, 1)
     G = _array("G", G, 2)
     n = a.shape[0]
@@ -271,19 +281,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

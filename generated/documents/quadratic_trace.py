@@ -14,22 +14,22 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(A, x):
     """The loss."""
-    return A @ x @ x
+    return A.dot(x).dot(x)
 
 
 def _grad(A, x):
     """The gradient by x."""
-    return (A + A.T) @ x
+    return (A + A.T).dot(x)
 
 
 def _value_and_grad(A, x):
     """The loss and its gradient by x, in one pass."""
-    return A @ x @ x, (A + A.T) @ x
+    return A.dot(x).dot(x), (A + A.T).dot(x)
 
 
 def _hvp(A, dx):
     """The Hessian times a direction."""
-    return (A + A.T) @ dx
+    return (A + A.T).dot(dx)
 
 
 def _hessian(A):
@@ -44,17 +44,17 @@ def _from_data(A):
 
 def _bound_grad(x, fixed):
     """The gradient by x."""
-    return fixed @ x
+    return fixed.dot(x)
 
 
 def _bound_value_and_grad(A, x, fixed):
     """The loss and its gradient by x, in one pass."""
-    return A @ x @ x, fixed @ x
+    return A.dot(x).dot(x), fixed.dot(x)
 
 
 def _bound_hvp(dx, fixed):
     """The Hessian times a direction."""
-    return fixed @ dx
+    return fixed.dot(dx)
 
 
 def _bound_hessian(fixed):
@@ -75,7 +75,7 @@ def loss(A, x):
     float
     """
     A, x = _door(A, x)
-    return _owned(_loss(A, x))
+    return float(_loss(A, x))
 
 
 def grad(A, x):
@@ -91,7 +91,7 @@ def grad(A, x):
     (n,) array
     """
     A, x = _door(A, x)
-    return _owned(_grad(A, x))
+    return _grad(A, x)
 
 
 def value_and_grad(A, x):
@@ -108,7 +108,8 @@ def value_and_grad(A, x):
     gradient : (n,) array
     """
     A, x = _door(A, x)
-    return _owned(_value_and_grad(A, x))
+    value, gradient = _value_and_grad(A, x)
+    return float(value), gradient
 
 
 def hvp(A, x, dx):
@@ -126,7 +127,7 @@ def hvp(A, x, dx):
     """
     A, x = _door(A, x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(A, dx))
+    return _hvp(A, dx)
 
 
 def hessian(A, x):
@@ -142,7 +143,7 @@ def hessian(A, x):
     (n, n) array
     """
     A, x = _door(A, x)
-    return _owned(_hessian(A))
+    return np.ascontiguousarray(_hessian(A))
 
 
 def bind(A):
@@ -194,28 +195,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         A, x, fixed = self._arguments(x)
-        return _owned(_loss(A, x))
+        return float(_loss(A, x))
 
     def grad(self, x):
         """The gradient by x."""
         A, x, fixed = self._arguments(x)
-        return _owned(_bound_grad(x, fixed))
+        return _bound_grad(x, fixed)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         A, x, fixed = self._arguments(x)
-        return _owned(_bound_value_and_grad(A, x, fixed))
+        value, gradient = _bound_value_and_grad(A, x, fixed)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         A, x, fixed = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_bound_hvp(dx, fixed))
+        return _bound_hvp(dx, fixed)
 
     def hessian(self, x):
         """The Hessian by x."""
         A, x, fixed = self._arguments(x)
-        return _owned(_bound_hessian(fixed))
+        return np.ascontiguousarray(_bound_hessian(fixed))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -253,6 +255,14 @@ class Bound:
 
 def _door(A, x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(x) is np.ndarray
+        and A.dtype is x.dtype is _FLOAT64
+        and A.ndim == 2
+    ):
+        n = A.shape[0]
+        if A.shape[1] == n and x.shape == (n,):
+            return A, x
     A = _array("A", A, 2)
     x = _array("x", x, 1)
     n = A.shape[0]
@@ -311,19 +321,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,23 +14,23 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, W, h):
     """The loss."""
-    return h(X @ W).sum()
+    return h(X.dot(W)).sum()
 
 
 def _grad(X, W, dh):
     """The gradient by X."""
-    return dh(X @ W) @ W.T
+    return dh(X.dot(W)).dot(W.T)
 
 
 def _value_and_grad(X, W, h, dh):
     """The loss and its gradient by X, in one pass."""
-    argument = X @ W
-    return h(argument).sum(), dh(argument) @ W.T
+    argument = X.dot(W)
+    return h(argument).sum(), dh(argument).dot(W.T)
 
 
 def _hvp(X, W, d2h, dX):
     """The Hessian times a direction."""
-    return ((dX @ W) * d2h(X @ W)) @ W.T
+    return (dX.dot(W) * d2h(X.dot(W))).dot(W.T)
 
 
 def loss(X, W, h):
@@ -48,7 +48,7 @@ def loss(X, W, h):
     """
     X, W = _door(X, W)
     h = _Function("h", h, "applied entry by entry")
-    return _owned(_loss(X, W, h))
+    return float(_loss(X, W, h))
 
 
 def grad(X, W, h, dh):
@@ -68,7 +68,7 @@ def grad(X, W, h, dh):
     X, W = _door(X, W)
     h = _Function("h", h, "applied entry by entry")
     dh = _Function("dh", dh, "the derivative of h")
-    return _owned(_grad(X, W, dh))
+    return np.ascontiguousarray(_grad(X, W, dh))
 
 
 def value_and_grad(X, W, h, dh):
@@ -89,7 +89,8 @@ def value_and_grad(X, W, h, dh):
     X, W = _door(X, W)
     h = _Function("h", h, "applied entry by entry")
     dh = _Function("dh", dh, "the derivative of h")
-    return _owned(_value_and_grad(X, W, h, dh))
+    value, gradient = _value_and_grad(X, W, h, dh)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, W, h, dh, d2h, dX):
@@ -113,7 +114,7 @@ def hvp(X, W, h, dh, d2h, dX):
     dh = _Function("dh", dh, "the derivative of h")
     d2h = _Function("d2h", d2h, "the second derivative of h")
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(X, W, d2h, dX))
+    return np.ascontiguousarray(_hvp(X, W, d2h, dX))
 
 
 def bind(W, h, *, dh=None, d2h=None, m=None):
@@ -173,27 +174,28 @@ class Bound:
         """The loss."""
         X, W = self._arguments(X)
         h = self._h
-        return _owned(_loss(X, W, h))
+        return float(_loss(X, W, h))
 
     def grad(self, X):
         """The gradient by X."""
         X, W = self._arguments(X)
         dh = _given("grad", "dh", self._dh)
-        return _owned(_grad(X, W, dh))
+        return np.ascontiguousarray(_grad(X, W, dh))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         X, W = self._arguments(X)
         h = self._h
         dh = _given("value_and_grad", "dh", self._dh)
-        return _owned(_value_and_grad(X, W, h, dh))
+        value, gradient = _value_and_grad(X, W, h, dh)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         X, W = self._arguments(X)
         d2h = _given("hvp", "d2h", self._d2h)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(X, W, d2h, dX))
+        return np.ascontiguousarray(_hvp(X, W, d2h, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -230,6 +232,16 @@ class Bound:
 
 def _door(X, W):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(W) is np.ndarray
+        and X.dtype is W.dtype is _FLOAT64
+        and X.ndim == 2
+        and W.ndim == 2
+    ):
+        m, n = X.shape
+        p = W.shape[1]
+        if W.shape[0] == n:
+            return X, W
     X = _array("X", X, 2)
     W = _array("W", W, 2)
     n = X.shape[1]
@@ -296,6 +308,13 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -333,14 +352,3 @@ def _given(user, name, function):
     if function is None:
         raise TypeError(f"{user} needs {name}: bind({name}=...)")
     return function
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

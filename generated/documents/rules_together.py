@@ -14,26 +14,26 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(c, X, Y):
     """The loss."""
-    return (X @ Y + np.linalg.inv(X)).T @ c @ c
+    return c.dot(X.dot(Y) + np.linalg.inv(X)).dot(c)
 
 
 def _grad(c, X, Y):
     """The gradient by X."""
     t1 = np.outer(np.linalg.solve(X.T, c), np.linalg.solve(X, c))
-    return np.outer(c, Y @ c) - t1
+    return np.outer(c, Y.dot(c)) - t1
 
 
 def _value_and_grad(c, X, Y):
     """The loss and its gradient by X, in one pass."""
     t1 = np.outer(np.linalg.solve(X.T, c), np.linalg.solve(X, c))
-    return (X @ Y + np.linalg.inv(X)).T @ c @ c, np.outer(c, Y @ c) - t1
+    return c.dot(X.dot(Y) + np.linalg.inv(X)).dot(c), np.outer(c, Y.dot(c)) - t1
 
 
 def _hvp(c, X, dX):
     """The Hessian times a direction."""
     t1 = np.linalg.solve(X.T, np.linalg.solve(X, dX).T)
-    hvp_X = np.outer(t1 @ c, np.linalg.solve(X, c)) + np.outer(
-        np.linalg.solve(X.T, c), t1.T @ c
+    hvp_X = np.outer(t1.dot(c), np.linalg.solve(X, c)) + np.outer(
+        np.linalg.solve(X.T, c), c.dot(t1)
     )
     return hvp_X
 
@@ -52,7 +52,7 @@ def loss(c, X, Y):
     float
     """
     c, X, Y = _door(c, X, Y)
-    return _owned(_loss(c, X, Y))
+    return float(_loss(c, X, Y))
 
 
 def grad(c, X, Y):
@@ -69,7 +69,7 @@ def grad(c, X, Y):
     (n, n) array
     """
     c, X, Y = _door(c, X, Y)
-    return _owned(_grad(c, X, Y))
+    return np.ascontiguousarray(_grad(c, X, Y))
 
 
 def value_and_grad(c, X, Y):
@@ -87,7 +87,8 @@ def value_and_grad(c, X, Y):
     gradient : (n, n) array
     """
     c, X, Y = _door(c, X, Y)
-    return _owned(_value_and_grad(c, X, Y))
+    value, gradient = _value_and_grad(c, X, Y)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(c, X, Y, dX):
@@ -106,7 +107,7 @@ def hvp(c, X, Y, dX):
     """
     c, X, Y = _door(c, X, Y)
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(c, X, dX))
+    return np.ascontiguousarray(_hvp(c, X, dX))
 
 
 def bind(c, Y):
@@ -163,23 +164,24 @@ class Bound:
     def loss(self, X):
         """The loss."""
         c, X, Y = self._arguments(X)
-        return _owned(_loss(c, X, Y))
+        return float(_loss(c, X, Y))
 
     def grad(self, X):
         """The gradient by X."""
         c, X, Y = self._arguments(X)
-        return _owned(_grad(c, X, Y))
+        return np.ascontiguousarray(_grad(c, X, Y))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         c, X, Y = self._arguments(X)
-        return _owned(_value_and_grad(c, X, Y))
+        value, gradient = _value_and_grad(c, X, Y)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         c, X, Y = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(c, X, dX))
+        return np.ascontiguousarray(_hvp(c, X, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -213,6 +215,14 @@ class Bound:
 
 def _door(c, X, Y):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(c) is type(X) is type(Y) is np.ndarray
+        and c.dtype is X.dtype is Y.dtype is _FLOAT64
+        and c.ndim == 1
+    ):
+        n = c.shape[0]
+        if X.shape == (n, n) and Y.shape == (n, n):
+            return c, X, Y
     c = _array("c", c, 1)
     X = _array("X", X, 2)
     Y = _array("Y", Y, 2)
@@ -276,19 +286,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

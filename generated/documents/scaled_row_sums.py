@@ -14,7 +14,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(a, delta, M):
     """The loss."""
-    return (1 / delta) @ (a * M.sum(axis=1))
+    return (1 / delta).dot(a * M.sum(axis=1))
 
 
 def _grad(a, delta, M):
@@ -25,7 +25,7 @@ def _grad(a, delta, M):
 def _value_and_grad(a, delta, M):
     """The loss and its gradient by M, in one pass."""
     grad_M = np.broadcast_to((a / delta)[:, None], M.shape).copy()
-    return (1 / delta) @ (a * M.sum(axis=1)), grad_M
+    return (1 / delta).dot(a * M.sum(axis=1)), grad_M
 
 
 def _hvp(M):
@@ -40,7 +40,7 @@ def _from_data(a, delta):
 
 def _bound_loss(a, M, fixed):
     """The loss."""
-    return fixed @ (a * M.sum(axis=1))
+    return fixed.dot(a * M.sum(axis=1))
 
 
 def _bound_grad(M, fixed2):
@@ -51,7 +51,7 @@ def _bound_grad(M, fixed2):
 def _bound_value_and_grad(a, M, fixed, fixed2):
     """The loss and its gradient by M, in one pass."""
     grad_M = np.broadcast_to(fixed2[:, None], M.shape).copy()
-    return fixed @ (a * M.sum(axis=1)), grad_M
+    return fixed.dot(a * M.sum(axis=1)), grad_M
 
 
 def loss(a, delta, M):
@@ -68,7 +68,7 @@ def loss(a, delta, M):
     float
     """
     a, delta, M = _door(a, delta, M)
-    return _owned(_loss(a, delta, M))
+    return float(_loss(a, delta, M))
 
 
 def grad(a, delta, M):
@@ -85,7 +85,7 @@ def grad(a, delta, M):
     (m, k) array
     """
     a, delta, M = _door(a, delta, M)
-    return _owned(_grad(a, delta, M))
+    return np.ascontiguousarray(_grad(a, delta, M))
 
 
 def value_and_grad(a, delta, M):
@@ -103,7 +103,8 @@ def value_and_grad(a, delta, M):
     gradient : (m, k) array
     """
     a, delta, M = _door(a, delta, M)
-    return _owned(_value_and_grad(a, delta, M))
+    value, gradient = _value_and_grad(a, delta, M)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(a, delta, M, dM):
@@ -122,7 +123,7 @@ def hvp(a, delta, M, dM):
     """
     a, delta, M = _door(a, delta, M)
     dM = _direction("dM", dM, M)
-    return _owned(_hvp(M))
+    return np.ascontiguousarray(_hvp(M))
 
 
 def bind(a, delta, *, k=None):
@@ -178,23 +179,24 @@ class Bound:
     def loss(self, M):
         """The loss."""
         a, delta, M, fixed, fixed2 = self._arguments(M)
-        return _owned(_bound_loss(a, M, fixed))
+        return float(_bound_loss(a, M, fixed))
 
     def grad(self, M):
         """The gradient by M."""
         a, delta, M, fixed, fixed2 = self._arguments(M)
-        return _owned(_bound_grad(M, fixed2))
+        return np.ascontiguousarray(_bound_grad(M, fixed2))
 
     def value_and_grad(self, M):
         """The loss and its gradient by M, in one pass."""
         a, delta, M, fixed, fixed2 = self._arguments(M)
-        return _owned(_bound_value_and_grad(a, M, fixed, fixed2))
+        value, gradient = _bound_value_and_grad(a, M, fixed, fixed2)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, M, dM):
         """The Hessian times a direction."""
         a, delta, M, fixed, fixed2 = self._arguments(M)
         dM = _direction("dM", dM, M)
-        return _owned(_hvp(M))
+        return np.ascontiguousarray(_hvp(M))
 
     def pack(self, M):
         """One flat float64 vector of M."""
@@ -231,6 +233,16 @@ class Bound:
 
 def _door(a, delta, M):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(a) is type(delta) is type(M) is np.ndarray
+        and a.dtype is delta.dtype is M.dtype is _FLOAT64
+        and a.ndim == 1
+        and M.ndim == 2
+    ):
+        m = a.shape[0]
+        k = M.shape[1]
+        if delta.shape == (m,) and M.shape[0] == m:
+            return a, delta, M
     a = _array("a", a, 1)
     delta = _array("delta", delta, 1)
     M = _array("M", M, 2)
@@ -300,19 +312,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -41,7 +41,7 @@ def value(alpha, X):
     (n, n) array
     """
     alpha, X = _door(alpha, X)
-    return _owned(_value(alpha, X))
+    return np.ascontiguousarray(_value(alpha, X))
 
 
 def jvp(alpha, X, dX):
@@ -59,7 +59,7 @@ def jvp(alpha, X, dX):
     """
     alpha, X = _door(alpha, X)
     dX = _direction("dX", dX, X)
-    return _owned(_jvp(alpha, dX))
+    return np.ascontiguousarray(_jvp(alpha, dX))
 
 
 def vjp(alpha, X, cotangent):
@@ -78,7 +78,7 @@ def vjp(alpha, X, cotangent):
     alpha, X = _door(alpha, X)
     n = X.shape[0]
     cotangent = _cotangent("cotangent", cotangent, (n, n), X.dtype)
-    return _owned(_vjp(alpha, cotangent))
+    return np.ascontiguousarray(_vjp(alpha, cotangent))
 
 
 def bind(alpha, *, n=None):
@@ -127,20 +127,20 @@ class Bound:
     def value(self, X):
         """The value."""
         alpha, X = self._arguments(X)
-        return _owned(_value(alpha, X))
+        return np.ascontiguousarray(_value(alpha, X))
 
     def jvp(self, X, dX):
         """The Jacobian times a direction."""
         alpha, X = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_jvp(alpha, dX))
+        return np.ascontiguousarray(_jvp(alpha, dX))
 
     def vjp(self, X, cotangent):
         """The transposed Jacobian times a cotangent."""
         alpha, X = self._arguments(X)
         n = X.shape[0]
         cotangent = _cotangent("cotangent", cotangent, (n, n), X.dtype)
-        return _owned(_vjp(alpha, cotangent))
+        return np.ascontiguousarray(_vjp(alpha, cotangent))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -159,6 +159,15 @@ class Bound:
 
 def _door(alpha, X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is np.ndarray
+        and X.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(alpha, float)
+    ):
+        n = X.shape[0]
+        if X.shape[1] == n:
+            return np.float64(alpha), X
     alpha = _array("alpha", alpha, 0)
     X = _array("X", X, 2)
     n = X.shape[0]
@@ -223,6 +232,13 @@ def _searched(size, total, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -237,14 +253,3 @@ def _cotangent(name, value, shape, dtype):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of the value")
     return array.astype(dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -25,7 +25,7 @@ def _jvp(x, dx):
     """The Jacobian times a direction."""
     n = x.shape[0]
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
-    t2 = (x @ np.linalg.solve(t1, dx)) * x + (x @ np.linalg.solve(t1, x)) * dx
+    t2 = x.dot(np.linalg.solve(t1, dx)) * x + x.dot(np.linalg.solve(t1, x)) * dx
     return np.linalg.solve(t1, dx - t2)
 
 
@@ -35,7 +35,7 @@ def _vjp(x, cotangent):
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
     t2 = np.linalg.solve(t1, cotangent)
     t3 = np.linalg.solve(t1, x)
-    return t2 + -(x @ t3) * t2 - (cotangent @ t3) * t3
+    return t2 + -x.dot(t3) * t2 - cotangent.dot(t3) * t3
 
 
 def _jacobian(x):
@@ -44,7 +44,7 @@ def _jacobian(x):
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
     t2 = np.linalg.inv(t1)
     t3 = np.linalg.solve(t1, x)
-    return t2 - np.outer(t3, t3) - (x @ t3) * t2
+    return t2 - np.outer(t3, t3) - x.dot(t3) * t2
 
 
 def value(x):
@@ -59,7 +59,7 @@ def value(x):
     (n,) array
     """
     x = _door(x)
-    return _owned(_value(x))
+    return _value(x)
 
 
 def jvp(x, dx):
@@ -76,7 +76,7 @@ def jvp(x, dx):
     """
     x = _door(x)
     dx = _direction("dx", dx, x)
-    return _owned(_jvp(x, dx))
+    return _jvp(x, dx)
 
 
 def vjp(x, cotangent):
@@ -94,7 +94,7 @@ def vjp(x, cotangent):
     x = _door(x)
     n = x.shape[0]
     cotangent = _cotangent("cotangent", cotangent, (n,), x.dtype)
-    return _owned(_vjp(x, cotangent))
+    return _vjp(x, cotangent)
 
 
 def jacobian(x):
@@ -109,7 +109,7 @@ def jacobian(x):
     (n, n) array
     """
     x = _door(x)
-    return _owned(_jacobian(x))
+    return np.ascontiguousarray(_jacobian(x))
 
 
 def bind(*, n=None):
@@ -142,25 +142,25 @@ class Bound:
     def value(self, x):
         """The value."""
         x = self._arguments(x)
-        return _owned(_value(x))
+        return _value(x)
 
     def jvp(self, x, dx):
         """The Jacobian times a direction."""
         x = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_jvp(x, dx))
+        return _jvp(x, dx)
 
     def vjp(self, x, cotangent):
         """The transposed Jacobian times a cotangent."""
         x = self._arguments(x)
         n = x.shape[0]
         cotangent = _cotangent("cotangent", cotangent, (n,), x.dtype)
-        return _owned(_vjp(x, cotangent))
+        return _vjp(x, cotangent)
 
     def jacobian(self, x):
         """The Jacobian by x, a row for each entry of the value."""
         x = self._arguments(x)
-        return _owned(_jacobian(x))
+        return np.ascontiguousarray(_jacobian(x))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -187,6 +187,8 @@ class Bound:
 
 def _door(x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim == 1:
+        return x
     x = _array("x", x, 1)
     (x,) = _working(x)
     return x
@@ -249,6 +251,13 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -263,14 +272,3 @@ def _cotangent(name, value, shape, dtype):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of the value")
     return array.astype(dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,28 +14,28 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, W, Y, g):
     """The loss."""
-    residual = g(X @ W) - Y
+    residual = g(X.dot(W)) - Y
     return np.vdot(residual, residual)
 
 
 def _grad(X, W, Y, g, dg):
     """The gradient by W."""
-    argument = X @ W
-    return 2 * (X.T @ ((g(argument) - Y) * dg(argument)))
+    argument = X.dot(W)
+    return 2 * X.T.dot((g(argument) - Y) * dg(argument))
 
 
 def _value_and_grad(X, W, Y, g, dg):
     """The loss and its gradient by W, in one pass."""
-    argument = X @ W
+    argument = X.dot(W)
     residual = g(argument) - Y
-    return np.vdot(residual, residual), 2 * (X.T @ (residual * dg(argument)))
+    return np.vdot(residual, residual), 2 * X.T.dot(residual * dg(argument))
 
 
 def _hvp(X, W, Y, g, dg, d2g, dW):
     """The Hessian times a direction."""
-    argument = X @ W
-    t1 = (X @ dW) * ((g(argument) - Y) * d2g(argument) + dg(argument) ** 2)
-    return 2 * (X.T @ t1)
+    argument = X.dot(W)
+    t1 = X.dot(dW) * ((g(argument) - Y) * d2g(argument) + dg(argument) ** 2)
+    return 2 * X.T.dot(t1)
 
 
 def loss(X, W, Y, g):
@@ -54,7 +54,7 @@ def loss(X, W, Y, g):
     """
     X, W, Y = _door(X, W, Y)
     g = _Function("g", g, "applied entry by entry")
-    return _owned(_loss(X, W, Y, g))
+    return float(_loss(X, W, Y, g))
 
 
 def grad(X, W, Y, g, dg):
@@ -75,7 +75,7 @@ def grad(X, W, Y, g, dg):
     X, W, Y = _door(X, W, Y)
     g = _Function("g", g, "applied entry by entry")
     dg = _Function("dg", dg, "the derivative of g")
-    return _owned(_grad(X, W, Y, g, dg))
+    return np.ascontiguousarray(_grad(X, W, Y, g, dg))
 
 
 def value_and_grad(X, W, Y, g, dg):
@@ -97,7 +97,8 @@ def value_and_grad(X, W, Y, g, dg):
     X, W, Y = _door(X, W, Y)
     g = _Function("g", g, "applied entry by entry")
     dg = _Function("dg", dg, "the derivative of g")
-    return _owned(_value_and_grad(X, W, Y, g, dg))
+    value, gradient = _value_and_grad(X, W, Y, g, dg)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, W, Y, g, dg, d2g, dW):
@@ -122,7 +123,7 @@ def hvp(X, W, Y, g, dg, d2g, dW):
     dg = _Function("dg", dg, "the derivative of g")
     d2g = _Function("d2g", d2g, "the second derivative of g")
     dW = _direction("dW", dW, W)
-    return _owned(_hvp(X, W, Y, g, dg, d2g, dW))
+    return np.ascontiguousarray(_hvp(X, W, Y, g, dg, d2g, dW))
 
 
 def bind(X, Y, g, *, dg=None, d2g=None):
@@ -189,21 +190,22 @@ class Bound:
         """The loss."""
         X, W, Y = self._arguments(W)
         g = self._g
-        return _owned(_loss(X, W, Y, g))
+        return float(_loss(X, W, Y, g))
 
     def grad(self, W):
         """The gradient by W."""
         X, W, Y = self._arguments(W)
         g = self._g
         dg = _given("grad", "dg", self._dg)
-        return _owned(_grad(X, W, Y, g, dg))
+        return np.ascontiguousarray(_grad(X, W, Y, g, dg))
 
     def value_and_grad(self, W):
         """The loss and its gradient by W, in one pass."""
         X, W, Y = self._arguments(W)
         g = self._g
         dg = _given("value_and_grad", "dg", self._dg)
-        return _owned(_value_and_grad(X, W, Y, g, dg))
+        value, gradient = _value_and_grad(X, W, Y, g, dg)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, W, dW):
         """The Hessian times a direction."""
@@ -212,7 +214,7 @@ class Bound:
         dg = _given("hvp", "dg", self._dg)
         d2g = _given("hvp", "d2g", self._d2g)
         dW = _direction("dW", dW, W)
-        return _owned(_hvp(X, W, Y, g, dg, d2g, dW))
+        return np.ascontiguousarray(_hvp(X, W, Y, g, dg, d2g, dW))
 
     def pack(self, W):
         """One flat float64 vector of W."""
@@ -247,6 +249,16 @@ class Bound:
 
 def _door(X, W, Y):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(W) is type(Y) is np.ndarray
+        and X.dtype is W.dtype is Y.dtype is _FLOAT64
+        and X.ndim == 2
+        and W.ndim == 2
+    ):
+        m, n = X.shape
+        p = W.shape[1]
+        if W.shape[0] == n and Y.shape == (m, p):
+            return X, W, Y
     X = _array("X", X, 2)
     W = _array("W", W, 2)
     Y = _array("Y", Y, 2)
@@ -309,6 +321,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -346,14 +365,3 @@ def _given(user, name, function):
     if function is None:
         raise TypeError(f"{user} needs {name}: bind({name}=...)")
     return function
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,34 +14,34 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(Theta, x, y):
     """The loss."""
-    z = Theta @ x
+    z = Theta.dot(x)
     shifted = z - z.max()
-    return -(y @ (shifted - np.log(np.exp(shifted).sum())))
+    return np.log(np.exp(shifted).sum()) - y.dot(shifted)
 
 
 def _grad(Theta, x, y):
     """The gradient by Theta."""
-    z = Theta @ x
+    z = Theta.dot(x)
     weights = np.exp(z - z.max())
     return np.outer(weights / weights.sum() - y, x)
 
 
 def _value_and_grad(Theta, x, y):
     """The loss and its gradient by Theta, in one pass."""
-    z = Theta @ x
+    z = Theta.dot(x)
     shifted = z - z.max()
     weights = np.exp(shifted)
     total = weights.sum()
-    return -(y @ (shifted - np.log(total))), np.outer(weights / total - y, x)
+    return np.log(total) - y.dot(shifted), np.outer(weights / total - y, x)
 
 
 def _hvp(Theta, x, dTheta):
     """The Hessian times a direction."""
-    dz = dTheta @ x
-    z = Theta @ x
+    dz = dTheta.dot(x)
+    z = Theta.dot(x)
     weights = np.exp(z - z.max())
     softmax = weights / weights.sum()
-    return np.outer(softmax * (dz - dz @ softmax), x)
+    return np.outer(softmax * (dz - dz.dot(softmax)), x)
 
 
 def loss(Theta, x, y):
@@ -58,7 +58,7 @@ def loss(Theta, x, y):
     float
     """
     Theta, x, y = _door(Theta, x, y)
-    return _owned(_loss(Theta, x, y))
+    return float(_loss(Theta, x, y))
 
 
 def grad(Theta, x, y):
@@ -75,7 +75,7 @@ def grad(Theta, x, y):
     (k, d) array
     """
     Theta, x, y = _door(Theta, x, y)
-    return _owned(_grad(Theta, x, y))
+    return np.ascontiguousarray(_grad(Theta, x, y))
 
 
 def value_and_grad(Theta, x, y):
@@ -93,7 +93,8 @@ def value_and_grad(Theta, x, y):
     gradient : (k, d) array
     """
     Theta, x, y = _door(Theta, x, y)
-    return _owned(_value_and_grad(Theta, x, y))
+    value, gradient = _value_and_grad(Theta, x, y)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(Theta, x, y, dTheta):
@@ -112,7 +113,7 @@ def hvp(Theta, x, y, dTheta):
     """
     Theta, x, y = _door(Theta, x, y)
     dTheta = _direction("dTheta", dTheta, Theta)
-    return _owned(_hvp(Theta, x, dTheta))
+    return np.ascontiguousarray(_hvp(Theta, x, dTheta))
 
 
 def bind(x, y):
@@ -168,23 +169,24 @@ class Bound:
     def loss(self, Theta):
         """The loss."""
         Theta, x, y = self._arguments(Theta)
-        return _owned(_loss(Theta, x, y))
+        return float(_loss(Theta, x, y))
 
     def grad(self, Theta):
         """The gradient by Theta."""
         Theta, x, y = self._arguments(Theta)
-        return _owned(_grad(Theta, x, y))
+        return np.ascontiguousarray(_grad(Theta, x, y))
 
     def value_and_grad(self, Theta):
         """The loss and its gradient by Theta, in one pass."""
         Theta, x, y = self._arguments(Theta)
-        return _owned(_value_and_grad(Theta, x, y))
+        value, gradient = _value_and_grad(Theta, x, y)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, Theta, dTheta):
         """The Hessian times a direction."""
         Theta, x, y = self._arguments(Theta)
         dTheta = _direction("dTheta", dTheta, Theta)
-        return _owned(_hvp(Theta, x, dTheta))
+        return np.ascontiguousarray(_hvp(Theta, x, dTheta))
 
     def pack(self, Theta):
         """One flat float64 vector of Theta."""
@@ -219,6 +221,14 @@ class Bound:
 
 def _door(Theta, x, y):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(Theta) is type(x) is type(y) is np.ndarray
+        and Theta.dtype is x.dtype is y.dtype is _FLOAT64
+        and Theta.ndim == 2
+    ):
+        k, d = Theta.shape
+        if x.shape == (d,) and y.shape == (k,):
+            return Theta, x, y
     Theta = _array("Theta", Theta, 2)
     x = _array("x", x, 1)
     y = _array("y", y, 1)
@@ -278,19 +288,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

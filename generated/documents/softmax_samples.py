@@ -14,36 +14,36 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, Y, Theta):
     """The loss."""
-    scores = X @ Theta.T
+    scores = X.dot(Theta.T)
     shifted = scores - scores.max(axis=1)[:, None]
-    return -np.vdot(Y, shifted - np.log(np.exp(shifted).sum(axis=1))[:, None])
+    return np.log(np.exp(shifted).sum(axis=1)).sum() - np.vdot(Y, shifted)
 
 
 def _grad(X, Y, Theta):
     """The gradient by Theta."""
-    scores = X @ Theta.T
+    scores = X.dot(Theta.T)
     weights = np.exp(scores - scores.max(axis=1)[:, None])
-    return (weights / weights.sum(axis=1)[:, None] - Y).T @ X
+    return (weights / weights.sum(axis=1)[:, None] - Y).T.dot(X)
 
 
 def _value_and_grad(X, Y, Theta):
     """The loss and its gradient by Theta, in one pass."""
-    scores = X @ Theta.T
+    scores = X.dot(Theta.T)
     shifted = scores - scores.max(axis=1)[:, None]
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
-    value = -np.vdot(Y, shifted - np.log(total)[:, None])
-    return value, (weights / total[:, None] - Y).T @ X
+    value = np.log(total).sum() - np.vdot(Y, shifted)
+    return value, (weights / total[:, None] - Y).T.dot(X)
 
 
 def _hvp(X, Theta, dTheta):
     """The Hessian times a direction."""
-    scores = Theta @ X.T
+    scores = Theta.dot(X.T)
     weights = np.exp(scores - scores.max(axis=0))
     softmax = weights / weights.sum(axis=0)
-    dscores = dTheta @ X.T
+    dscores = dTheta.dot(X.T)
     t1 = softmax * (dscores - np.einsum("ij,ij->j", dscores, softmax))
-    return t1 @ X
+    return t1.dot(X)
 
 
 def loss(X, Y, Theta):
@@ -60,7 +60,7 @@ def loss(X, Y, Theta):
     float
     """
     X, Y, Theta = _door(X, Y, Theta)
-    return _owned(_loss(X, Y, Theta))
+    return float(_loss(X, Y, Theta))
 
 
 def grad(X, Y, Theta):
@@ -77,7 +77,7 @@ def grad(X, Y, Theta):
     (k, d) array
     """
     X, Y, Theta = _door(X, Y, Theta)
-    return _owned(_grad(X, Y, Theta))
+    return np.ascontiguousarray(_grad(X, Y, Theta))
 
 
 def value_and_grad(X, Y, Theta):
@@ -95,7 +95,8 @@ def value_and_grad(X, Y, Theta):
     gradient : (k, d) array
     """
     X, Y, Theta = _door(X, Y, Theta)
-    return _owned(_value_and_grad(X, Y, Theta))
+    value, gradient = _value_and_grad(X, Y, Theta)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, Y, Theta, dTheta):
@@ -114,7 +115,7 @@ def hvp(X, Y, Theta, dTheta):
     """
     X, Y, Theta = _door(X, Y, Theta)
     dTheta = _direction("dTheta", dTheta, Theta)
-    return _owned(_hvp(X, Theta, dTheta))
+    return np.ascontiguousarray(_hvp(X, Theta, dTheta))
 
 
 def bind(X, Y):
@@ -172,23 +173,24 @@ class Bound:
     def loss(self, Theta):
         """The loss."""
         X, Y, Theta = self._arguments(Theta)
-        return _owned(_loss(X, Y, Theta))
+        return float(_loss(X, Y, Theta))
 
     def grad(self, Theta):
         """The gradient by Theta."""
         X, Y, Theta = self._arguments(Theta)
-        return _owned(_grad(X, Y, Theta))
+        return np.ascontiguousarray(_grad(X, Y, Theta))
 
     def value_and_grad(self, Theta):
         """The loss and its gradient by Theta, in one pass."""
         X, Y, Theta = self._arguments(Theta)
-        return _owned(_value_and_grad(X, Y, Theta))
+        value, gradient = _value_and_grad(X, Y, Theta)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, Theta, dTheta):
         """The Hessian times a direction."""
         X, Y, Theta = self._arguments(Theta)
         dTheta = _direction("dTheta", dTheta, Theta)
-        return _owned(_hvp(X, Theta, dTheta))
+        return np.ascontiguousarray(_hvp(X, Theta, dTheta))
 
     def pack(self, Theta):
         """One flat float64 vector of Theta."""
@@ -223,6 +225,16 @@ class Bound:
 
 def _door(X, Y, Theta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(Y) is type(Theta) is np.ndarray
+        and X.dtype is Y.dtype is Theta.dtype is _FLOAT64
+        and X.ndim == 2
+        and Y.ndim == 2
+    ):
+        n, d = X.shape
+        k = Y.shape[1]
+        if Y.shape[0] == n and Theta.shape == (k, d):
+            return X, Y, Theta
     X = _array("X", X, 2)
     Y = _array("Y", Y, 2)
     Theta = _array("Theta", Theta, 2)
@@ -285,19 +297,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

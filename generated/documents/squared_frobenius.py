@@ -44,7 +44,7 @@ def loss(G):
     float
     """
     G = _door(G)
-    return _owned(_loss(G))
+    return float(_loss(G))
 
 
 def grad(G):
@@ -59,7 +59,7 @@ def grad(G):
     (m, n) array
     """
     G = _door(G)
-    return _owned(_grad(G))
+    return np.ascontiguousarray(_grad(G))
 
 
 def value_and_grad(G):
@@ -75,7 +75,8 @@ def value_and_grad(G):
     gradient : (m, n) array
     """
     G = _door(G)
-    return _owned(_value_and_grad(G))
+    value, gradient = _value_and_grad(G)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(G, dG):
@@ -92,7 +93,7 @@ def hvp(G, dG):
     """
     G = _door(G)
     dG = _direction("dG", dG, G)
-    return _owned(_hvp(dG))
+    return np.ascontiguousarray(_hvp(dG))
 
 
 def bind(*, m=None, n=None):
@@ -127,23 +128,24 @@ class Bound:
     def loss(self, G):
         """The loss."""
         G = self._arguments(G)
-        return _owned(_loss(G))
+        return float(_loss(G))
 
     def grad(self, G):
         """The gradient by G."""
         G = self._arguments(G)
-        return _owned(_grad(G))
+        return np.ascontiguousarray(_grad(G))
 
     def value_and_grad(self, G):
         """The loss and its gradient by G, in one pass."""
         G = self._arguments(G)
-        return _owned(_value_and_grad(G))
+        value, gradient = _value_and_grad(G)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, G, dG):
         """The Hessian times a direction."""
         G = self._arguments(G)
         dG = _direction("dG", dG, G)
-        return _owned(_hvp(dG))
+        return np.ascontiguousarray(_hvp(dG))
 
     def pack(self, G):
         """One flat float64 vector of G."""
@@ -182,6 +184,8 @@ class Bound:
 
 def _door(G):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if type(G) is np.ndarray and G.dtype is _FLOAT64 and G.ndim == 2:
+        return G
     G = _array("G", G, 2)
     (G,) = _working(G)
     return G
@@ -234,19 +238,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -16,14 +16,14 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(A, X1, X2):
     """The loss."""
     X = np.concatenate((X1, X2))
-    return np.vdot(A @ X, X)
+    return 0.5 * np.vdot(X, (A + A.T).dot(X))
 
 
 def _grad(A, X1, X2):
     """The gradient by X1 and X2."""
     p = X1.shape[0]
     X = np.concatenate((X1, X2))
-    t1 = (A + A.T) @ X
+    t1 = (A + A.T).dot(X)
     return (t1[:p].copy(), t1[p:].copy())
 
 
@@ -31,14 +31,14 @@ def _value_and_grad(A, X1, X2):
     """The loss and its gradient by X1 and X2, in one pass."""
     p = X1.shape[0]
     X = np.concatenate((X1, X2))
-    t1 = (A + A.T) @ X
-    return np.vdot(A @ X, X), (t1[:p].copy(), t1[p:].copy())
+    t1 = (A + A.T).dot(X)
+    return 0.5 * np.vdot(X, t1), (t1[:p].copy(), t1[p:].copy())
 
 
 def _hvp(A, X1, dX1, dX2):
     """The Hessian times a direction."""
     p = X1.shape[0]
-    t1 = (A + A.T) @ np.concatenate((dX1, dX2))
+    t1 = (A + A.T).dot(np.concatenate((dX1, dX2)))
     return (t1[:p].copy(), t1[p:].copy())
 
 
@@ -56,7 +56,7 @@ def loss(A, X1, X2):
     float
     """
     A, X1, X2 = _door(A, X1, X2)
-    return _owned(_loss(A, X1, X2))
+    return float(_loss(A, X1, X2))
 
 
 def grad(A, X1, X2):
@@ -74,7 +74,8 @@ def grad(A, X1, X2):
     grad_X2 : (q, k) array
     """
     A, X1, X2 = _door(A, X1, X2)
-    return _owned(_grad(A, X1, X2))
+    grad_X1, grad_X2 = _grad(A, X1, X2)
+    return (np.ascontiguousarray(grad_X1), np.ascontiguousarray(grad_X2))
 
 
 def value_and_grad(A, X1, X2):
@@ -92,7 +93,8 @@ def value_and_grad(A, X1, X2):
     gradient : tuple of grad_X1 : (p, k) array, grad_X2 : (q, k) array
     """
     A, X1, X2 = _door(A, X1, X2)
-    return _owned(_value_and_grad(A, X1, X2))
+    value, (grad_X1, grad_X2) = _value_and_grad(A, X1, X2)
+    return float(value), (np.ascontiguousarray(grad_X1), np.ascontiguousarray(grad_X2))
 
 
 def hvp(A, X1, X2, dX1, dX2):
@@ -114,7 +116,8 @@ def hvp(A, X1, X2, dX1, dX2):
     A, X1, X2 = _door(A, X1, X2)
     dX1 = _direction("dX1", dX1, X1)
     dX2 = _direction("dX2", dX2, X2)
-    return _owned(_hvp(A, X1, dX1, dX2))
+    hvp_X1, hvp_X2 = _hvp(A, X1, dX1, dX2)
+    return (np.ascontiguousarray(hvp_X1), np.ascontiguousarray(hvp_X2))
 
 
 def bind(A, *, p=None, q=None, k=None):
@@ -169,24 +172,30 @@ class Bound:
     def loss(self, X1, X2):
         """The loss."""
         A, X1, X2 = self._arguments(X1, X2)
-        return _owned(_loss(A, X1, X2))
+        return float(_loss(A, X1, X2))
 
     def grad(self, X1, X2):
         """The gradient by X1 and X2."""
         A, X1, X2 = self._arguments(X1, X2)
-        return _owned(_grad(A, X1, X2))
+        grad_X1, grad_X2 = _grad(A, X1, X2)
+        return (np.ascontiguousarray(grad_X1), np.ascontiguousarray(grad_X2))
 
     def value_and_grad(self, X1, X2):
         """The loss and its gradient by X1 and X2, in one pass."""
         A, X1, X2 = self._arguments(X1, X2)
-        return _owned(_value_and_grad(A, X1, X2))
+        value, (grad_X1, grad_X2) = _value_and_grad(A, X1, X2)
+        return float(value), (
+            np.ascontiguousarray(grad_X1),
+            np.ascontiguousarray(grad_X2),
+        )
 
     def hvp(self, X1, X2, dX1, dX2):
         """The Hessian times a direction."""
         A, X1, X2 = self._arguments(X1, X2)
         dX1 = _direction("dX1", dX1, X1)
         dX2 = _direction("dX2", dX2, X2)
-        return _owned(_hvp(A, X1, dX1, dX2))
+        hvp_X1, hvp_X2 = _hvp(A, X1, dX1, dX2)
+        return (np.ascontiguousarray(hvp_X1), np.ascontiguousarray(hvp_X2))
 
     def pack(self, X1, X2):
         """One flat float64 vector of X1 and X2."""
@@ -236,6 +245,16 @@ class Bound:
 
 def _door(A, X1, X2):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(X1) is type(X2) is np.ndarray
+        and A.dtype is X1.dtype is X2.dtype is _FLOAT64
+        and X1.ndim == 2
+        and X2.ndim == 2
+    ):
+        p, k = X1.shape
+        q = X2.shape[0]
+        if A.shape == (p + q, p + q) and X2.shape[1] == k:
+            return A, X1, X2
     A = _array("A", A, 2)
     X1 = _array("X1", X1, 2)
     X2 = _array("X2", X2, 2)
@@ -298,19 +317,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -60,7 +60,7 @@ def loss(A, X):
     float
     """
     A, X = _door(A, X)
-    return _owned(_loss(A, X))
+    return float(_loss(A, X))
 
 
 def grad(A, X):
@@ -76,7 +76,7 @@ def grad(A, X):
     (m, m) symmetric array
     """
     A, X = _door(A, X)
-    return _owned(_grad(A))
+    return np.ascontiguousarray(_grad(A))
 
 
 def value_and_grad(A, X):
@@ -93,7 +93,8 @@ def value_and_grad(A, X):
     gradient : (m, m) symmetric array
     """
     A, X = _door(A, X)
-    return _owned(_value_and_grad(A, X))
+    value, gradient = _value_and_grad(A, X)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(A, X, dX):
@@ -111,7 +112,7 @@ def hvp(A, X, dX):
     """
     A, X = _door(A, X)
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(X))
+    return np.ascontiguousarray(_hvp(X))
 
 
 def bind(A):
@@ -165,23 +166,24 @@ class Bound:
     def loss(self, X):
         """The loss."""
         A, X, fixed = self._arguments(X)
-        return _owned(_loss(A, X))
+        return float(_loss(A, X))
 
     def grad(self, X):
         """The gradient by X."""
         A, X, fixed = self._arguments(X)
-        return _owned(_bound_grad(fixed))
+        return np.ascontiguousarray(_bound_grad(fixed))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         A, X, fixed = self._arguments(X)
-        return _owned(_bound_value_and_grad(A, X, fixed))
+        value, gradient = _bound_value_and_grad(A, X, fixed)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         A, X, fixed = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(X))
+        return np.ascontiguousarray(_hvp(X))
 
     def pack(self, X):
         """One flat float64 vector of the lower half of X, row by row."""
@@ -219,6 +221,14 @@ class Bound:
 
 def _door(A, X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(X) is np.ndarray
+        and A.dtype is X.dtype is _FLOAT64
+        and A.ndim == 2
+    ):
+        m = A.shape[0]
+        if A.shape[1] == m and X.shape == (m, m):
+            return A, X
     A = _array("A", A, 2)
     X = _array("X", X, 2)
     m = A.shape[0]
@@ -279,6 +289,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -305,14 +322,3 @@ def _symmetric(entries, n):
 def _doubled(matrix):
     """The matrix with its entries off the diagonal doubled."""
     return matrix * (2 - np.eye(len(matrix)))
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -46,7 +46,7 @@ def loss(X):
     float
     """
     X = _door(X)
-    return _owned(_loss(X))
+    return float(_loss(X))
 
 
 def grad(X):
@@ -61,7 +61,7 @@ def grad(X):
     (n, n) array
     """
     X = _door(X)
-    return _owned(_grad(X))
+    return np.ascontiguousarray(_grad(X))
 
 
 def value_and_grad(X):
@@ -77,7 +77,8 @@ def value_and_grad(X):
     gradient : (n, n) array
     """
     X = _door(X)
-    return _owned(_value_and_grad(X))
+    value, gradient = _value_and_grad(X)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, dX):
@@ -94,7 +95,7 @@ def hvp(X, dX):
     """
     X = _door(X)
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(X))
+    return np.ascontiguousarray(_hvp(X))
 
 
 def bind(*, n=None):
@@ -130,23 +131,24 @@ class Bound:
     def loss(self, X):
         """The loss."""
         X = self._arguments(X)
-        return _owned(_loss(X))
+        return float(_loss(X))
 
     def grad(self, X):
         """The gradient by X."""
         X = self._arguments(X)
-        return _owned(_grad(X))
+        return np.ascontiguousarray(_grad(X))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         X = self._arguments(X)
-        return _owned(_value_and_grad(X))
+        value, gradient = _value_and_grad(X)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         X = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(X))
+        return np.ascontiguousarray(_hvp(X))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -182,6 +184,10 @@ class Bound:
 
 def _door(X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if type(X) is np.ndarray and X.dtype is _FLOAT64 and X.ndim == 2:
+        n = X.shape[0]
+        if X.shape[1] == n:
+            return X
     X = _array("X", X, 2)
     n = X.shape[0]
     if X.shape[1] != n:
@@ -245,19 +251,15 @@ def _searched(size, total, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -46,7 +46,7 @@ def loss(X, Y):
     float
     """
     X, Y = _door(X, Y)
-    return _owned(_loss(X, Y))
+    return float(_loss(X, Y))
 
 
 def grad(X, Y):
@@ -63,7 +63,8 @@ def grad(X, Y):
     grad_Y : (d, n) array
     """
     X, Y = _door(X, Y)
-    return _owned(_grad(X, Y))
+    grad_X, grad_Y = _grad(X, Y)
+    return (np.ascontiguousarray(grad_X), np.ascontiguousarray(grad_Y))
 
 
 def value_and_grad(X, Y):
@@ -80,7 +81,8 @@ def value_and_grad(X, Y):
     gradient : tuple of grad_X : (n, d) array, grad_Y : (d, n) array
     """
     X, Y = _door(X, Y)
-    return _owned(_value_and_grad(X, Y))
+    value, (grad_X, grad_Y) = _value_and_grad(X, Y)
+    return float(value), (np.ascontiguousarray(grad_X), np.ascontiguousarray(grad_Y))
 
 
 def hvp(X, Y, dX, dY):
@@ -101,7 +103,8 @@ def hvp(X, Y, dX, dY):
     X, Y = _door(X, Y)
     dX = _direction("dX", dX, X)
     dY = _direction("dY", dY, Y)
-    return _owned(_hvp(dX, dY))
+    hvp_X, hvp_Y = _hvp(dX, dY)
+    return (np.ascontiguousarray(hvp_X), np.ascontiguousarray(hvp_Y))
 
 
 def bind(*, n=None, d=None):
@@ -142,24 +145,30 @@ class Bound:
     def loss(self, X, Y):
         """The loss."""
         X, Y = self._arguments(X, Y)
-        return _owned(_loss(X, Y))
+        return float(_loss(X, Y))
 
     def grad(self, X, Y):
         """The gradient by X and Y."""
         X, Y = self._arguments(X, Y)
-        return _owned(_grad(X, Y))
+        grad_X, grad_Y = _grad(X, Y)
+        return (np.ascontiguousarray(grad_X), np.ascontiguousarray(grad_Y))
 
     def value_and_grad(self, X, Y):
         """The loss and its gradient by X and Y, in one pass."""
         X, Y = self._arguments(X, Y)
-        return _owned(_value_and_grad(X, Y))
+        value, (grad_X, grad_Y) = _value_and_grad(X, Y)
+        return float(value), (
+            np.ascontiguousarray(grad_X),
+            np.ascontiguousarray(grad_Y),
+        )
 
     def hvp(self, X, Y, dX, dY):
         """The Hessian times a direction."""
         X, Y = self._arguments(X, Y)
         dX = _direction("dX", dX, X)
         dY = _direction("dY", dY, Y)
-        return _owned(_hvp(dX, dY))
+        hvp_X, hvp_Y = _hvp(dX, dY)
+        return (np.ascontiguousarray(hvp_X), np.ascontiguousarray(hvp_Y))
 
     def pack(self, X, Y):
         """One flat float64 vector of X and Y."""
@@ -204,6 +213,14 @@ class Bound:
 
 def _door(X, Y):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(Y) is np.ndarray
+        and X.dtype is Y.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if Y.shape == (d, n):
+            return X, Y
     X = _array("X", X, 2)
     Y = _array("Y", Y, 2)
     n, d = X.shape
@@ -262,19 +279,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

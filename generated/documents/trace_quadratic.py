@@ -14,22 +14,23 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(A, X):
     """The loss."""
-    return np.vdot(X, A @ X)
+    return 0.5 * np.vdot((A + A.T).dot(X), X)
 
 
 def _grad(A, X):
     """The gradient by X."""
-    return (A + A.T) @ X
+    return (A + A.T).dot(X)
 
 
 def _value_and_grad(A, X):
     """The loss and its gradient by X, in one pass."""
-    return np.vdot(X, A @ X), (A + A.T) @ X
+    grad_X = (A + A.T).dot(X)
+    return 0.5 * np.vdot(grad_X, X), grad_X
 
 
 def _hvp(A, dX):
     """The Hessian times a direction."""
-    return (A + A.T) @ dX
+    return (A + A.T).dot(dX)
 
 
 def loss(A, X):
@@ -45,7 +46,7 @@ def loss(A, X):
     float
     """
     A, X = _door(A, X)
-    return _owned(_loss(A, X))
+    return float(_loss(A, X))
 
 
 def grad(A, X):
@@ -61,7 +62,7 @@ def grad(A, X):
     (m, k) array
     """
     A, X = _door(A, X)
-    return _owned(_grad(A, X))
+    return np.ascontiguousarray(_grad(A, X))
 
 
 def value_and_grad(A, X):
@@ -78,7 +79,8 @@ def value_and_grad(A, X):
     gradient : (m, k) array
     """
     A, X = _door(A, X)
-    return _owned(_value_and_grad(A, X))
+    value, gradient = _value_and_grad(A, X)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(A, X, dX):
@@ -96,7 +98,7 @@ def hvp(A, X, dX):
     """
     A, X = _door(A, X)
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(A, dX))
+    return np.ascontiguousarray(_hvp(A, dX))
 
 
 def bind(A, *, k=None):
@@ -149,23 +151,24 @@ class Bound:
     def loss(self, X):
         """The loss."""
         A, X = self._arguments(X)
-        return _owned(_loss(A, X))
+        return float(_loss(A, X))
 
     def grad(self, X):
         """The gradient by X."""
         A, X = self._arguments(X)
-        return _owned(_grad(A, X))
+        return np.ascontiguousarray(_grad(A, X))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         A, X = self._arguments(X)
-        return _owned(_value_and_grad(A, X))
+        value, gradient = _value_and_grad(A, X)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         A, X = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(A, dX))
+        return np.ascontiguousarray(_hvp(A, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -202,6 +205,16 @@ class Bound:
 
 def _door(A, X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(X) is np.ndarray
+        and A.dtype is X.dtype is _FLOAT64
+        and A.ndim == 2
+        and X.ndim == 2
+    ):
+        m = A.shape[0]
+        k = X.shape[1]
+        if A.shape[1] == m and X.shape[0] == m:
+            return A, X
     A = _array("A", A, 2)
     X = _array("X", X, 2)
     m = A.shape[0]
@@ -270,19 +283,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,17 +14,17 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(A, X, H):
     """The loss."""
-    return np.vdot(A @ H, X) + np.vdot(H, A @ X)
+    return np.vdot(A.dot(H), X) + np.vdot(H, A.dot(X))
 
 
 def _grad(A, X):
     """The gradient by H."""
-    return (A + A.T) @ X
+    return (A + A.T).dot(X)
 
 
 def _value_and_grad(A, X, H):
     """The loss and its gradient by H, in one pass."""
-    return np.vdot(A @ H, X) + np.vdot(H, A @ X), (A + A.T) @ X
+    return np.vdot(A.dot(H), X) + np.vdot(H, A.dot(X)), (A + A.T).dot(X)
 
 
 def _hvp(H):
@@ -34,7 +34,7 @@ def _hvp(H):
 
 def _from_data(A, X):
     """What depends on the data alone."""
-    return A @ X, A.T @ X, (A + A.T) @ X
+    return A.dot(X), A.T.dot(X), (A + A.T).dot(X)
 
 
 def _bound_loss(H, X_A, X_A2):
@@ -66,7 +66,7 @@ def loss(A, X, H):
     float
     """
     A, X, H = _door(A, X, H)
-    return _owned(_loss(A, X, H))
+    return float(_loss(A, X, H))
 
 
 def grad(A, X, H):
@@ -83,7 +83,7 @@ def grad(A, X, H):
     (m, k) array
     """
     A, X, H = _door(A, X, H)
-    return _owned(_grad(A, X))
+    return np.ascontiguousarray(_grad(A, X))
 
 
 def value_and_grad(A, X, H):
@@ -101,7 +101,8 @@ def value_and_grad(A, X, H):
     gradient : (m, k) array
     """
     A, X, H = _door(A, X, H)
-    return _owned(_value_and_grad(A, X, H))
+    value, gradient = _value_and_grad(A, X, H)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(A, X, H, dH):
@@ -120,7 +121,7 @@ def hvp(A, X, H, dH):
     """
     A, X, H = _door(A, X, H)
     dH = _direction("dH", dH, H)
-    return _owned(_hvp(H))
+    return np.ascontiguousarray(_hvp(H))
 
 
 def bind(A, X):
@@ -181,23 +182,24 @@ class Bound:
     def loss(self, H):
         """The loss."""
         A, X, H, X_A, X_A2, fixed = self._arguments(H)
-        return _owned(_bound_loss(H, X_A, X_A2))
+        return float(_bound_loss(H, X_A, X_A2))
 
     def grad(self, H):
         """The gradient by H."""
         A, X, H, X_A, X_A2, fixed = self._arguments(H)
-        return _owned(_bound_grad(fixed))
+        return np.ascontiguousarray(_bound_grad(fixed))
 
     def value_and_grad(self, H):
         """The loss and its gradient by H, in one pass."""
         A, X, H, X_A, X_A2, fixed = self._arguments(H)
-        return _owned(_bound_value_and_grad(H, X_A, X_A2, fixed))
+        value, gradient = _bound_value_and_grad(H, X_A, X_A2, fixed)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, H, dH):
         """The Hessian times a direction."""
         A, X, H, X_A, X_A2, fixed = self._arguments(H)
         dH = _direction("dH", dH, H)
-        return _owned(_hvp(H))
+        return np.ascontiguousarray(_hvp(H))
 
     def pack(self, H):
         """One flat float64 vector of H."""
@@ -232,6 +234,16 @@ class Bound:
 
 def _door(A, X, H):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(X) is type(H) is np.ndarray
+        and A.dtype is X.dtype is H.dtype is _FLOAT64
+        and A.ndim == 2
+        and X.ndim == 2
+    ):
+        m = A.shape[0]
+        k = X.shape[1]
+        if A.shape[1] == m and X.shape[0] == m and H.shape == (m, k):
+            return A, X, H
     A = _array("A", A, 2)
     X = _array("X", X, 2)
     H = _array("H", H, 2)
@@ -296,19 +308,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -49,7 +49,7 @@ def loss(a):
     float
     """
     a = _door(a)
-    return _owned(_loss(a))
+    return float(_loss(a))
 
 
 def grad(a):
@@ -64,7 +64,7 @@ def grad(a):
     float
     """
     a = _door(a)
-    return _owned(_grad())
+    return float(_grad())
 
 
 def value_and_grad(a):
@@ -80,7 +80,8 @@ def value_and_grad(a):
     gradient : float
     """
     a = _door(a)
-    return _owned(_value_and_grad(a))
+    value, gradient = _value_and_grad(a)
+    return float(value), float(gradient)
 
 
 def hvp(a, da):
@@ -97,7 +98,7 @@ def hvp(a, da):
     """
     a = _door(a)
     da = _direction("da", da, a)
-    return _owned(_hvp())
+    return float(_hvp())
 
 
 def hessian(a):
@@ -112,7 +113,7 @@ def hessian(a):
     float
     """
     a = _door(a)
-    return _owned(_hessian())
+    return float(_hessian())
 
 
 def bind():
@@ -141,28 +142,29 @@ class Bound:
     def loss(self, a):
         """The loss."""
         a = self._arguments(a)
-        return _owned(_loss(a))
+        return float(_loss(a))
 
     def grad(self, a):
         """The gradient by a."""
         a = self._arguments(a)
-        return _owned(_grad())
+        return float(_grad())
 
     def value_and_grad(self, a):
         """The loss and its gradient by a, in one pass."""
         a = self._arguments(a)
-        return _owned(_value_and_grad(a))
+        value, gradient = _value_and_grad(a)
+        return float(value), float(gradient)
 
     def hvp(self, a, da):
         """The Hessian times a direction."""
         a = self._arguments(a)
         da = _direction("da", da, a)
-        return _owned(_hvp())
+        return float(_hvp())
 
     def hessian(self, a):
         """The Hessian by a."""
         a = self._arguments(a)
-        return _owned(_hessian())
+        return float(_hessian())
 
     def pack(self, a):
         """One flat float64 vector of a."""
@@ -251,19 +253,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -53,7 +53,7 @@ def loss(X, Y, Z):
     float
     """
     X, Y, Z = _door(X, Y, Z)
-    return _owned(_loss(X, Y, Z))
+    return float(_loss(X, Y, Z))
 
 
 def grad(X, Y, Z):
@@ -72,7 +72,12 @@ def grad(X, Y, Z):
     grad_Z : (n, n) array
     """
     X, Y, Z = _door(X, Y, Z)
-    return _owned(_grad(X))
+    grad_X, grad_Y, grad_Z = _grad(X)
+    return (
+        np.ascontiguousarray(grad_X),
+        np.ascontiguousarray(grad_Y),
+        np.ascontiguousarray(grad_Z),
+    )
 
 
 def value_and_grad(X, Y, Z):
@@ -90,7 +95,12 @@ def value_and_grad(X, Y, Z):
     gradient : tuple of grad_X : (n, n) array, grad_Y : (n, n) array, grad_Z : (n, n) array
     """
     X, Y, Z = _door(X, Y, Z)
-    return _owned(_value_and_grad(X, Y, Z))
+    value, (grad_X, grad_Y, grad_Z) = _value_and_grad(X, Y, Z)
+    return float(value), (
+        np.ascontiguousarray(grad_X),
+        np.ascontiguousarray(grad_Y),
+        np.ascontiguousarray(grad_Z),
+    )
 
 
 def hvp(X, Y, Z, dX, dY, dZ):
@@ -115,7 +125,12 @@ def hvp(X, Y, Z, dX, dY, dZ):
     dX = _direction("dX", dX, X)
     dY = _direction("dY", dY, Y)
     dZ = _direction("dZ", dZ, Z)
-    return _owned(_hvp(X, Y, Z))
+    hvp_X, hvp_Y, hvp_Z = _hvp(X, Y, Z)
+    return (
+        np.ascontiguousarray(hvp_X),
+        np.ascontiguousarray(hvp_Y),
+        np.ascontiguousarray(hvp_Z),
+    )
 
 
 def bind(*, n=None):
@@ -161,17 +176,27 @@ class Bound:
     def loss(self, X, Y, Z):
         """The loss."""
         X, Y, Z = self._arguments(X, Y, Z)
-        return _owned(_loss(X, Y, Z))
+        return float(_loss(X, Y, Z))
 
     def grad(self, X, Y, Z):
         """The gradient by X, Y and Z."""
         X, Y, Z = self._arguments(X, Y, Z)
-        return _owned(_grad(X))
+        grad_X, grad_Y, grad_Z = _grad(X)
+        return (
+            np.ascontiguousarray(grad_X),
+            np.ascontiguousarray(grad_Y),
+            np.ascontiguousarray(grad_Z),
+        )
 
     def value_and_grad(self, X, Y, Z):
         """The loss and its gradient by X, Y and Z, in one pass."""
         X, Y, Z = self._arguments(X, Y, Z)
-        return _owned(_value_and_grad(X, Y, Z))
+        value, (grad_X, grad_Y, grad_Z) = _value_and_grad(X, Y, Z)
+        return float(value), (
+            np.ascontiguousarray(grad_X),
+            np.ascontiguousarray(grad_Y),
+            np.ascontiguousarray(grad_Z),
+        )
 
     def hvp(self, X, Y, Z, dX, dY, dZ):
         """The Hessian times a direction."""
@@ -179,7 +204,12 @@ class Bound:
         dX = _direction("dX", dX, X)
         dY = _direction("dY", dY, Y)
         dZ = _direction("dZ", dZ, Z)
-        return _owned(_hvp(X, Y, Z))
+        hvp_X, hvp_Y, hvp_Z = _hvp(X, Y, Z)
+        return (
+            np.ascontiguousarray(hvp_X),
+            np.ascontiguousarray(hvp_Y),
+            np.ascontiguousarray(hvp_Z),
+        )
 
     def pack(self, X, Y, Z):
         """One flat float64 vector of X, Y and Z."""
@@ -228,6 +258,14 @@ class Bound:
 
 def _door(X, Y, Z):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(Y) is type(Z) is np.ndarray
+        and X.dtype is Y.dtype is Z.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n = X.shape[0]
+        if X.shape[1] == n and Y.shape == (n, n) and Z.shape == (n, n):
+            return X, Y, Z
     X = _array("X", X, 2)
     Y = _array("Y", Y, 2)
     Z = _array("Z", Z, 2)
@@ -301,19 +339,15 @@ def _searched(size, total, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -14,30 +14,30 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(v, X, V, f):
     """The loss."""
-    residual = f(X @ V).T @ v
-    return residual @ residual
+    residual = v.dot(f(X.dot(V)))
+    return residual.dot(residual)
 
 
 def _grad(v, X, V, f, df):
     """The gradient by V."""
-    argument = X @ V
-    return 2 * (X.T @ ((f(argument).T @ v) * v[:, None] * df(argument)))
+    argument = X.dot(V)
+    return 2 * X.T.dot(v.dot(f(argument)) * v[:, None] * df(argument))
 
 
 def _value_and_grad(v, X, V, f, df):
     """The loss and its gradient by V, in one pass."""
-    argument = X @ V
-    residual = f(argument).T @ v
-    return residual @ residual, 2 * (X.T @ (residual * v[:, None] * df(argument)))
+    argument = X.dot(V)
+    residual = v.dot(f(argument))
+    return residual.dot(residual), 2 * X.T.dot(residual * v[:, None] * df(argument))
 
 
 def _hvp(v, X, V, f, df, d2f, dV):
     """The Hessian times a direction."""
-    argument = X @ V
+    argument = X.dot(V)
     t1 = df(argument)
-    dargument = X @ dV
-    t2 = (f(argument).T @ v) * dargument * d2f(argument) + t1 * ((dargument * t1).T @ v)
-    return 2 * (X.T @ (v[:, None] * t2))
+    dargument = X.dot(dV)
+    t2 = v.dot(f(argument)) * dargument * d2f(argument) + t1 * v.dot(dargument * t1)
+    return 2 * X.T.dot(v[:, None] * t2)
 
 
 def loss(v, X, V, f):
@@ -56,7 +56,7 @@ def loss(v, X, V, f):
     """
     v, X, V = _door(v, X, V)
     f = _Function("f", f, "applied entry by entry")
-    return _owned(_loss(v, X, V, f))
+    return float(_loss(v, X, V, f))
 
 
 def grad(v, X, V, f, df):
@@ -77,7 +77,7 @@ def grad(v, X, V, f, df):
     v, X, V = _door(v, X, V)
     f = _Function("f", f, "applied entry by entry")
     df = _Function("df", df, "the derivative of f")
-    return _owned(_grad(v, X, V, f, df))
+    return np.ascontiguousarray(_grad(v, X, V, f, df))
 
 
 def value_and_grad(v, X, V, f, df):
@@ -99,7 +99,8 @@ def value_and_grad(v, X, V, f, df):
     v, X, V = _door(v, X, V)
     f = _Function("f", f, "applied entry by entry")
     df = _Function("df", df, "the derivative of f")
-    return _owned(_value_and_grad(v, X, V, f, df))
+    value, gradient = _value_and_grad(v, X, V, f, df)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(v, X, V, f, df, d2f, dV):
@@ -124,7 +125,7 @@ def hvp(v, X, V, f, df, d2f, dV):
     df = _Function("df", df, "the derivative of f")
     d2f = _Function("d2f", d2f, "the second derivative of f")
     dV = _direction("dV", dV, V)
-    return _owned(_hvp(v, X, V, f, df, d2f, dV))
+    return np.ascontiguousarray(_hvp(v, X, V, f, df, d2f, dV))
 
 
 def bind(v, X, f, *, df=None, d2f=None, m=None):
@@ -189,21 +190,22 @@ class Bound:
         """The loss."""
         v, X, V = self._arguments(V)
         f = self._f
-        return _owned(_loss(v, X, V, f))
+        return float(_loss(v, X, V, f))
 
     def grad(self, V):
         """The gradient by V."""
         v, X, V = self._arguments(V)
         f = self._f
         df = _given("grad", "df", self._df)
-        return _owned(_grad(v, X, V, f, df))
+        return np.ascontiguousarray(_grad(v, X, V, f, df))
 
     def value_and_grad(self, V):
         """The loss and its gradient by V, in one pass."""
         v, X, V = self._arguments(V)
         f = self._f
         df = _given("value_and_grad", "df", self._df)
-        return _owned(_value_and_grad(v, X, V, f, df))
+        value, gradient = _value_and_grad(v, X, V, f, df)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, V, dV):
         """The Hessian times a direction."""
@@ -212,7 +214,7 @@ class Bound:
         df = _given("hvp", "df", self._df)
         d2f = _given("hvp", "d2f", self._d2f)
         dV = _direction("dV", dV, V)
-        return _owned(_hvp(v, X, V, f, df, d2f, dV))
+        return np.ascontiguousarray(_hvp(v, X, V, f, df, d2f, dV))
 
     def pack(self, V):
         """One flat float64 vector of V."""
@@ -249,6 +251,18 @@ class Bound:
 
 def _door(v, X, V):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(v) is type(X) is type(V) is np.ndarray
+        and v.dtype is X.dtype is V.dtype is _FLOAT64
+        and v.ndim == 1
+        and X.ndim == 2
+        and V.ndim == 2
+    ):
+        t = v.shape[0]
+        n = X.shape[1]
+        m = V.shape[1]
+        if X.shape[0] == t and V.shape[0] == n:
+            return v, X, V
     v = _array("v", v, 1)
     X = _array("X", X, 2)
     V = _array("V", V, 2)
@@ -319,6 +333,13 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -356,14 +377,3 @@ def _given(user, name, function):
     if function is None:
         raise TypeError(f"{user} needs {name}: bind({name}=...)")
     return function
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -19,7 +19,7 @@ def _loss(x):
     value = (
         22.718281828459045
         - np.exp(np.cos(6.283185307179586 * x).sum() / n)
-        - 20 * np.exp(-0.2 * np.sqrt((x @ x) / n))
+        - 20 * np.exp(-0.2 * np.sqrt(x.dot(x) / n))
     )
     return value
 
@@ -32,14 +32,14 @@ def _grad(x):
         / n
         * np.sin(6.283185307179586 * x)
     )
-    power = np.sqrt((x @ x) / n)
+    power = np.sqrt(x.dot(x) / n)
     return 6.283185307179586 * t1 + 4 * np.exp(-0.2 * power) / (n * power) * x
 
 
 def _value_and_grad(x):
     """The loss and its gradient by x, in one pass."""
     n = x.shape[0]
-    power = np.sqrt((x @ x) / n)
+    power = np.sqrt(x.dot(x) / n)
     exponential = np.exp(-0.2 * power)
     exponential2 = np.exp(np.cos(6.283185307179586 * x).sum() / n)
     grad_x = (
@@ -52,19 +52,19 @@ def _value_and_grad(x):
 def _hvp(x, dx):
     """The Hessian times a direction."""
     n = x.shape[0]
-    ratio = (x @ x) / n
+    ratio = x.dot(x) / n
     ratio_root = np.sqrt(ratio)
     exponential = np.exp(-0.2 * ratio_root)
     t1 = np.cos(6.283185307179586 * x)
     exponential2 = np.exp(t1.sum() / n)
     t2 = 4 * exponential / ratio_root + 39.47841760435743 * exponential2 * t1
     n_squared = n**2
-    t3 = (x @ dx) * exponential * (-4 / ratio**1.5 - 0.8 / ratio)
+    t3 = x.dot(dx) * exponential * (-4 / ratio**1.5 - 0.8 / ratio)
     t4 = np.sin(6.283185307179586 * x)
     hvp_x = (
         t3 / n_squared * x
         + dx * t2 / n
-        - 39.47841760435743 * exponential2 * (dx @ t4) / n_squared * t4
+        - 39.47841760435743 * exponential2 * dx.dot(t4) / n_squared * t4
     )
     return hvp_x
 
@@ -76,7 +76,7 @@ def _hessian(x):
     t1 = np.cos(6.283185307179586 * x)
     exponential = np.exp(t1.sum() / n)
     t2 = np.sin(6.283185307179586 * x)
-    ratio = (x @ x) / n
+    ratio = x.dot(x) / n
     ratio_root = np.sqrt(ratio)
     exponential2 = np.exp(-0.2 * ratio_root)
     ratio2 = exponential2 * (-4 / ratio**1.5 - 0.8 / ratio) / n_squared
@@ -101,7 +101,7 @@ def loss(x):
     float
     """
     x = _door(x)
-    return _owned(_loss(x))
+    return float(_loss(x))
 
 
 def grad(x):
@@ -116,7 +116,7 @@ def grad(x):
     (n,) array
     """
     x = _door(x)
-    return _owned(_grad(x))
+    return _grad(x)
 
 
 def value_and_grad(x):
@@ -132,7 +132,8 @@ def value_and_grad(x):
     gradient : (n,) array
     """
     x = _door(x)
-    return _owned(_value_and_grad(x))
+    value, gradient = _value_and_grad(x)
+    return float(value), gradient
 
 
 def hvp(x, dx):
@@ -149,7 +150,7 @@ def hvp(x, dx):
     """
     x = _door(x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(x, dx))
+    return _hvp(x, dx)
 
 
 def hessian(x):
@@ -164,7 +165,7 @@ def hessian(x):
     (n, n) array
     """
     x = _door(x)
-    return _owned(_hessian(x))
+    return np.ascontiguousarray(_hessian(x))
 
 
 def bind(*, n=None):
@@ -197,28 +198,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         x = self._arguments(x)
-        return _owned(_loss(x))
+        return float(_loss(x))
 
     def grad(self, x):
         """The gradient by x."""
         x = self._arguments(x)
-        return _owned(_grad(x))
+        return _grad(x)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         x = self._arguments(x)
-        return _owned(_value_and_grad(x))
+        value, gradient = _value_and_grad(x)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         x = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(x, dx))
+        return _hvp(x, dx)
 
     def hessian(self, x):
         """The Hessian by x."""
         x = self._arguments(x)
-        return _owned(_hessian(x))
+        return np.ascontiguousarray(_hessian(x))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -258,6 +260,8 @@ class Bound:
 
 def _door(x):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if type(x) is np.ndarray and x.dtype is _FLOAT64 and x.ndim == 1:
+        return x
     x = _array("x", x, 1)
     (x,) = _working(x)
     return x
@@ -320,19 +324,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -158,7 +158,8 @@ def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL):
         * np.tri(d, d, -1, dtype=x.dtype)
     )
     hvp_L = np.tril(dmeans[:, None, :] * t6[:, :, None], -1) + t14 - np.tril(t12, -1)
-    return (t4 - n * softmax * (dalphas - dalphas @ softmax), hvp_means, hvp_q, hvp_L)
+    hvp_alphas = t4 - n * softmax * (dalphas - dalphas.dot(softmax))
+    return (hvp_alphas, hvp_means, hvp_q, hvp_L)
 
 
 def loss(x, alphas, means, q, L, gamma, m):
@@ -179,7 +180,7 @@ def loss(x, alphas, means, q, L, gamma, m):
     float
     """
     x, alphas, means, q, L, gamma, m = _door(x, alphas, means, q, L, gamma, m)
-    return _owned(_loss(x, alphas, means, q, L, gamma, m))
+    return float(_loss(x, alphas, means, q, L, gamma, m))
 
 
 def grad(x, alphas, means, q, L, gamma, m):
@@ -203,7 +204,13 @@ def grad(x, alphas, means, q, L, gamma, m):
     grad_L : (k, d, d) array
     """
     x, alphas, means, q, L, gamma, m = _door(x, alphas, means, q, L, gamma, m)
-    return _owned(_grad(x, alphas, means, q, L, gamma, m))
+    grad_alphas, grad_means, grad_q, grad_L = _grad(x, alphas, means, q, L, gamma, m)
+    return (
+        grad_alphas,
+        np.ascontiguousarray(grad_means),
+        np.ascontiguousarray(grad_q),
+        np.ascontiguousarray(grad_L),
+    )
 
 
 def value_and_grad(x, alphas, means, q, L, gamma, m):
@@ -225,7 +232,15 @@ def value_and_grad(x, alphas, means, q, L, gamma, m):
     gradient : tuple of grad_alphas : (k,) array, grad_means : (k, d) array, grad_q : (k, d) array, grad_L : (k, d, d) array
     """
     x, alphas, means, q, L, gamma, m = _door(x, alphas, means, q, L, gamma, m)
-    return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m))
+    value, (grad_alphas, grad_means, grad_q, grad_L) = _value_and_grad(
+        x, alphas, means, q, L, gamma, m
+    )
+    return float(value), (
+        grad_alphas,
+        np.ascontiguousarray(grad_means),
+        np.ascontiguousarray(grad_q),
+        np.ascontiguousarray(grad_L),
+    )
 
 
 def hvp(x, alphas, means, q, L, gamma, m, dalphas, dmeans, dq, dL):
@@ -257,7 +272,15 @@ def hvp(x, alphas, means, q, L, gamma, m, dalphas, dmeans, dq, dL):
     dmeans = _direction("dmeans", dmeans, means)
     dq = _direction("dq", dq, q)
     dL = _direction("dL", dL, L)
-    return _owned(_hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL))
+    hvp_alphas, hvp_means, hvp_q, hvp_L = _hvp(
+        x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL
+    )
+    return (
+        hvp_alphas,
+        np.ascontiguousarray(hvp_means),
+        np.ascontiguousarray(hvp_q),
+        np.ascontiguousarray(hvp_L),
+    )
 
 
 def bind(x, gamma, m, *, k=None):
@@ -331,17 +354,33 @@ class Bound:
     def loss(self, alphas, means, q, L):
         """The loss."""
         x, alphas, means, q, L, gamma, m = self._arguments(alphas, means, q, L)
-        return _owned(_loss(x, alphas, means, q, L, gamma, m))
+        return float(_loss(x, alphas, means, q, L, gamma, m))
 
     def grad(self, alphas, means, q, L):
         """The gradient by alphas, means, q and L."""
         x, alphas, means, q, L, gamma, m = self._arguments(alphas, means, q, L)
-        return _owned(_grad(x, alphas, means, q, L, gamma, m))
+        grad_alphas, grad_means, grad_q, grad_L = _grad(
+            x, alphas, means, q, L, gamma, m
+        )
+        return (
+            grad_alphas,
+            np.ascontiguousarray(grad_means),
+            np.ascontiguousarray(grad_q),
+            np.ascontiguousarray(grad_L),
+        )
 
     def value_and_grad(self, alphas, means, q, L):
         """The loss and its gradient by alphas, means, q and L, in one pass."""
         x, alphas, means, q, L, gamma, m = self._arguments(alphas, means, q, L)
-        return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m))
+        value, (grad_alphas, grad_means, grad_q, grad_L) = _value_and_grad(
+            x, alphas, means, q, L, gamma, m
+        )
+        return float(value), (
+            grad_alphas,
+            np.ascontiguousarray(grad_means),
+            np.ascontiguousarray(grad_q),
+            np.ascontiguousarray(grad_L),
+        )
 
     def hvp(self, alphas, means, q, L, dalphas, dmeans, dq, dL):
         """The Hessian times a direction."""
@@ -350,7 +389,15 @@ class Bound:
         dmeans = _direction("dmeans", dmeans, means)
         dq = _direction("dq", dq, q)
         dL = _direction("dL", dL, L)
-        return _owned(_hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL))
+        hvp_alphas, hvp_means, hvp_q, hvp_L = _hvp(
+            x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL
+        )
+        return (
+            hvp_alphas,
+            np.ascontiguousarray(hvp_means),
+            np.ascontiguousarray(hvp_q),
+            np.ascontiguousarray(hvp_L),
+        )
 
     def pack(self, alphas, means, q, L):
         """One flat float64 vector of alphas, means, q and L."""
@@ -410,6 +457,18 @@ class Bound:
 
 def _door(x, alphas, means, q, L, gamma, m):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(x) is type(alphas) is type(means) is type(q) is type(L) is np.ndarray
+        and x.dtype is alphas.dtype is means.dtype is q.dtype is L.dtype is _FLOAT64
+        and x.ndim == 2
+        and alphas.ndim == 1
+        and isinstance(gamma, float)
+        and isinstance(m, float)
+    ):
+        n, d = x.shape
+        k = alphas.shape[0]
+        if means.shape == (k, d) and q.shape == (k, d) and L.shape == (k, d, d):
+            return x, alphas, means, q, L, np.float64(gamma), np.float64(m)
     x = _array("x", x, 2)
     alphas = _array("alphas", alphas, 1)
     means = _array("means", means, 2)
@@ -494,19 +553,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -109,7 +109,7 @@ def loss(u, i, j, P, Q, lam):
     float
     """
     u, i, j, P, Q, lam = _door(u, i, j, P, Q, lam)
-    return _owned(_loss(u, i, j, P, Q, lam))
+    return float(_loss(u, i, j, P, Q, lam))
 
 
 def grad(u, i, j, P, Q, lam):
@@ -130,7 +130,8 @@ def grad(u, i, j, P, Q, lam):
     grad_Q : (items, k) array
     """
     u, i, j, P, Q, lam = _door(u, i, j, P, Q, lam)
-    return _owned(_grad(u, i, j, P, Q, lam))
+    grad_P, grad_Q = _grad(u, i, j, P, Q, lam)
+    return (np.ascontiguousarray(grad_P), np.ascontiguousarray(grad_Q))
 
 
 def value_and_grad(u, i, j, P, Q, lam):
@@ -151,7 +152,8 @@ def value_and_grad(u, i, j, P, Q, lam):
     gradient : tuple of grad_P : (users, k) array, grad_Q : (items, k) array
     """
     u, i, j, P, Q, lam = _door(u, i, j, P, Q, lam)
-    return _owned(_value_and_grad(u, i, j, P, Q, lam))
+    value, (grad_P, grad_Q) = _value_and_grad(u, i, j, P, Q, lam)
+    return float(value), (np.ascontiguousarray(grad_P), np.ascontiguousarray(grad_Q))
 
 
 def hvp(u, i, j, P, Q, lam, dP, dQ):
@@ -176,7 +178,8 @@ def hvp(u, i, j, P, Q, lam, dP, dQ):
     u, i, j, P, Q, lam = _door(u, i, j, P, Q, lam)
     dP = _direction("dP", dP, P)
     dQ = _direction("dQ", dQ, Q)
-    return _owned(_hvp(u, i, j, P, Q, lam, dP, dQ))
+    hvp_P, hvp_Q = _hvp(u, i, j, P, Q, lam, dP, dQ)
+    return (np.ascontiguousarray(hvp_P), np.ascontiguousarray(hvp_Q))
 
 
 def bind(u, i, j, lam, *, users=None, items=None, k=None):
@@ -248,24 +251,30 @@ class Bound:
     def loss(self, P, Q):
         """The loss."""
         u, i, j, P, Q, lam = self._arguments(P, Q)
-        return _owned(_loss(u, i, j, P, Q, lam))
+        return float(_loss(u, i, j, P, Q, lam))
 
     def grad(self, P, Q):
         """The gradient by P and Q."""
         u, i, j, P, Q, lam = self._arguments(P, Q)
-        return _owned(_grad(u, i, j, P, Q, lam))
+        grad_P, grad_Q = _grad(u, i, j, P, Q, lam)
+        return (np.ascontiguousarray(grad_P), np.ascontiguousarray(grad_Q))
 
     def value_and_grad(self, P, Q):
         """The loss and its gradient by P and Q, in one pass."""
         u, i, j, P, Q, lam = self._arguments(P, Q)
-        return _owned(_value_and_grad(u, i, j, P, Q, lam))
+        value, (grad_P, grad_Q) = _value_and_grad(u, i, j, P, Q, lam)
+        return float(value), (
+            np.ascontiguousarray(grad_P),
+            np.ascontiguousarray(grad_Q),
+        )
 
     def hvp(self, P, Q, dP, dQ):
         """The Hessian times a direction."""
         u, i, j, P, Q, lam = self._arguments(P, Q)
         dP = _direction("dP", dP, P)
         dQ = _direction("dQ", dQ, Q)
-        return _owned(_hvp(u, i, j, P, Q, lam, dP, dQ))
+        hvp_P, hvp_Q = _hvp(u, i, j, P, Q, lam, dP, dQ)
+        return (np.ascontiguousarray(hvp_P), np.ascontiguousarray(hvp_Q))
 
     def pack(self, P, Q):
         """One flat float64 vector of P and Q."""
@@ -403,19 +412,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -21,7 +21,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, params):
     """The loss."""
-    margin = X @ params[:-1]
+    margin = X.dot(params[:-1])
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
@@ -44,7 +44,7 @@ def _loss(X, y, params):
 def _grad(X, y, params):
     """The gradient by params."""
     n = X.shape[0]
-    margin = X @ params[:-1]
+    margin = X.dot(params[:-1])
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
@@ -55,10 +55,12 @@ def _grad(X, y, params):
     ratio = np.where(mask, tail, 1) / t1
     beta = phi * ratio
     grad_beta = np.log1p(-y) - scipy.special.digamma(beta)
-    grad_phi = ratio @ grad_beta + mu @ grad_alpha + scipy.special.digamma(phi) * n
+    grad_phi = (
+        ratio.dot(grad_beta) + mu.dot(grad_alpha) + scipy.special.digamma(phi) * n
+    )
     grad_params = np.concatenate(
         (
-            phi * (X.T @ ((grad_alpha - grad_beta) * tail / t1**2)),
+            phi * ((grad_alpha - grad_beta) * tail / t1**2).dot(X),
             np.full(1, phi * grad_phi, dtype=X.dtype),
         )
     )
@@ -68,7 +70,7 @@ def _grad(X, y, params):
 def _value_and_grad(X, y, params):
     """The loss and its gradient by params, in one pass."""
     n = X.shape[0]
-    margin = X @ params[:-1]
+    margin = X.dot(params[:-1])
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
@@ -88,10 +90,12 @@ def _value_and_grad(X, y, params):
     )
     grad_alpha = np.log(y) - scipy.special.digamma(alpha)
     grad_beta = np.log1p(-y) - scipy.special.digamma(beta)
-    grad_phi = ratio @ grad_beta + mu @ grad_alpha + scipy.special.digamma(phi) * n
+    grad_phi = (
+        ratio.dot(grad_beta) + mu.dot(grad_alpha) + scipy.special.digamma(phi) * n
+    )
     grad_params = np.concatenate(
         (
-            phi * (X.T @ ((grad_alpha - grad_beta) * tail / t1**2)),
+            phi * ((grad_alpha - grad_beta) * tail / t1**2).dot(X),
             np.full(1, phi * grad_phi, dtype=X.dtype),
         )
     )
@@ -101,7 +105,7 @@ def _value_and_grad(X, y, params):
 def _hvp(X, y, params, dparams):
     """The Hessian times a direction."""
     n = X.shape[0]
-    margin = X @ params[:-1]
+    margin = X.dot(params[:-1])
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
@@ -112,16 +116,22 @@ def _hvp(X, y, params, dparams):
     ratio = np.where(mask, tail, 1) / t1
     beta = phi * ratio
     grad_beta = np.log1p(-y) - scipy.special.digamma(beta)
-    grad_phi = ratio @ grad_beta + mu @ grad_alpha + scipy.special.digamma(phi) * n
+    grad_phi = (
+        ratio.dot(grad_beta) + mu.dot(grad_alpha) + scipy.special.digamma(phi) * n
+    )
     dphi = phi * dparams[-1]
     ratio2 = tail / t1**2
-    dmu = (X @ dparams[:-1]) * ratio2
+    dmu = X.dot(dparams[:-1]) * ratio2
     t2 = dphi * n * scipy.special.polygamma(1, phi).astype(X.dtype)
     t3 = phi * dmu
     dgrad_alpha = scipy.special.polygamma(1, alpha).astype(X.dtype) * (dphi * mu + t3)
     dgrad_beta = scipy.special.polygamma(1, beta).astype(X.dtype) * (dphi * ratio - t3)
     dgrad_phi = (
-        grad_alpha @ dmu + t2 - dgrad_alpha @ mu - ratio @ dgrad_beta - dmu @ grad_beta
+        grad_alpha.dot(dmu)
+        + t2
+        - dgrad_alpha.dot(mu)
+        - ratio.dot(dgrad_beta)
+        - dmu.dot(grad_beta)
     )
     difference = grad_alpha - grad_beta
     t4 = (
@@ -131,7 +141,7 @@ def _hvp(X, y, params, dparams):
         - phi * difference * mu * dmu
     )
     hvp_params = np.concatenate(
-        (X.T @ t4, np.full(1, dphi * grad_phi + phi * dgrad_phi, dtype=X.dtype))
+        (t4.dot(X), np.full(1, dphi * grad_phi + phi * dgrad_phi, dtype=X.dtype))
     )
     return hvp_params
 
@@ -139,7 +149,7 @@ def _hvp(X, y, params, dparams):
 def _hessian(X, y, params):
     """The Hessian by params."""
     n, p = X.shape
-    margin = X @ params[:-1]
+    margin = X.dot(params[:-1])
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
@@ -147,7 +157,7 @@ def _hessian(X, y, params):
     phi = np.exp(params[-1])
     alpha = phi * mu
     ratio = tail / t1**2
-    t2 = (X * ratio[:, None]) @ np.eye(p + 1, dtype=X.dtype)[:-1]
+    t2 = (X * ratio[:, None]).dot(np.eye(p + 1, dtype=X.dtype)[:-1])
     t3 = phi * t2
     t4 = np.eye(p + 1, dtype=X.dtype)[-1]
     t5 = scipy.special.polygamma(1, alpha).astype(X.dtype)[:, None] * (
@@ -162,15 +172,17 @@ def _hessian(X, y, params):
     t7 = scipy.special.polygamma(1, beta).astype(X.dtype)[:, None] * (
         np.outer(beta, t4) - t3
     )
-    grad_phi = ratio2 @ grad_beta + mu @ grad_alpha + scipy.special.digamma(phi) * n
-    t8 = t2.T @ difference + grad_phi * t4 + t6 * t4 - t7.T @ ratio2 - t5.T @ mu
+    grad_phi = (
+        ratio2.dot(grad_beta) + mu.dot(grad_alpha) + scipy.special.digamma(phi) * n
+    )
+    t8 = difference.dot(t2) + grad_phi * t4 + t6 * t4 - ratio2.dot(t7) - mu.dot(t5)
     t9 = (
         np.outer(difference * ratio, t4)
         + ratio[:, None] * (t7 - t5)
         + t2 * (ratio2 * difference)[:, None]
         - t2 * (mu * difference)[:, None]
     )
-    return np.concatenate(((phi * X).T @ t9, (phi * t8)[None]))
+    return np.concatenate(((phi * X).T.dot(t9), (phi * t8)[None]))
 
 
 def loss(X, y, params):
@@ -187,7 +199,7 @@ def loss(X, y, params):
     float
     """
     X, y, params = _door(X, y, params)
-    return _owned(_loss(X, y, params))
+    return float(_loss(X, y, params))
 
 
 def grad(X, y, params):
@@ -204,7 +216,7 @@ def grad(X, y, params):
     (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_grad(X, y, params))
+    return _grad(X, y, params)
 
 
 def value_and_grad(X, y, params):
@@ -222,7 +234,8 @@ def value_and_grad(X, y, params):
     gradient : (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_value_and_grad(X, y, params))
+    value, gradient = _value_and_grad(X, y, params)
+    return float(value), gradient
 
 
 def hvp(X, y, params, dparams):
@@ -241,7 +254,7 @@ def hvp(X, y, params, dparams):
     """
     X, y, params = _door(X, y, params)
     dparams = _direction("dparams", dparams, params)
-    return _owned(_hvp(X, y, params, dparams))
+    return _hvp(X, y, params, dparams)
 
 
 def hessian(X, y, params):
@@ -258,7 +271,7 @@ def hessian(X, y, params):
     (p + 1, p + 1) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_hessian(X, y, params))
+    return np.ascontiguousarray(_hessian(X, y, params))
 
 
 def bind(X, y):
@@ -311,28 +324,29 @@ class Bound:
     def loss(self, params):
         """The loss."""
         X, y, params = self._arguments(params)
-        return _owned(_loss(X, y, params))
+        return float(_loss(X, y, params))
 
     def grad(self, params):
         """The gradient by params."""
         X, y, params = self._arguments(params)
-        return _owned(_grad(X, y, params))
+        return _grad(X, y, params)
 
     def value_and_grad(self, params):
         """The loss and its gradient by params, in one pass."""
         X, y, params = self._arguments(params)
-        return _owned(_value_and_grad(X, y, params))
+        value, gradient = _value_and_grad(X, y, params)
+        return float(value), gradient
 
     def hvp(self, params, dparams):
         """The Hessian times a direction."""
         X, y, params = self._arguments(params)
         dparams = _direction("dparams", dparams, params)
-        return _owned(_hvp(X, y, params, dparams))
+        return _hvp(X, y, params, dparams)
 
     def hessian(self, params):
         """The Hessian by params."""
         X, y, params = self._arguments(params)
-        return _owned(_hessian(X, y, params))
+        return np.ascontiguousarray(_hessian(X, y, params))
 
     def pack(self, params):
         """One flat float64 vector of params."""
@@ -370,6 +384,14 @@ class Bound:
 
 def _door(X, y, params):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(params) is np.ndarray
+        and X.dtype is y.dtype is params.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and params.shape == (p + 1,):
+            return X, y, params
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     params = _array("params", params, 1)
@@ -429,19 +451,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

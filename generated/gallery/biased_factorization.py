@@ -25,12 +25,12 @@ def _loss(u, i, r, mu, bu, bi, P, Q, lam):
     residual4 = bi[i]
     error = np.einsum("ij,ij->i", residual, residual2) + mu + residual3 + residual4 - r
     penalty = (
-        residual3 @ residual3
-        + residual4 @ residual4
+        residual3.dot(residual3)
+        + residual4.dot(residual4)
         + np.vdot(residual, residual)
         + np.vdot(residual2, residual2)
     )
-    return error @ error + lam * penalty
+    return error.dot(error) + lam * penalty
 
 
 def _grad(u, i, r, mu, bu, bi, P, Q, lam):
@@ -65,8 +65,8 @@ def _value_and_grad(u, i, r, mu, bu, bi, P, Q, lam):
     residual4 = bi[i]
     error = np.einsum("ij,ij->i", residual, residual2) + mu + residual3 + residual4 - r
     penalty = (
-        residual3 @ residual3
-        + residual4 @ residual4
+        residual3.dot(residual3)
+        + residual4.dot(residual4)
         + np.vdot(residual, residual)
         + np.vdot(residual2, residual2)
     )
@@ -78,7 +78,7 @@ def _value_and_grad(u, i, r, mu, bu, bi, P, Q, lam):
     np.add.at(grad_P, u, 2 * (residual2 * error[:, None] + lam * residual))
     grad_Q = np.zeros((items, k), dtype=r.dtype)
     np.add.at(grad_Q, i, 2 * (residual * error[:, None] + lam * residual2))
-    value = error @ error + lam * penalty
+    value = error.dot(error) + lam * penalty
     return value, (2 * error.sum(), grad_bu, grad_bi, grad_P, grad_Q)
 
 
@@ -138,7 +138,7 @@ def loss(u, i, r, mu, bu, bi, P, Q, lam):
     float
     """
     u, i, r, mu, bu, bi, P, Q, lam = _door(u, i, r, mu, bu, bi, P, Q, lam)
-    return _owned(_loss(u, i, r, mu, bu, bi, P, Q, lam))
+    return float(_loss(u, i, r, mu, bu, bi, P, Q, lam))
 
 
 def grad(u, i, r, mu, bu, bi, P, Q, lam):
@@ -165,7 +165,14 @@ def grad(u, i, r, mu, bu, bi, P, Q, lam):
     grad_Q : (items, k) array
     """
     u, i, r, mu, bu, bi, P, Q, lam = _door(u, i, r, mu, bu, bi, P, Q, lam)
-    return _owned(_grad(u, i, r, mu, bu, bi, P, Q, lam))
+    grad_mu, grad_bu, grad_bi, grad_P, grad_Q = _grad(u, i, r, mu, bu, bi, P, Q, lam)
+    return (
+        float(grad_mu),
+        grad_bu,
+        grad_bi,
+        np.ascontiguousarray(grad_P),
+        np.ascontiguousarray(grad_Q),
+    )
 
 
 def value_and_grad(u, i, r, mu, bu, bi, P, Q, lam):
@@ -189,7 +196,16 @@ def value_and_grad(u, i, r, mu, bu, bi, P, Q, lam):
     gradient : tuple of grad_mu : float, grad_bu : (users,) array, grad_bi : (items,) array, grad_P : (users, k) array, grad_Q : (items, k) array
     """
     u, i, r, mu, bu, bi, P, Q, lam = _door(u, i, r, mu, bu, bi, P, Q, lam)
-    return _owned(_value_and_grad(u, i, r, mu, bu, bi, P, Q, lam))
+    value, (grad_mu, grad_bu, grad_bi, grad_P, grad_Q) = _value_and_grad(
+        u, i, r, mu, bu, bi, P, Q, lam
+    )
+    return float(value), (
+        float(grad_mu),
+        grad_bu,
+        grad_bi,
+        np.ascontiguousarray(grad_P),
+        np.ascontiguousarray(grad_Q),
+    )
 
 
 def hvp(u, i, r, mu, bu, bi, P, Q, lam, dmu, dbu, dbi, dP, dQ):
@@ -226,7 +242,16 @@ def hvp(u, i, r, mu, bu, bi, P, Q, lam, dmu, dbu, dbi, dP, dQ):
     dbi = _direction("dbi", dbi, bi)
     dP = _direction("dP", dP, P)
     dQ = _direction("dQ", dQ, Q)
-    return _owned(_hvp(u, i, r, mu, bu, bi, P, Q, lam, dmu, dbu, dbi, dP, dQ))
+    hvp_mu, hvp_bu, hvp_bi, hvp_P, hvp_Q = _hvp(
+        u, i, r, mu, bu, bi, P, Q, lam, dmu, dbu, dbi, dP, dQ
+    )
+    return (
+        float(hvp_mu),
+        hvp_bu,
+        hvp_bi,
+        np.ascontiguousarray(hvp_P),
+        np.ascontiguousarray(hvp_Q),
+    )
 
 
 def bind(u, i, r, lam, *, users=None, items=None, k=None):
@@ -308,17 +333,35 @@ class Bound:
     def loss(self, mu, bu, bi, P, Q):
         """The loss."""
         u, i, r, mu, bu, bi, P, Q, lam = self._arguments(mu, bu, bi, P, Q)
-        return _owned(_loss(u, i, r, mu, bu, bi, P, Q, lam))
+        return float(_loss(u, i, r, mu, bu, bi, P, Q, lam))
 
     def grad(self, mu, bu, bi, P, Q):
         """The gradient by mu, bu, bi, P and Q."""
         u, i, r, mu, bu, bi, P, Q, lam = self._arguments(mu, bu, bi, P, Q)
-        return _owned(_grad(u, i, r, mu, bu, bi, P, Q, lam))
+        grad_mu, grad_bu, grad_bi, grad_P, grad_Q = _grad(
+            u, i, r, mu, bu, bi, P, Q, lam
+        )
+        return (
+            float(grad_mu),
+            grad_bu,
+            grad_bi,
+            np.ascontiguousarray(grad_P),
+            np.ascontiguousarray(grad_Q),
+        )
 
     def value_and_grad(self, mu, bu, bi, P, Q):
         """The loss and its gradient by mu, bu, bi, P and Q, in one pass."""
         u, i, r, mu, bu, bi, P, Q, lam = self._arguments(mu, bu, bi, P, Q)
-        return _owned(_value_and_grad(u, i, r, mu, bu, bi, P, Q, lam))
+        value, (grad_mu, grad_bu, grad_bi, grad_P, grad_Q) = _value_and_grad(
+            u, i, r, mu, bu, bi, P, Q, lam
+        )
+        return float(value), (
+            float(grad_mu),
+            grad_bu,
+            grad_bi,
+            np.ascontiguousarray(grad_P),
+            np.ascontiguousarray(grad_Q),
+        )
 
     def hvp(self, mu, bu, bi, P, Q, dmu, dbu, dbi, dP, dQ):
         """The Hessian times a direction."""
@@ -328,7 +371,16 @@ class Bound:
         dbi = _direction("dbi", dbi, bi)
         dP = _direction("dP", dP, P)
         dQ = _direction("dQ", dQ, Q)
-        return _owned(_hvp(u, i, r, mu, bu, bi, P, Q, lam, dmu, dbu, dbi, dP, dQ))
+        hvp_mu, hvp_bu, hvp_bi, hvp_P, hvp_Q = _hvp(
+            u, i, r, mu, bu, bi, P, Q, lam, dmu, dbu, dbi, dP, dQ
+        )
+        return (
+            float(hvp_mu),
+            hvp_bu,
+            hvp_bi,
+            np.ascontiguousarray(hvp_P),
+            np.ascontiguousarray(hvp_Q),
+        )
 
     def pack(self, mu, bu, bi, P, Q):
         """One flat float64 vector of mu, bu, bi, P and Q."""
@@ -492,19 +544,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

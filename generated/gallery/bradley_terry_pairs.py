@@ -88,7 +88,7 @@ def loss(winner, loser, theta):
     float
     """
     winner, loser, theta = _door(winner, loser, theta)
-    return _owned(_loss(winner, loser, theta))
+    return float(_loss(winner, loser, theta))
 
 
 def grad(winner, loser, theta):
@@ -105,7 +105,7 @@ def grad(winner, loser, theta):
     (items,) array
     """
     winner, loser, theta = _door(winner, loser, theta)
-    return _owned(_grad(winner, loser, theta))
+    return _grad(winner, loser, theta)
 
 
 def value_and_grad(winner, loser, theta):
@@ -123,7 +123,8 @@ def value_and_grad(winner, loser, theta):
     gradient : (items,) array
     """
     winner, loser, theta = _door(winner, loser, theta)
-    return _owned(_value_and_grad(winner, loser, theta))
+    value, gradient = _value_and_grad(winner, loser, theta)
+    return float(value), gradient
 
 
 def hvp(winner, loser, theta, dtheta):
@@ -142,7 +143,7 @@ def hvp(winner, loser, theta, dtheta):
     """
     winner, loser, theta = _door(winner, loser, theta)
     dtheta = _direction("dtheta", dtheta, theta)
-    return _owned(_hvp(winner, loser, theta, dtheta))
+    return _hvp(winner, loser, theta, dtheta)
 
 
 def hessian(winner, loser, theta):
@@ -159,7 +160,7 @@ def hessian(winner, loser, theta):
     (items, items) array
     """
     winner, loser, theta = _door(winner, loser, theta)
-    return _owned(_hessian(winner, loser, theta))
+    return np.ascontiguousarray(_hessian(winner, loser, theta))
 
 
 def bind(winner, loser, *, items=None):
@@ -204,28 +205,29 @@ class Bound:
     def loss(self, theta):
         """The loss."""
         winner, loser, theta = self._arguments(theta)
-        return _owned(_loss(winner, loser, theta))
+        return float(_loss(winner, loser, theta))
 
     def grad(self, theta):
         """The gradient by theta."""
         winner, loser, theta = self._arguments(theta)
-        return _owned(_grad(winner, loser, theta))
+        return _grad(winner, loser, theta)
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
         winner, loser, theta = self._arguments(theta)
-        return _owned(_value_and_grad(winner, loser, theta))
+        value, gradient = _value_and_grad(winner, loser, theta)
+        return float(value), gradient
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
         winner, loser, theta = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_hvp(winner, loser, theta, dtheta))
+        return _hvp(winner, loser, theta, dtheta)
 
     def hessian(self, theta):
         """The Hessian by theta."""
         winner, loser, theta = self._arguments(theta)
-        return _owned(_hessian(winner, loser, theta))
+        return np.ascontiguousarray(_hessian(winner, loser, theta))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
@@ -354,19 +356,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

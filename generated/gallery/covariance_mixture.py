@@ -56,7 +56,7 @@ def _grad(X, weights, mu, Sigma):
         -0.5 * (t1.transpose(1, 2, 0) + t1.T),
         np.einsum("ij,jik->kj", ratio, diff),
     )
-    t3 = t1.transpose(0, 2, 1) * (weights2.T @ (1 / total))[:, None, None]
+    t3 = t1.transpose(0, 2, 1) * (1 / total).dot(weights2)[:, None, None]
     t4 = np.einsum("ijk,jil->ilk", diff, diff.transpose(1, 0, 2) * ratio[:, :, None])
     t5 = np.linalg.solve(
         Sigma, np.linalg.solve(Sigma.swapaxes(-1, -2), t4).transpose(0, 2, 1)
@@ -86,7 +86,7 @@ def _value_and_grad(X, weights, mu, Sigma):
         -0.5 * (t2.transpose(1, 2, 0) + t2.T),
         np.einsum("ij,jik->kj", ratio, diff),
     )
-    t3 = t2.transpose(0, 2, 1) * (weights2.T @ (1 / total))[:, None, None]
+    t3 = t2.transpose(0, 2, 1) * (1 / total).dot(weights2)[:, None, None]
     t4 = np.einsum("ijk,jil->ilk", diff, diff.transpose(1, 0, 2) * ratio[:, :, None])
     t5 = np.linalg.solve(
         Sigma, np.linalg.solve(Sigma.swapaxes(-1, -2), t4).transpose(0, 2, 1)
@@ -117,7 +117,7 @@ def _hvp(X, weights, mu, Sigma, dmu, dSigma):
     t4 = np.einsum("ij,kji->ik", t2, 0.5 * (t3.transpose(1, 2, 0) + t3.T))
     t5 = np.linalg.inv(Sigma)
     power = 1 / total
-    t6 = weights2.T @ power
+    t6 = power.dot(weights2)
     t7 = np.linalg.solve(Sigma.swapaxes(-1, -2), dmu[..., None])[..., 0]
     t8 = np.linalg.solve(Sigma, dmu[..., None])[..., 0]
     t9 = 0.5 * (np.einsum("ijk,ikl->jli", diff, t3) + t7.T + t8.T)
@@ -143,7 +143,7 @@ def _hvp(X, weights, mu, Sigma, dmu, dSigma):
     hvp_Sigma = (
         0.5 * np.linalg.solve(Sigma, t13).transpose(0, 2, 1)
         + np.linalg.solve(Sigma.swapaxes(-1, -2), t17)
-        + 0.5 * t5.transpose(0, 2, 1) * (t10.T @ power)[:, None, None]
+        + 0.5 * t5.transpose(0, 2, 1) * power.dot(t10)[:, None, None]
         - 0.5 * t6[:, None, None] * t3
     )
     return (t11 + t4, hvp_Sigma)
@@ -164,7 +164,7 @@ def loss(X, weights, mu, Sigma):
     float
     """
     X, weights, mu, Sigma = _door(X, weights, mu, Sigma)
-    return _owned(_loss(X, weights, mu, Sigma))
+    return float(_loss(X, weights, mu, Sigma))
 
 
 def grad(X, weights, mu, Sigma):
@@ -183,7 +183,8 @@ def grad(X, weights, mu, Sigma):
     grad_Sigma : (k, d, d) array
     """
     X, weights, mu, Sigma = _door(X, weights, mu, Sigma)
-    return _owned(_grad(X, weights, mu, Sigma))
+    grad_mu, grad_Sigma = _grad(X, weights, mu, Sigma)
+    return (np.ascontiguousarray(grad_mu), np.ascontiguousarray(grad_Sigma))
 
 
 def value_and_grad(X, weights, mu, Sigma):
@@ -202,7 +203,11 @@ def value_and_grad(X, weights, mu, Sigma):
     gradient : tuple of grad_mu : (k, d) array, grad_Sigma : (k, d, d) array
     """
     X, weights, mu, Sigma = _door(X, weights, mu, Sigma)
-    return _owned(_value_and_grad(X, weights, mu, Sigma))
+    value, (grad_mu, grad_Sigma) = _value_and_grad(X, weights, mu, Sigma)
+    return float(value), (
+        np.ascontiguousarray(grad_mu),
+        np.ascontiguousarray(grad_Sigma),
+    )
 
 
 def hvp(X, weights, mu, Sigma, dmu, dSigma):
@@ -225,7 +230,8 @@ def hvp(X, weights, mu, Sigma, dmu, dSigma):
     X, weights, mu, Sigma = _door(X, weights, mu, Sigma)
     dmu = _direction("dmu", dmu, mu)
     dSigma = _direction("dSigma", dSigma, Sigma)
-    return _owned(_hvp(X, weights, mu, Sigma, dmu, dSigma))
+    hvp_mu, hvp_Sigma = _hvp(X, weights, mu, Sigma, dmu, dSigma)
+    return (np.ascontiguousarray(hvp_mu), np.ascontiguousarray(hvp_Sigma))
 
 
 def bind(X, weights):
@@ -289,24 +295,30 @@ class Bound:
     def loss(self, mu, Sigma):
         """The loss."""
         X, weights, mu, Sigma = self._arguments(mu, Sigma)
-        return _owned(_loss(X, weights, mu, Sigma))
+        return float(_loss(X, weights, mu, Sigma))
 
     def grad(self, mu, Sigma):
         """The gradient by mu and Sigma."""
         X, weights, mu, Sigma = self._arguments(mu, Sigma)
-        return _owned(_grad(X, weights, mu, Sigma))
+        grad_mu, grad_Sigma = _grad(X, weights, mu, Sigma)
+        return (np.ascontiguousarray(grad_mu), np.ascontiguousarray(grad_Sigma))
 
     def value_and_grad(self, mu, Sigma):
         """The loss and its gradient by mu and Sigma, in one pass."""
         X, weights, mu, Sigma = self._arguments(mu, Sigma)
-        return _owned(_value_and_grad(X, weights, mu, Sigma))
+        value, (grad_mu, grad_Sigma) = _value_and_grad(X, weights, mu, Sigma)
+        return float(value), (
+            np.ascontiguousarray(grad_mu),
+            np.ascontiguousarray(grad_Sigma),
+        )
 
     def hvp(self, mu, Sigma, dmu, dSigma):
         """The Hessian times a direction."""
         X, weights, mu, Sigma = self._arguments(mu, Sigma)
         dmu = _direction("dmu", dmu, mu)
         dSigma = _direction("dSigma", dSigma, Sigma)
-        return _owned(_hvp(X, weights, mu, Sigma, dmu, dSigma))
+        hvp_mu, hvp_Sigma = _hvp(X, weights, mu, Sigma, dmu, dSigma)
+        return (np.ascontiguousarray(hvp_mu), np.ascontiguousarray(hvp_Sigma))
 
     def pack(self, mu, Sigma):
         """One flat float64 vector of mu and Sigma."""
@@ -349,6 +361,16 @@ class Bound:
 
 def _door(X, weights, mu, Sigma):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(weights) is type(mu) is type(Sigma) is np.ndarray
+        and X.dtype is weights.dtype is mu.dtype is Sigma.dtype is _FLOAT64
+        and X.ndim == 2
+        and weights.ndim == 1
+    ):
+        n, d = X.shape
+        k = weights.shape[0]
+        if mu.shape == (k, d) and Sigma.shape == (k, d, d):
+            return X, weights, mu, Sigma
     X = _array("X", X, 2)
     weights = _array("weights", weights, 1)
     mu = _array("mu", mu, 2)
@@ -416,19 +438,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -15,52 +15,59 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, time, event, beta):
     """The loss."""
-    eta = X @ beta
+    eta = X.dot(beta)
     at_risk2 = time >= time[:, None]
-    return event @ (eta - np.log(at_risk2.astype(X.dtype) @ np.exp(eta)))
+    total = event.dot(np.log(at_risk2.astype(X.dtype).dot(np.exp(eta))))
+    return event.dot(eta) - total
 
 
 def _grad(X, time, event, beta):
     """The gradient by beta."""
     at_risk2 = time >= time[:, None]
-    eta = X @ beta
+    eta = X.dot(beta)
     exponential = np.exp(eta)
-    t1 = at_risk2.astype(X.dtype).T @ (event / (at_risk2.astype(X.dtype) @ exponential))
-    return X.T @ (event - exponential * t1)
+    t1 = (event / at_risk2.astype(X.dtype).dot(exponential)).dot(
+        at_risk2.astype(X.dtype)
+    )
+    return (event - exponential * t1).dot(X)
 
 
 def _value_and_grad(X, time, event, beta):
     """The loss and its gradient by beta, in one pass."""
-    eta = X @ beta
+    eta = X.dot(beta)
     at_risk2 = time >= time[:, None]
     exponential = np.exp(eta)
-    t1 = at_risk2.astype(X.dtype) @ exponential
-    t2 = exponential * (at_risk2.astype(X.dtype).T @ (event / t1))
-    return event @ (eta - np.log(t1)), X.T @ (event - t2)
+    t1 = at_risk2.astype(X.dtype).dot(exponential)
+    t2 = exponential * (event / t1).dot(at_risk2.astype(X.dtype))
+    return event.dot(eta) - event.dot(np.log(t1)), (event - t2).dot(X)
 
 
 def _hvp(X, time, event, beta, dbeta):
     """The Hessian times a direction."""
     at_risk2 = time >= time[:, None]
-    eta = X @ beta
+    eta = X.dot(beta)
     exponential = np.exp(eta)
-    t1 = exponential * (X @ dbeta)
-    t2 = at_risk2.astype(X.dtype) @ exponential
-    t3 = at_risk2.astype(X.dtype).T @ ((at_risk2.astype(X.dtype) @ t1) * event / t2**2)
-    dgrad_eta = t1 * (at_risk2.astype(X.dtype).T @ (event / t2)) - exponential * t3
-    return -(X.T @ dgrad_eta)
+    t1 = exponential * X.dot(dbeta)
+    t2 = at_risk2.astype(X.dtype).dot(exponential)
+    t3 = (at_risk2.astype(X.dtype).dot(t1) * event / t2**2).dot(
+        at_risk2.astype(X.dtype)
+    )
+    dgrad_eta = t1 * (event / t2).dot(at_risk2.astype(X.dtype)) - exponential * t3
+    return -dgrad_eta.dot(X)
 
 
 def _hessian(X, time, event, beta):
     """The Hessian by beta."""
     at_risk2 = time >= time[:, None]
-    eta = X @ beta
+    eta = X.dot(beta)
     exponential = np.exp(eta)
-    t1 = at_risk2.astype(X.dtype) @ exponential
+    t1 = at_risk2.astype(X.dtype).dot(exponential)
     t2 = X * exponential[:, None]
-    t3 = (at_risk2.astype(X.dtype).T @ (event / t1))[:, None] * t2
-    t4 = (event / t1**2 * exponential[:, None] * at_risk2.T) @ at_risk2.astype(X.dtype)
-    return -(X.T @ (t3 - t4 @ t2))
+    t3 = (event / t1).dot(at_risk2.astype(X.dtype))[:, None] * t2
+    t4 = (event / t1**2 * exponential[:, None] * at_risk2.T).dot(
+        at_risk2.astype(X.dtype)
+    )
+    return -X.T.dot(t3 - t4.dot(t2))
 
 
 def _from_data(time):
@@ -71,35 +78,35 @@ def _from_data(time):
 
 def _bound_loss(X, event, beta, at_risk):
     """The loss."""
-    eta = X @ beta
-    return event @ (eta - np.log(at_risk @ np.exp(eta)))
+    eta = X.dot(beta)
+    return event.dot(eta) - event.dot(np.log(at_risk.dot(np.exp(eta))))
 
 
 def _bound_grad(X, event, beta, at_risk):
     """The gradient by beta."""
-    eta = X @ beta
+    eta = X.dot(beta)
     exponential = np.exp(eta)
-    t1 = exponential * (at_risk.T @ (event / (at_risk @ exponential)))
-    return X.T @ (event - t1)
+    t1 = exponential * (event / at_risk.dot(exponential)).dot(at_risk)
+    return (event - t1).dot(X)
 
 
 def _bound_value_and_grad(X, event, beta, at_risk):
     """The loss and its gradient by beta, in one pass."""
-    eta = X @ beta
+    eta = X.dot(beta)
     exponential = np.exp(eta)
-    t1 = at_risk @ exponential
-    grad_beta = X.T @ (event - exponential * (at_risk.T @ (event / t1)))
-    return event @ (eta - np.log(t1)), grad_beta
+    t1 = at_risk.dot(exponential)
+    grad_beta = (event - exponential * (event / t1).dot(at_risk)).dot(X)
+    return event.dot(eta) - event.dot(np.log(t1)), grad_beta
 
 
 def _bound_hvp(X, event, beta, dbeta, at_risk):
     """The Hessian times a direction."""
-    eta = X @ beta
+    eta = X.dot(beta)
     exponential = np.exp(eta)
-    t1 = exponential * (X @ dbeta)
-    t2 = at_risk @ exponential
-    t3 = exponential * (at_risk.T @ ((at_risk @ t1) * event / t2**2))
-    return -(X.T @ (t1 * (at_risk.T @ (event / t2)) - t3))
+    t1 = exponential * X.dot(dbeta)
+    t2 = at_risk.dot(exponential)
+    t3 = exponential * (at_risk.dot(t1) * event / t2**2).dot(at_risk)
+    return -(t1 * (event / t2).dot(at_risk) - t3).dot(X)
 
 
 def loss(X, time, event, beta):
@@ -117,7 +124,7 @@ def loss(X, time, event, beta):
     float
     """
     X, time, event, beta = _door(X, time, event, beta)
-    return _owned(_loss(X, time, event, beta))
+    return float(_loss(X, time, event, beta))
 
 
 def grad(X, time, event, beta):
@@ -135,7 +142,7 @@ def grad(X, time, event, beta):
     (p,) array
     """
     X, time, event, beta = _door(X, time, event, beta)
-    return _owned(_grad(X, time, event, beta))
+    return _grad(X, time, event, beta)
 
 
 def value_and_grad(X, time, event, beta):
@@ -154,7 +161,8 @@ def value_and_grad(X, time, event, beta):
     gradient : (p,) array
     """
     X, time, event, beta = _door(X, time, event, beta)
-    return _owned(_value_and_grad(X, time, event, beta))
+    value, gradient = _value_and_grad(X, time, event, beta)
+    return float(value), gradient
 
 
 def hvp(X, time, event, beta, dbeta):
@@ -174,7 +182,7 @@ def hvp(X, time, event, beta, dbeta):
     """
     X, time, event, beta = _door(X, time, event, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, time, event, beta, dbeta))
+    return _hvp(X, time, event, beta, dbeta)
 
 
 def hessian(X, time, event, beta):
@@ -192,7 +200,7 @@ def hessian(X, time, event, beta):
     (p, p) array
     """
     X, time, event, beta = _door(X, time, event, beta)
-    return _owned(_hessian(X, time, event, beta))
+    return np.ascontiguousarray(_hessian(X, time, event, beta))
 
 
 def bind(X, time, event):
@@ -250,28 +258,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, time, event, beta, at_risk = self._arguments(beta)
-        return _owned(_bound_loss(X, event, beta, at_risk))
+        return float(_bound_loss(X, event, beta, at_risk))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, time, event, beta, at_risk = self._arguments(beta)
-        return _owned(_bound_grad(X, event, beta, at_risk))
+        return _bound_grad(X, event, beta, at_risk)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, time, event, beta, at_risk = self._arguments(beta)
-        return _owned(_bound_value_and_grad(X, event, beta, at_risk))
+        value, gradient = _bound_value_and_grad(X, event, beta, at_risk)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, time, event, beta, at_risk = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_bound_hvp(X, event, beta, dbeta, at_risk))
+        return _bound_hvp(X, event, beta, dbeta, at_risk)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, time, event, beta, at_risk = self._arguments(beta)
-        return _owned(_hessian(X, time, event, beta))
+        return np.ascontiguousarray(_hessian(X, time, event, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -309,6 +318,14 @@ class Bound:
 
 def _door(X, time, event, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(time) is type(event) is type(beta) is np.ndarray
+        and X.dtype is time.dtype is event.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if time.shape == (n,) and event.shape == (n,) and beta.shape == (p,):
+            return X, time, event, beta
     X = _array("X", X, 2)
     time = _array("time", time, 1)
     event = _array("event", event, 1)
@@ -371,19 +388,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -16,27 +16,27 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, event, beta):
     """The loss."""
-    eta = X @ beta
+    eta = X.dot(beta)
     log_risk = np.log(np.cumsum(np.exp(eta[::-1]))[::-1])
-    return (eta - log_risk) @ event
+    return eta.dot(event) - log_risk.dot(event)
 
 
 def _grad(X, event, beta):
     """The gradient by beta."""
     n = X.shape[0]
-    eta = X @ beta
+    eta = X.dot(beta)
     exponential = np.exp(eta[::-1])
     total = np.zeros(n, dtype=X.dtype)
     total[::-1] = event / np.cumsum(exponential)[::-1]
     grad_eta = event.copy()
     grad_eta[::-1] -= exponential * np.cumsum(total[::-1])[::-1]
-    return X.T @ grad_eta
+    return grad_eta.dot(X)
 
 
 def _value_and_grad(X, event, beta):
     """The loss and its gradient by beta, in one pass."""
     n = X.shape[0]
-    eta = X @ beta
+    eta = X.dot(beta)
     exponential = np.exp(eta[::-1])
     t1 = np.cumsum(exponential)[::-1]
     log_risk = np.log(t1)
@@ -44,15 +44,15 @@ def _value_and_grad(X, event, beta):
     total[::-1] = event / t1
     grad_eta = event.copy()
     grad_eta[::-1] -= exponential * np.cumsum(total[::-1])[::-1]
-    return (eta - log_risk) @ event, X.T @ grad_eta
+    return eta.dot(event) - log_risk.dot(event), grad_eta.dot(X)
 
 
 def _hvp(X, event, beta, dbeta):
     """The Hessian times a direction."""
     n = X.shape[0]
     t1 = X[::-1]
-    exponential = np.exp(t1 @ beta)
-    t2 = exponential * (t1 @ dbeta)
+    exponential = np.exp(t1.dot(beta))
+    t2 = exponential * t1.dot(dbeta)
     t3 = np.cumsum(exponential)[::-1]
     total = np.zeros(n, dtype=X.dtype)
     total[::-1] = event * np.cumsum(t2)[::-1] / t3**2
@@ -61,14 +61,14 @@ def _hvp(X, event, beta, dbeta):
     difference = (
         t2 * np.cumsum(total2[::-1])[::-1] - exponential * np.cumsum(total[::-1])[::-1]
     )
-    return -(t1.T @ difference)
+    return -difference.dot(t1)
 
 
 def _hessian(X, event, beta):
     """The Hessian by beta."""
     n, p = X.shape
     t1 = X[::-1]
-    exponential = np.exp(t1 @ beta)
+    exponential = np.exp(t1.dot(beta))
     t2 = np.cumsum(exponential)[::-1]
     t3 = t1 * exponential[:, None]
     total = np.zeros((n, p), dtype=X.dtype)
@@ -76,7 +76,7 @@ def _hessian(X, event, beta):
     t4 = exponential[:, None] * np.cumsum(total[::-1], axis=0)[::-1]
     total2 = np.zeros(n, dtype=X.dtype)
     total2[::-1] = event / t2
-    return -(t1.T @ (np.cumsum(total2[::-1])[::-1][:, None] * t3 - t4))
+    return -t1.T.dot(np.cumsum(total2[::-1])[::-1][:, None] * t3 - t4)
 
 
 def loss(X, event, beta):
@@ -93,7 +93,7 @@ def loss(X, event, beta):
     float
     """
     X, event, beta = _door(X, event, beta)
-    return _owned(_loss(X, event, beta))
+    return float(_loss(X, event, beta))
 
 
 def grad(X, event, beta):
@@ -110,7 +110,7 @@ def grad(X, event, beta):
     (p,) array
     """
     X, event, beta = _door(X, event, beta)
-    return _owned(_grad(X, event, beta))
+    return _grad(X, event, beta)
 
 
 def value_and_grad(X, event, beta):
@@ -128,7 +128,8 @@ def value_and_grad(X, event, beta):
     gradient : (p,) array
     """
     X, event, beta = _door(X, event, beta)
-    return _owned(_value_and_grad(X, event, beta))
+    value, gradient = _value_and_grad(X, event, beta)
+    return float(value), gradient
 
 
 def hvp(X, event, beta, dbeta):
@@ -147,7 +148,7 @@ def hvp(X, event, beta, dbeta):
     """
     X, event, beta = _door(X, event, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, event, beta, dbeta))
+    return _hvp(X, event, beta, dbeta)
 
 
 def hessian(X, event, beta):
@@ -164,7 +165,7 @@ def hessian(X, event, beta):
     (p, p) array
     """
     X, event, beta = _door(X, event, beta)
-    return _owned(_hessian(X, event, beta))
+    return np.ascontiguousarray(_hessian(X, event, beta))
 
 
 def bind(X, event):
@@ -217,28 +218,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, event, beta = self._arguments(beta)
-        return _owned(_loss(X, event, beta))
+        return float(_loss(X, event, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, event, beta = self._arguments(beta)
-        return _owned(_grad(X, event, beta))
+        return _grad(X, event, beta)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, event, beta = self._arguments(beta)
-        return _owned(_value_and_grad(X, event, beta))
+        value, gradient = _value_and_grad(X, event, beta)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, event, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, event, beta, dbeta))
+        return _hvp(X, event, beta, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, event, beta = self._arguments(beta)
-        return _owned(_hessian(X, event, beta))
+        return np.ascontiguousarray(_hessian(X, event, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -276,6 +278,14 @@ class Bound:
 
 def _door(X, event, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(event) is type(beta) is np.ndarray
+        and X.dtype is event.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if event.shape == (n,) and beta.shape == (p,):
+            return X, event, beta
     X = _array("X", X, 2)
     event = _array("event", event, 1)
     beta = _array("beta", beta, 1)
@@ -335,19 +345,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

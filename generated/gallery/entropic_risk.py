@@ -15,7 +15,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(R, w, theta):
     """The loss."""
     n = R.shape[0]
-    scores = theta * (R @ w)
+    scores = theta * R.dot(w)
     peak = (-scores).max()
     difference = peak + np.log(np.exp(-scores - peak).sum()) - float(np.log(n))
     return difference / theta
@@ -23,37 +23,37 @@ def _loss(R, w, theta):
 
 def _grad(R, w, theta):
     """The gradient by w."""
-    scores = theta * (R @ w)
+    scores = theta * R.dot(w)
     weights = np.exp(-scores - (-scores).max())
-    return -(R.T @ (weights / weights.sum()))
+    return -(weights / weights.sum()).dot(R)
 
 
 def _value_and_grad(R, w, theta):
     """The loss and its gradient by w, in one pass."""
     n = R.shape[0]
-    scores = theta * (R @ w)
+    scores = theta * R.dot(w)
     peak = (-scores).max()
     weights = np.exp(-scores - peak)
     total = weights.sum()
     value = (peak + np.log(total) - float(np.log(n))) / theta
-    return value, -(R.T @ (weights / total))
+    return value, -(weights / total).dot(R)
 
 
 def _hvp(R, w, theta, dw):
     """The Hessian times a direction."""
-    dscores = theta * (R @ dw)
-    scores = theta * (R @ w)
+    dscores = theta * R.dot(dw)
+    scores = theta * R.dot(w)
     weights = np.exp(-scores - (-scores).max())
     softmax = weights / weights.sum()
-    return -(R.T @ (softmax * (dscores @ softmax - dscores)))
+    return -(softmax * (dscores.dot(softmax) - dscores)).dot(R)
 
 
 def _hessian(R, w, theta):
     """The Hessian by w."""
-    scores = theta * (R @ w)
+    scores = theta * R.dot(w)
     weights = np.exp(-scores - (-scores).max())
     softmax = weights / weights.sum()
-    return -(R.T @ ((R.T @ softmax - R) * (theta * softmax)[:, None]))
+    return -R.T.dot((softmax.dot(R) - R) * (theta * softmax)[:, None])
 
 
 def loss(R, w, theta):
@@ -70,7 +70,7 @@ def loss(R, w, theta):
     float
     """
     R, w, theta = _door(R, w, theta)
-    return _owned(_loss(R, w, theta))
+    return float(_loss(R, w, theta))
 
 
 def grad(R, w, theta):
@@ -87,7 +87,7 @@ def grad(R, w, theta):
     (d,) array
     """
     R, w, theta = _door(R, w, theta)
-    return _owned(_grad(R, w, theta))
+    return _grad(R, w, theta)
 
 
 def value_and_grad(R, w, theta):
@@ -105,7 +105,8 @@ def value_and_grad(R, w, theta):
     gradient : (d,) array
     """
     R, w, theta = _door(R, w, theta)
-    return _owned(_value_and_grad(R, w, theta))
+    value, gradient = _value_and_grad(R, w, theta)
+    return float(value), gradient
 
 
 def hvp(R, w, theta, dw):
@@ -124,7 +125,7 @@ def hvp(R, w, theta, dw):
     """
     R, w, theta = _door(R, w, theta)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(R, w, theta, dw))
+    return _hvp(R, w, theta, dw)
 
 
 def hessian(R, w, theta):
@@ -141,7 +142,7 @@ def hessian(R, w, theta):
     (d, d) array
     """
     R, w, theta = _door(R, w, theta)
-    return _owned(_hessian(R, w, theta))
+    return np.ascontiguousarray(_hessian(R, w, theta))
 
 
 def bind(R, theta):
@@ -192,28 +193,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         R, w, theta = self._arguments(w)
-        return _owned(_loss(R, w, theta))
+        return float(_loss(R, w, theta))
 
     def grad(self, w):
         """The gradient by w."""
         R, w, theta = self._arguments(w)
-        return _owned(_grad(R, w, theta))
+        return _grad(R, w, theta)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         R, w, theta = self._arguments(w)
-        return _owned(_value_and_grad(R, w, theta))
+        value, gradient = _value_and_grad(R, w, theta)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         R, w, theta = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(R, w, theta, dw))
+        return _hvp(R, w, theta, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         R, w, theta = self._arguments(w)
-        return _owned(_hessian(R, w, theta))
+        return np.ascontiguousarray(_hessian(R, w, theta))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -251,6 +253,15 @@ class Bound:
 
 def _door(R, w, theta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(R) is type(w) is np.ndarray
+        and R.dtype is w.dtype is _FLOAT64
+        and R.ndim == 2
+        and isinstance(theta, float)
+    ):
+        n, d = R.shape
+        if w.shape == (d,):
+            return R, w, np.float64(theta)
     R = _array("R", R, 2)
     w = _array("w", w, 1)
     theta = _array("theta", theta, 0)
@@ -308,19 +319,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -19,7 +19,7 @@ def _loss(X, mean, W, psi):
     """The loss."""
     n, d = X.shape
     difference = X - mean
-    t1 = W.T @ W + np.diag(psi)
+    t1 = W.T.dot(W) + np.diag(psi)
     total = np.vdot(difference, np.linalg.solve(t1, difference.T).T)
     return -0.5 * np.linalg.slogdet(t1)[1] - 0.9189385332046727 * d - 0.5 * total / n
 
@@ -27,39 +27,41 @@ def _loss(X, mean, W, psi):
 def _grad(X, mean, W, psi):
     """The gradient by W and psi."""
     n = X.shape[0]
-    t1 = W.T @ W + np.diag(psi)
+    t1 = W.T.dot(W) + np.diag(psi)
     difference = X.T - mean[:, None]
-    t2 = np.linalg.solve(t1, difference @ np.linalg.solve(t1, difference).T)
+    t2 = np.linalg.solve(t1, difference.dot(np.linalg.solve(t1, difference).T))
     grad_gram = 0.5 * (t2 / n - np.linalg.inv(t1))
-    return (2 * (W @ grad_gram), grad_gram.diagonal().copy())
+    return (2 * W.dot(grad_gram), grad_gram.diagonal().copy())
 
 
 def _value_and_grad(X, mean, W, psi):
     """The loss and its gradient by W and psi, in one pass."""
     n, d = X.shape
     difference = X.T - mean[:, None]
-    t1 = W.T @ W + np.diag(psi)
+    t1 = W.T.dot(W) + np.diag(psi)
     t2 = np.linalg.solve(t1, difference)
     value = (
         -0.5 * np.linalg.slogdet(t1)[1]
         - 0.9189385332046727 * d
         - 0.5 * np.vdot(difference, t2) / n
     )
-    grad_gram = 0.5 * (np.linalg.solve(t1, difference @ t2.T) / n - np.linalg.inv(t1))
-    return value, (2 * (W @ grad_gram), grad_gram.diagonal().copy())
+    grad_gram = 0.5 * (
+        np.linalg.solve(t1, difference.dot(t2.T)) / n - np.linalg.inv(t1)
+    )
+    return value, (2 * W.dot(grad_gram), grad_gram.diagonal().copy())
 
 
 def _hvp(X, mean, W, psi, dW, dpsi):
     """The Hessian times a direction."""
     n = X.shape[0]
-    t1 = W.T @ W + np.diag(psi)
+    t1 = W.T.dot(W) + np.diag(psi)
     difference = X.T - mean[:, None]
-    t2 = W.T @ dW
+    t2 = W.T.dot(dW)
     t3 = np.linalg.solve(t1, np.linalg.solve(t1, t2 + t2.T + np.diag(dpsi)).T)
-    t4 = np.linalg.solve(t1, difference @ (difference.T @ t3))
+    t4 = np.linalg.solve(t1, difference.dot(difference.T.dot(t3)))
     dgrad_gram = 0.5 * t3 + -0.5 * (t4.T + t4) / n
-    t5 = np.linalg.solve(t1, difference @ np.linalg.solve(t1, difference).T)
-    hvp_W = dW @ (0.5 * (t5 / n - np.linalg.inv(t1))) + W @ dgrad_gram
+    t5 = np.linalg.solve(t1, difference.dot(np.linalg.solve(t1, difference).T))
+    hvp_W = dW.dot(0.5 * (t5 / n - np.linalg.inv(t1))) + W.dot(dgrad_gram)
     return (2 * hvp_W, dgrad_gram.diagonal().copy())
 
 
@@ -78,7 +80,7 @@ def loss(X, mean, W, psi):
     float
     """
     X, mean, W, psi = _door(X, mean, W, psi)
-    return _owned(_loss(X, mean, W, psi))
+    return float(_loss(X, mean, W, psi))
 
 
 def grad(X, mean, W, psi):
@@ -97,7 +99,8 @@ def grad(X, mean, W, psi):
     grad_psi : (d,) array
     """
     X, mean, W, psi = _door(X, mean, W, psi)
-    return _owned(_grad(X, mean, W, psi))
+    grad_W, grad_psi = _grad(X, mean, W, psi)
+    return (np.ascontiguousarray(grad_W), grad_psi)
 
 
 def value_and_grad(X, mean, W, psi):
@@ -116,7 +119,8 @@ def value_and_grad(X, mean, W, psi):
     gradient : tuple of grad_W : (k, d) array, grad_psi : (d,) array
     """
     X, mean, W, psi = _door(X, mean, W, psi)
-    return _owned(_value_and_grad(X, mean, W, psi))
+    value, (grad_W, grad_psi) = _value_and_grad(X, mean, W, psi)
+    return float(value), (np.ascontiguousarray(grad_W), grad_psi)
 
 
 def hvp(X, mean, W, psi, dW, dpsi):
@@ -139,7 +143,8 @@ def hvp(X, mean, W, psi, dW, dpsi):
     X, mean, W, psi = _door(X, mean, W, psi)
     dW = _direction("dW", dW, W)
     dpsi = _direction("dpsi", dpsi, psi)
-    return _owned(_hvp(X, mean, W, psi, dW, dpsi))
+    hvp_W, hvp_psi = _hvp(X, mean, W, psi, dW, dpsi)
+    return (np.ascontiguousarray(hvp_W), hvp_psi)
 
 
 def bind(X, mean, *, k=None):
@@ -198,24 +203,27 @@ class Bound:
     def loss(self, W, psi):
         """The loss."""
         X, mean, W, psi = self._arguments(W, psi)
-        return _owned(_loss(X, mean, W, psi))
+        return float(_loss(X, mean, W, psi))
 
     def grad(self, W, psi):
         """The gradient by W and psi."""
         X, mean, W, psi = self._arguments(W, psi)
-        return _owned(_grad(X, mean, W, psi))
+        grad_W, grad_psi = _grad(X, mean, W, psi)
+        return (np.ascontiguousarray(grad_W), grad_psi)
 
     def value_and_grad(self, W, psi):
         """The loss and its gradient by W and psi, in one pass."""
         X, mean, W, psi = self._arguments(W, psi)
-        return _owned(_value_and_grad(X, mean, W, psi))
+        value, (grad_W, grad_psi) = _value_and_grad(X, mean, W, psi)
+        return float(value), (np.ascontiguousarray(grad_W), grad_psi)
 
     def hvp(self, W, psi, dW, dpsi):
         """The Hessian times a direction."""
         X, mean, W, psi = self._arguments(W, psi)
         dW = _direction("dW", dW, W)
         dpsi = _direction("dpsi", dpsi, psi)
-        return _owned(_hvp(X, mean, W, psi, dW, dpsi))
+        hvp_W, hvp_psi = _hvp(X, mean, W, psi, dW, dpsi)
+        return (np.ascontiguousarray(hvp_W), hvp_psi)
 
     def pack(self, W, psi):
         """One flat float64 vector of W and psi."""
@@ -260,6 +268,16 @@ class Bound:
 
 def _door(X, mean, W, psi):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(mean) is type(W) is type(psi) is np.ndarray
+        and X.dtype is mean.dtype is W.dtype is psi.dtype is _FLOAT64
+        and X.ndim == 2
+        and W.ndim == 2
+    ):
+        n, d = X.shape
+        k = W.shape[0]
+        if mean.shape == (d,) and W.shape[1] == d and psi.shape == (d,):
+            return X, mean, W, psi
     X = _array("X", X, 2)
     mean = _array("mean", mean, 1)
     W = _array("W", W, 2)
@@ -332,19 +350,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -175,7 +175,7 @@ def loss(X, weights, means, precisions_cholesky):
     X, weights, means, precisions_cholesky = _door(
         X, weights, means, precisions_cholesky
     )
-    return _owned(_loss(X, weights, means, precisions_cholesky))
+    return float(_loss(X, weights, means, precisions_cholesky))
 
 
 def grad(X, weights, means, precisions_cholesky):
@@ -196,7 +196,11 @@ def grad(X, weights, means, precisions_cholesky):
     X, weights, means, precisions_cholesky = _door(
         X, weights, means, precisions_cholesky
     )
-    return _owned(_grad(X, weights, means, precisions_cholesky))
+    grad_means, grad_precisions_cholesky = _grad(X, weights, means, precisions_cholesky)
+    return (
+        np.ascontiguousarray(grad_means),
+        np.ascontiguousarray(grad_precisions_cholesky),
+    )
 
 
 def value_and_grad(X, weights, means, precisions_cholesky):
@@ -217,7 +221,13 @@ def value_and_grad(X, weights, means, precisions_cholesky):
     X, weights, means, precisions_cholesky = _door(
         X, weights, means, precisions_cholesky
     )
-    return _owned(_value_and_grad(X, weights, means, precisions_cholesky))
+    value, (grad_means, grad_precisions_cholesky) = _value_and_grad(
+        X, weights, means, precisions_cholesky
+    )
+    return float(value), (
+        np.ascontiguousarray(grad_means),
+        np.ascontiguousarray(grad_precisions_cholesky),
+    )
 
 
 def hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky):
@@ -244,8 +254,12 @@ def hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky):
     dprecisions_cholesky = _direction(
         "dprecisions_cholesky", dprecisions_cholesky, precisions_cholesky
     )
-    return _owned(
-        _hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky)
+    hvp_means, hvp_precisions_cholesky = _hvp(
+        X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky
+    )
+    return (
+        np.ascontiguousarray(hvp_means),
+        np.ascontiguousarray(hvp_precisions_cholesky),
     )
 
 
@@ -322,21 +336,33 @@ class Bound:
         X, weights, means, precisions_cholesky = self._arguments(
             means, precisions_cholesky
         )
-        return _owned(_loss(X, weights, means, precisions_cholesky))
+        return float(_loss(X, weights, means, precisions_cholesky))
 
     def grad(self, means, precisions_cholesky):
         """The gradient by means and precisions_cholesky."""
         X, weights, means, precisions_cholesky = self._arguments(
             means, precisions_cholesky
         )
-        return _owned(_grad(X, weights, means, precisions_cholesky))
+        grad_means, grad_precisions_cholesky = _grad(
+            X, weights, means, precisions_cholesky
+        )
+        return (
+            np.ascontiguousarray(grad_means),
+            np.ascontiguousarray(grad_precisions_cholesky),
+        )
 
     def value_and_grad(self, means, precisions_cholesky):
         """The loss and its gradient by means and precisions_cholesky, in one pass."""
         X, weights, means, precisions_cholesky = self._arguments(
             means, precisions_cholesky
         )
-        return _owned(_value_and_grad(X, weights, means, precisions_cholesky))
+        value, (grad_means, grad_precisions_cholesky) = _value_and_grad(
+            X, weights, means, precisions_cholesky
+        )
+        return float(value), (
+            np.ascontiguousarray(grad_means),
+            np.ascontiguousarray(grad_precisions_cholesky),
+        )
 
     def hvp(self, means, precisions_cholesky, dmeans, dprecisions_cholesky):
         """The Hessian times a direction."""
@@ -347,8 +373,12 @@ class Bound:
         dprecisions_cholesky = _direction(
             "dprecisions_cholesky", dprecisions_cholesky, precisions_cholesky
         )
-        return _owned(
-            _hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky)
+        hvp_means, hvp_precisions_cholesky = _hvp(
+            X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky
+        )
+        return (
+            np.ascontiguousarray(hvp_means),
+            np.ascontiguousarray(hvp_precisions_cholesky),
         )
 
     def pack(self, means, precisions_cholesky):
@@ -395,6 +425,24 @@ class Bound:
 
 def _door(X, weights, means, precisions_cholesky):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X)
+        is type(weights)
+        is type(means)
+        is type(precisions_cholesky)
+        is np.ndarray
+        and X.dtype
+        is weights.dtype
+        is means.dtype
+        is precisions_cholesky.dtype
+        is _FLOAT64
+        and X.ndim == 2
+        and weights.ndim == 1
+    ):
+        n, d = X.shape
+        k = weights.shape[0]
+        if means.shape == (k, d) and precisions_cholesky.shape == (k, d, d):
+            return X, weights, means, precisions_cholesky
     X = _array("X", X, 2)
     weights = _array("weights", weights, 1)
     means = _array("means", means, 2)
@@ -470,19 +518,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -21,7 +21,7 @@ def _loss(X, y, params):
     """The loss."""
     alpha = params[-1]
     a1 = 1 + alpha
-    t1 = X @ params[:-1]
+    t1 = X.dot(params[:-1])
     mu = np.exp(t1)
     a2 = mu + alpha * y
     t2 = (
@@ -36,15 +36,15 @@ def _loss(X, y, params):
 
 def _grad(X, y, params):
     """The gradient by params."""
-    mu = np.exp(X @ params[:-1])
+    mu = np.exp(X.dot(params[:-1]))
     alpha = params[-1]
     a2 = mu + alpha * y
     a1 = 1 + alpha
     grad_mu = (y - 1) / a2 - 1 / a1
     grad_params = np.concatenate(
         (
-            X.T @ (1 + mu * grad_mu),
-            np.full(1, grad_mu @ y + a2.sum() / a1**2 - y.sum() / a1, dtype=X.dtype),
+            (1 + mu * grad_mu).dot(X),
+            np.full(1, grad_mu.dot(y) + a2.sum() / a1**2 - y.sum() / a1, dtype=X.dtype),
         )
     )
     return grad_params
@@ -54,7 +54,7 @@ def _value_and_grad(X, y, params):
     """The loss and its gradient by params, in one pass."""
     alpha = params[-1]
     a1 = 1 + alpha
-    t1 = X @ params[:-1]
+    t1 = X.dot(params[:-1])
     mu = np.exp(t1)
     a2 = mu + alpha * y
     difference = y - 1
@@ -68,8 +68,8 @@ def _value_and_grad(X, y, params):
     grad_mu = difference / a2 - 1 / a1
     grad_params = np.concatenate(
         (
-            X.T @ (1 + mu * grad_mu),
-            np.full(1, grad_mu @ y + a2.sum() / a1**2 - y.sum() / a1, dtype=X.dtype),
+            (1 + mu * grad_mu).dot(X),
+            np.full(1, grad_mu.dot(y) + a2.sum() / a1**2 - y.sum() / a1, dtype=X.dtype),
         )
     )
     return t2.sum(), grad_params
@@ -80,29 +80,29 @@ def _hvp(X, y, params, dparams):
     dalpha = dparams[-1]
     alpha = params[-1]
     a1 = 1 + alpha
-    mu = np.exp(X @ params[:-1])
+    mu = np.exp(X.dot(params[:-1]))
     a2 = mu + alpha * y
     power = a1**2
     ratio = dalpha / power
     difference = y - 1
-    dmu = mu * (X @ dparams[:-1])
+    dmu = mu * X.dot(dparams[:-1])
     da2 = dalpha * y + dmu
     dgrad_mu = ratio - difference * da2 / a2**2
     dgrad_alpha = (
-        dgrad_mu @ y
+        dgrad_mu.dot(y)
         + da2.sum() / power
         + y.sum() * ratio
         - 2 * a2.sum() * dalpha / a1**3
     )
-    t1 = X.T @ (dmu * (difference / a2 - 1 / a1) + mu * dgrad_mu)
+    t1 = (dmu * (difference / a2 - 1 / a1) + mu * dgrad_mu).dot(X)
     return np.concatenate((t1, np.full(1, dgrad_alpha, dtype=X.dtype)))
 
 
 def _hessian(X, y, params):
     """The Hessian by params."""
     p = X.shape[1]
-    mu = np.exp(X @ params[:-1])
-    t1 = (X * mu[:, None]) @ np.eye(p + 1, dtype=X.dtype)[:-1]
+    mu = np.exp(X.dot(params[:-1]))
+    t1 = (X * mu[:, None]).dot(np.eye(p + 1, dtype=X.dtype)[:-1])
     difference = y - 1
     alpha = params[-1]
     a2 = mu + alpha * y
@@ -113,11 +113,11 @@ def _hessian(X, y, params):
     difference2 = t2 / power - t3 * (difference / a2**2)[:, None]
     t4 = (difference / a2 - 1 / a1)[:, None] * t1 + mu[:, None] * difference2
     t5 = (
-        difference2.T @ y
+        y.dot(difference2)
         + t3.sum(axis=0) / power
         + (y.sum() / power - 2 * a2.sum() / a1**3) * t2
     )
-    return np.concatenate((X.T @ t4, t5[None]))
+    return np.concatenate((X.T.dot(t4), t5[None]))
 
 
 def loss(X, y, params):
@@ -134,7 +134,7 @@ def loss(X, y, params):
     float
     """
     X, y, params = _door(X, y, params)
-    return _owned(_loss(X, y, params))
+    return float(_loss(X, y, params))
 
 
 def grad(X, y, params):
@@ -151,7 +151,7 @@ def grad(X, y, params):
     (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_grad(X, y, params))
+    return _grad(X, y, params)
 
 
 def value_and_grad(X, y, params):
@@ -169,7 +169,8 @@ def value_and_grad(X, y, params):
     gradient : (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_value_and_grad(X, y, params))
+    value, gradient = _value_and_grad(X, y, params)
+    return float(value), gradient
 
 
 def hvp(X, y, params, dparams):
@@ -188,7 +189,7 @@ def hvp(X, y, params, dparams):
     """
     X, y, params = _door(X, y, params)
     dparams = _direction("dparams", dparams, params)
-    return _owned(_hvp(X, y, params, dparams))
+    return _hvp(X, y, params, dparams)
 
 
 def hessian(X, y, params):
@@ -205,7 +206,7 @@ def hessian(X, y, params):
     (p + 1, p + 1) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_hessian(X, y, params))
+    return np.ascontiguousarray(_hessian(X, y, params))
 
 
 def bind(X, y):
@@ -258,28 +259,29 @@ class Bound:
     def loss(self, params):
         """The loss."""
         X, y, params = self._arguments(params)
-        return _owned(_loss(X, y, params))
+        return float(_loss(X, y, params))
 
     def grad(self, params):
         """The gradient by params."""
         X, y, params = self._arguments(params)
-        return _owned(_grad(X, y, params))
+        return _grad(X, y, params)
 
     def value_and_grad(self, params):
         """The loss and its gradient by params, in one pass."""
         X, y, params = self._arguments(params)
-        return _owned(_value_and_grad(X, y, params))
+        value, gradient = _value_and_grad(X, y, params)
+        return float(value), gradient
 
     def hvp(self, params, dparams):
         """The Hessian times a direction."""
         X, y, params = self._arguments(params)
         dparams = _direction("dparams", dparams, params)
-        return _owned(_hvp(X, y, params, dparams))
+        return _hvp(X, y, params, dparams)
 
     def hessian(self, params):
         """The Hessian by params."""
         X, y, params = self._arguments(params)
-        return _owned(_hessian(X, y, params))
+        return np.ascontiguousarray(_hessian(X, y, params))
 
     def pack(self, params):
         """One flat float64 vector of params."""
@@ -317,6 +319,14 @@ class Bound:
 
 def _door(X, y, params):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(params) is np.ndarray
+        and X.dtype is y.dtype is params.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and params.shape == (p + 1,):
+            return X, y, params
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     params = _array("params", params, 1)
@@ -376,19 +386,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

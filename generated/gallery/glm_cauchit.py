@@ -15,42 +15,42 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, beta):
     """The loss."""
-    t1 = 0.5 + 0.3183098861837907 * np.arctan(X @ beta)
-    return np.sum(y * np.log(t1) + (1 - y) * np.log1p(-t1))
+    t1 = 0.5 + 0.3183098861837907 * np.arctan(X.dot(beta))
+    return np.log1p(-t1).dot(1 - y) + np.log(t1).dot(y)
 
 
 def _grad(X, y, beta):
     """The gradient by beta."""
-    t1 = X @ beta
+    t1 = X.dot(beta)
     t2 = 0.5 + 0.3183098861837907 * np.arctan(t1)
     ratio = 0.3183098861837907 * (y / t2 - (1 - y) / (1 - t2)) / (1 + t1**2)
-    return X.T @ ratio
+    return ratio.dot(X)
 
 
 def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
-    t1 = X @ beta
+    t1 = X.dot(beta)
     t2 = 0.5 + 0.3183098861837907 * np.arctan(t1)
     difference = 1 - y
     ratio = 0.3183098861837907 * (y / t2 - difference / (1 - t2)) / (1 + t1**2)
-    return np.sum(y * np.log(t2) + difference * np.log1p(-t2)), X.T @ ratio
+    return np.log1p(-t2).dot(difference) + np.log(t2).dot(y), ratio.dot(X)
 
 
 def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
-    t1 = X @ beta
-    ratio = (X @ dbeta) / (1 + t1**2) ** 2
+    t1 = X.dot(beta)
+    ratio = X.dot(dbeta) / (1 + t1**2) ** 2
     t2 = 0.5 + 0.3183098861837907 * np.arctan(t1)
     difference = 1 - t2
     difference2 = 1 - y
     difference3 = 0.3183098861837907 * (y / t2 - difference2 / difference)
     t3 = -0.10132118364233779 * (difference2 / difference**2 + y / t2**2)
-    return X.T @ (ratio * t3 - 2 * difference3 * t1 * ratio)
+    return (ratio * t3 - 2 * difference3 * t1 * ratio).dot(X)
 
 
 def _hessian(X, y, beta):
     """The Hessian by beta."""
-    t1 = X @ beta
+    t1 = X.dot(beta)
     power = (1 + t1**2) ** 2
     t2 = 0.5 + 0.3183098861837907 * np.arctan(t1)
     difference = 1 - t2
@@ -60,7 +60,7 @@ def _hessian(X, y, beta):
     difference4 = (
         X * (t3 / power)[:, None] - 2 * X * (difference3 * t1 / power)[:, None]
     )
-    return X.T @ difference4
+    return X.T.dot(difference4)
 
 
 def loss(X, y, beta):
@@ -77,7 +77,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_loss(X, y, beta))
+    return float(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -94,7 +94,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_grad(X, y, beta))
+    return _grad(X, y, beta)
 
 
 def value_and_grad(X, y, beta):
@@ -112,7 +112,8 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_value_and_grad(X, y, beta))
+    value, gradient = _value_and_grad(X, y, beta)
+    return float(value), gradient
 
 
 def hvp(X, y, beta, dbeta):
@@ -131,7 +132,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, y, beta, dbeta))
+    return _hvp(X, y, beta, dbeta)
 
 
 def hessian(X, y, beta):
@@ -148,7 +149,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_hessian(X, y, beta))
+    return np.ascontiguousarray(_hessian(X, y, beta))
 
 
 def bind(X, y):
@@ -201,28 +202,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta = self._arguments(beta)
-        return _owned(_loss(X, y, beta))
+        return float(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_grad(X, y, beta))
+        return _grad(X, y, beta)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta))
+        value, gradient = _value_and_grad(X, y, beta)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, dbeta))
+        return _hvp(X, y, beta, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_hessian(X, y, beta))
+        return np.ascontiguousarray(_hessian(X, y, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -260,6 +262,14 @@ class Bound:
 
 def _door(X, y, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and beta.shape == (p,):
+            return X, y, beta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     beta = _array("beta", beta, 1)
@@ -319,19 +329,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -15,48 +15,47 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, beta):
     """The loss."""
-    exponential = np.exp(X @ beta)
-    difference = y * np.log1p(-np.exp(-exponential)) - exponential * (1 - y)
-    return difference.sum()
+    exponential = np.exp(X.dot(beta))
+    return np.log1p(-np.exp(-exponential)).dot(y) - (1 - y).dot(exponential)
 
 
 def _grad(X, y, beta):
     """The gradient by beta."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     exponential2 = np.exp(-exponential)
     t1 = exponential * (y * exponential2 / (1 - exponential2) - (1 - y))
-    return X.T @ t1
+    return t1.dot(X)
 
 
 def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
-    difference = 1 - y
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     exponential2 = np.exp(-exponential)
-    value = np.sum(y * np.log1p(-exponential2) - exponential * difference)
+    difference = 1 - y
+    value = np.log1p(-exponential2).dot(y) - difference.dot(exponential)
     t1 = exponential * (y * exponential2 / (1 - exponential2) - difference)
-    return value, X.T @ t1
+    return value, t1.dot(X)
 
 
 def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     exponential2 = np.exp(-exponential)
     difference = 1 - exponential2
-    t1 = exponential * (X @ dbeta)
+    t1 = exponential * X.dot(dbeta)
     t2 = exponential2 * (-1 / difference - exponential2 / difference**2)
     t3 = t1 * (y + y * exponential2 / difference - 1) + exponential * y * t1 * t2
-    return X.T @ t3
+    return t3.dot(X)
 
 
 def _hessian(X, y, beta):
     """The Hessian by beta."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     exponential2 = np.exp(-exponential)
     difference = 1 - exponential2
     t1 = X * (exponential * (y + y * exponential2 / difference - 1))[:, None]
     t2 = exponential2 * (-1 / difference - exponential2 / difference**2)
-    return X.T @ (X * (exponential**2 * y * t2)[:, None] + t1)
+    return X.T.dot(X * (exponential**2 * y * t2)[:, None] + t1)
 
 
 def loss(X, y, beta):
@@ -73,7 +72,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_loss(X, y, beta))
+    return float(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -90,7 +89,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_grad(X, y, beta))
+    return _grad(X, y, beta)
 
 
 def value_and_grad(X, y, beta):
@@ -108,7 +107,8 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_value_and_grad(X, y, beta))
+    value, gradient = _value_and_grad(X, y, beta)
+    return float(value), gradient
 
 
 def hvp(X, y, beta, dbeta):
@@ -127,7 +127,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, y, beta, dbeta))
+    return _hvp(X, y, beta, dbeta)
 
 
 def hessian(X, y, beta):
@@ -144,7 +144,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_hessian(X, y, beta))
+    return np.ascontiguousarray(_hessian(X, y, beta))
 
 
 def bind(X, y):
@@ -197,28 +197,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta = self._arguments(beta)
-        return _owned(_loss(X, y, beta))
+        return float(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_grad(X, y, beta))
+        return _grad(X, y, beta)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta))
+        value, gradient = _value_and_grad(X, y, beta)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, dbeta))
+        return _hvp(X, y, beta, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_hessian(X, y, beta))
+        return np.ascontiguousarray(_hessian(X, y, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -256,6 +257,14 @@ class Bound:
 
 def _door(X, y, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and beta.shape == (p,):
+            return X, y, beta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     beta = _array("beta", beta, 1)
@@ -315,19 +324,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

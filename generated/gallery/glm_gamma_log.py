@@ -14,38 +14,38 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, beta):
     """The loss."""
-    ratio = y / np.exp(X @ beta)
+    ratio = y / np.exp(X.dot(beta))
     return np.sum(np.log(ratio) - ratio - np.log(y))
 
 
 def _grad(X, y, beta):
     """The gradient by beta."""
-    exponential = np.exp(X @ beta)
-    return X.T @ (y * (1 - 1 / (y / exponential)) / exponential)
+    exponential = np.exp(X.dot(beta))
+    return (y * (1 - 1 / (y / exponential)) / exponential).dot(X)
 
 
 def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     ratio = y / exponential
-    value = np.sum(np.log(ratio) - ratio - np.log(y))
-    return value, X.T @ (y * (1 - 1 / ratio) / exponential)
+    grad_beta = (y * (1 - 1 / ratio) / exponential).dot(X)
+    return np.sum(np.log(ratio) - ratio - np.log(y)), grad_beta
 
 
 def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     ratio = y / exponential
     t1 = -y * (1 - 1 / ratio) / exponential**2 - y**2 / ratio**2 / exponential**3
-    return X.T @ ((X @ dbeta) * exponential * t1)
+    return (X.dot(dbeta) * exponential * t1).dot(X)
 
 
 def _hessian(X, y, beta):
     """The Hessian by beta."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     ratio = y / exponential
     t1 = -y * (1 - 1 / ratio) / exponential**2 - y**2 / ratio**2 / exponential**3
-    return (X * (exponential * t1)[:, None]).T @ X
+    return (X * (exponential * t1)[:, None]).T.dot(X)
 
 
 def loss(X, y, beta):
@@ -62,7 +62,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_loss(X, y, beta))
+    return float(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -79,7 +79,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_grad(X, y, beta))
+    return _grad(X, y, beta)
 
 
 def value_and_grad(X, y, beta):
@@ -97,7 +97,8 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_value_and_grad(X, y, beta))
+    value, gradient = _value_and_grad(X, y, beta)
+    return float(value), gradient
 
 
 def hvp(X, y, beta, dbeta):
@@ -116,7 +117,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, y, beta, dbeta))
+    return _hvp(X, y, beta, dbeta)
 
 
 def hessian(X, y, beta):
@@ -133,7 +134,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_hessian(X, y, beta))
+    return np.ascontiguousarray(_hessian(X, y, beta))
 
 
 def bind(X, y):
@@ -186,28 +187,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta = self._arguments(beta)
-        return _owned(_loss(X, y, beta))
+        return float(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_grad(X, y, beta))
+        return _grad(X, y, beta)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta))
+        value, gradient = _value_and_grad(X, y, beta)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, dbeta))
+        return _hvp(X, y, beta, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_hessian(X, y, beta))
+        return np.ascontiguousarray(_hessian(X, y, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -245,6 +247,14 @@ class Bound:
 
 def _door(X, y, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and beta.shape == (p,):
+            return X, y, beta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     beta = _array("beta", beta, 1)
@@ -304,19 +314,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

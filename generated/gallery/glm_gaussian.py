@@ -14,38 +14,38 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, beta):
     """The loss."""
-    return -0.5 * np.sum(1.8378770664093453 + (X @ beta - y) ** 2)
+    return -0.5 * np.sum(1.8378770664093453 + (X.dot(beta) - y) ** 2)
 
 
 def _grad(X, y, beta):
     """The gradient by beta."""
-    return -(X.T @ (X @ beta - y))
+    return -(X.dot(beta) - y).dot(X)
 
 
 def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
-    difference = X @ beta - y
-    return -0.5 * np.sum(1.8378770664093453 + difference**2), -(X.T @ difference)
+    difference = X.dot(beta) - y
+    return -0.5 * np.sum(1.8378770664093453 + difference**2), -difference.dot(X)
 
 
 def _hvp(X, dbeta):
     """The Hessian times a direction."""
-    return -(X.T @ (X @ dbeta))
+    return -X.dot(dbeta).dot(X)
 
 
 def _hessian(X):
     """The Hessian by beta."""
-    return -(X.T @ X)
+    return -X.T.dot(X)
 
 
 def _from_data(X):
     """What depends on the data alone."""
-    return X.T @ X
+    return X.T.dot(X)
 
 
 def _bound_hvp(dbeta, gram):
     """The Hessian times a direction."""
-    return -(gram @ dbeta)
+    return -gram.dot(dbeta)
 
 
 def _bound_hessian(gram):
@@ -67,7 +67,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_loss(X, y, beta))
+    return float(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -84,7 +84,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_grad(X, y, beta))
+    return _grad(X, y, beta)
 
 
 def value_and_grad(X, y, beta):
@@ -102,7 +102,8 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_value_and_grad(X, y, beta))
+    value, gradient = _value_and_grad(X, y, beta)
+    return float(value), gradient
 
 
 def hvp(X, y, beta, dbeta):
@@ -121,7 +122,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, dbeta))
+    return _hvp(X, dbeta)
 
 
 def hessian(X, y, beta):
@@ -138,7 +139,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_hessian(X))
+    return np.ascontiguousarray(_hessian(X))
 
 
 def bind(X, y):
@@ -194,28 +195,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta, gram = self._arguments(beta)
-        return _owned(_loss(X, y, beta))
+        return float(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta, gram = self._arguments(beta)
-        return _owned(_grad(X, y, beta))
+        return _grad(X, y, beta)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta, gram = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta))
+        value, gradient = _value_and_grad(X, y, beta)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta, gram = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_bound_hvp(dbeta, gram))
+        return _bound_hvp(dbeta, gram)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta, gram = self._arguments(beta)
-        return _owned(_bound_hessian(gram))
+        return np.ascontiguousarray(_bound_hessian(gram))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -253,6 +255,14 @@ class Bound:
 
 def _door(X, y, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and beta.shape == (p,):
+            return X, y, beta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     beta = _array("beta", beta, 1)
@@ -312,19 +322,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -15,37 +15,37 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, beta):
     """The loss."""
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = (mu - y) ** 2 / (y * mu**2) + np.log(6.283185307179586 * y**3)
     return -0.5 * t1.sum()
 
 
 def _grad(X, y, beta):
     """The gradient by beta."""
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = y * mu**2
     difference = mu - y
-    return X.T @ (mu * (mu * y * difference**2 / t1**2 - difference / t1))
+    return (mu * (mu * y * difference**2 / t1**2 - difference / t1)).dot(X)
 
 
 def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = y * mu**2
     difference = mu - y
     difference_squared = difference**2
     t2 = difference_squared / t1 + np.log(6.283185307179586 * y**3)
     t3 = mu * (mu * y * difference_squared / t1**2 - difference / t1)
-    return -0.5 * t2.sum(), X.T @ t3
+    return -0.5 * t2.sum(), t3.dot(X)
 
 
 def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = y * mu**2
     difference = mu - y
     difference_squared = difference**2
-    dmu = mu * (X @ dbeta)
+    dmu = mu * X.dot(dbeta)
     t2 = mu * y * dmu
     t3 = (
         2 * mu * y * difference * dmu
@@ -55,12 +55,12 @@ def _hvp(X, y, beta, dbeta):
     power = t1**2
     dgrad_mu = t3 / power - 4 * mu * y * t2 * difference_squared / t1**3 - dmu / t1
     t4 = dmu * (mu * y * difference_squared / power - difference / t1)
-    return X.T @ (mu * dgrad_mu + t4)
+    return (mu * dgrad_mu + t4).dot(X)
 
 
 def _hessian(X, y, beta):
     """The Hessian by beta."""
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     mu_squared = mu**2
     t1 = y * mu_squared
     difference = mu - y
@@ -74,7 +74,7 @@ def _hessian(X, y, beta):
         + X * (mu_squared * t3)[:, None]
     )
     t5 = X * (mu * (mu * t2 - difference / t1))[:, None] + mu[:, None] * t4
-    return X.T @ t5
+    return X.T.dot(t5)
 
 
 def _from_data(y):
@@ -84,7 +84,7 @@ def _from_data(y):
 
 def _bound_loss(X, y, beta, fixed):
     """The loss."""
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     return -0.5 * np.sum((mu - y) ** 2 / (y * mu**2) + fixed)
 
 
@@ -102,7 +102,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_loss(X, y, beta))
+    return float(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -119,7 +119,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_grad(X, y, beta))
+    return _grad(X, y, beta)
 
 
 def value_and_grad(X, y, beta):
@@ -137,7 +137,8 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_value_and_grad(X, y, beta))
+    value, gradient = _value_and_grad(X, y, beta)
+    return float(value), gradient
 
 
 def hvp(X, y, beta, dbeta):
@@ -156,7 +157,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, y, beta, dbeta))
+    return _hvp(X, y, beta, dbeta)
 
 
 def hessian(X, y, beta):
@@ -173,7 +174,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_hessian(X, y, beta))
+    return np.ascontiguousarray(_hessian(X, y, beta))
 
 
 def bind(X, y):
@@ -227,28 +228,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta, fixed = self._arguments(beta)
-        return _owned(_bound_loss(X, y, beta, fixed))
+        return float(_bound_loss(X, y, beta, fixed))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta, fixed = self._arguments(beta)
-        return _owned(_grad(X, y, beta))
+        return _grad(X, y, beta)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta, fixed = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta))
+        value, gradient = _value_and_grad(X, y, beta)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta, fixed = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, dbeta))
+        return _hvp(X, y, beta, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta, fixed = self._arguments(beta)
-        return _owned(_hessian(X, y, beta))
+        return np.ascontiguousarray(_hessian(X, y, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -286,6 +288,14 @@ class Bound:
 
 def _door(X, y, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and beta.shape == (p,):
+            return X, y, beta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     beta = _array("beta", beta, 1)
@@ -345,19 +355,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

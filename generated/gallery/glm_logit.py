@@ -14,49 +14,52 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, beta):
     """The loss."""
-    margin = X @ beta
+    margin = X.dot(beta)
     t1 = np.log1p(np.exp(-np.abs(margin)))
-    t2 = -y * (np.maximum(-margin, 0) + t1) - (1 - y) * (t1 + np.maximum(margin, 0))
-    return t2.sum()
+    return -(t1 + np.maximum(margin, 0)).dot(1 - y) - (np.maximum(-margin, 0) + t1).dot(
+        y
+    )
 
 
 def _grad(X, y, beta):
     """The gradient by beta."""
-    margin = X @ beta
+    margin = X.dot(beta)
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
     grad_margin = (
         y * np.where(mask, tail, 1) / t1 - (1 - y) * np.where(mask, 1, tail) / t1
     )
-    return X.T @ grad_margin
+    return grad_margin.dot(X)
 
 
 def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
-    margin = X @ beta
+    margin = X.dot(beta)
     tail = np.exp(-np.abs(margin))
     t1 = np.log1p(tail)
     difference = 1 - y
-    t2 = -y * (np.maximum(-margin, 0) + t1) - difference * (t1 + np.maximum(margin, 0))
+    value = -(t1 + np.maximum(margin, 0)).dot(difference) - (
+        np.maximum(-margin, 0) + t1
+    ).dot(y)
     mask = margin > 0
-    t3 = 1 + tail
+    t2 = 1 + tail
     grad_margin = (
-        y * np.where(mask, tail, 1) / t3 - difference * np.where(mask, 1, tail) / t3
+        y * np.where(mask, tail, 1) / t2 - difference * np.where(mask, 1, tail) / t2
     )
-    return t2.sum(), X.T @ grad_margin
+    return value, grad_margin.dot(X)
 
 
 def _hvp(X, beta, dbeta):
     """The Hessian times a direction."""
-    tail = np.exp(-np.abs(X @ beta))
-    return -(X.T @ ((X @ dbeta) * tail / (1 + tail) ** 2))
+    tail = np.exp(-np.abs(X.dot(beta)))
+    return -(X.dot(dbeta) * tail / (1 + tail) ** 2).dot(X)
 
 
 def _hessian(X, beta):
     """The Hessian by beta."""
-    tail = np.exp(-np.abs(X @ beta))
-    return -(X.T @ (X * (tail / (1 + tail) ** 2)[:, None]))
+    tail = np.exp(-np.abs(X.dot(beta)))
+    return -X.T.dot(X * (tail / (1 + tail) ** 2)[:, None])
 
 
 def loss(X, y, beta):
@@ -73,7 +76,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_loss(X, y, beta))
+    return float(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -90,7 +93,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_grad(X, y, beta))
+    return _grad(X, y, beta)
 
 
 def value_and_grad(X, y, beta):
@@ -108,7 +111,8 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_value_and_grad(X, y, beta))
+    value, gradient = _value_and_grad(X, y, beta)
+    return float(value), gradient
 
 
 def hvp(X, y, beta, dbeta):
@@ -127,7 +131,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, beta, dbeta))
+    return _hvp(X, beta, dbeta)
 
 
 def hessian(X, y, beta):
@@ -144,7 +148,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_hessian(X, beta))
+    return np.ascontiguousarray(_hessian(X, beta))
 
 
 def bind(X, y):
@@ -197,28 +201,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta = self._arguments(beta)
-        return _owned(_loss(X, y, beta))
+        return float(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_grad(X, y, beta))
+        return _grad(X, y, beta)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta))
+        value, gradient = _value_and_grad(X, y, beta)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, beta, dbeta))
+        return _hvp(X, beta, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_hessian(X, beta))
+        return np.ascontiguousarray(_hessian(X, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -256,6 +261,14 @@ class Bound:
 
 def _door(X, y, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and beta.shape == (p,):
+            return X, y, beta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     beta = _array("beta", beta, 1)
@@ -315,19 +328,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -18,7 +18,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, beta, alpha):
     """The loss."""
     a = 1 / alpha
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = alpha * mu
     t2 = y + a
     t3 = (
@@ -33,16 +33,16 @@ def _loss(X, y, beta, alpha):
 
 def _grad(X, y, beta, alpha):
     """The gradient by beta."""
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = alpha * mu
     a = 1 / alpha
-    return alpha * (X.T @ (mu * (y / t1 - (y + a) / (1 + t1))))
+    return alpha * (mu * (y / t1 - (y + a) / (1 + t1))).dot(X)
 
 
 def _value_and_grad(X, y, beta, alpha):
     """The loss and its gradient by beta, in one pass."""
     a = 1 / alpha
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = alpha * mu
     t2 = y + a
     t3 = (
@@ -52,24 +52,24 @@ def _value_and_grad(X, y, beta, alpha):
         - scipy.special.gammaln(a)
         - scipy.special.gammaln(1 + y)
     )
-    return t3.sum(), alpha * (X.T @ (mu * (y / t1 - t2 / (1 + t1))))
+    return t3.sum(), alpha * (mu * (y / t1 - t2 / (1 + t1))).dot(X)
 
 
 def _hvp(X, y, beta, alpha, dbeta):
     """The Hessian times a direction."""
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = alpha * mu
     t2 = 1 + t1
     a = 1 / alpha
     t3 = y + a
-    dmu = mu * (X @ dbeta)
+    dmu = mu * X.dot(dbeta)
     t4 = alpha * mu * dmu * (t3 / t2**2 - y / t1**2) + dmu * (y / t1 - t3 / t2)
-    return alpha * (X.T @ t4)
+    return alpha * t4.dot(X)
 
 
 def _hessian(X, y, beta, alpha):
     """The Hessian by beta."""
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = alpha * mu
     t2 = 1 + t1
     a = 1 / alpha
@@ -78,7 +78,7 @@ def _hessian(X, y, beta, alpha):
         X * (mu * (y / t1 - t3 / t2))[:, None]
         + X * (mu**2 * alpha * (t3 / t2**2 - y / t1**2))[:, None]
     )
-    return alpha * (X.T @ t4)
+    return alpha * X.T.dot(t4)
 
 
 def _from_data(y, alpha):
@@ -91,7 +91,7 @@ def _from_data(y, alpha):
 def _bound_loss(X, y, beta, alpha, fixed, fixed2, fixed3):
     """The loss."""
     a = 1 / alpha
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     t1 = alpha * mu
     t2 = (
         y * np.log(t1)
@@ -118,7 +118,7 @@ def loss(X, y, beta, alpha):
     float
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
-    return _owned(_loss(X, y, beta, alpha))
+    return float(_loss(X, y, beta, alpha))
 
 
 def grad(X, y, beta, alpha):
@@ -136,7 +136,7 @@ def grad(X, y, beta, alpha):
     (p,) array
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
-    return _owned(_grad(X, y, beta, alpha))
+    return _grad(X, y, beta, alpha)
 
 
 def value_and_grad(X, y, beta, alpha):
@@ -155,7 +155,8 @@ def value_and_grad(X, y, beta, alpha):
     gradient : (p,) array
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
-    return _owned(_value_and_grad(X, y, beta, alpha))
+    value, gradient = _value_and_grad(X, y, beta, alpha)
+    return float(value), gradient
 
 
 def hvp(X, y, beta, alpha, dbeta):
@@ -175,7 +176,7 @@ def hvp(X, y, beta, alpha, dbeta):
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, y, beta, alpha, dbeta))
+    return _hvp(X, y, beta, alpha, dbeta)
 
 
 def hessian(X, y, beta, alpha):
@@ -193,7 +194,7 @@ def hessian(X, y, beta, alpha):
     (p, p) array
     """
     X, y, beta, alpha = _door(X, y, beta, alpha)
-    return _owned(_hessian(X, y, beta, alpha))
+    return np.ascontiguousarray(_hessian(X, y, beta, alpha))
 
 
 def bind(X, y, alpha):
@@ -250,28 +251,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
-        return _owned(_bound_loss(X, y, beta, alpha, fixed, fixed2, fixed3))
+        return float(_bound_loss(X, y, beta, alpha, fixed, fixed2, fixed3))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
-        return _owned(_grad(X, y, beta, alpha))
+        return _grad(X, y, beta, alpha)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta, alpha))
+        value, gradient = _value_and_grad(X, y, beta, alpha)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, alpha, dbeta))
+        return _hvp(X, y, beta, alpha, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta, alpha, fixed, fixed2, fixed3 = self._arguments(beta)
-        return _owned(_hessian(X, y, beta, alpha))
+        return np.ascontiguousarray(_hessian(X, y, beta, alpha))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -309,6 +311,15 @@ class Bound:
 
 def _door(X, y, beta, alpha):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(alpha, float)
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and beta.shape == (p,):
+            return X, y, beta, np.float64(alpha)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     beta = _array("beta", beta, 1)
@@ -369,19 +380,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

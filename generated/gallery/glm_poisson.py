@@ -16,39 +16,50 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, exposure, beta):
     """The loss."""
-    mu = exposure * np.exp(X @ beta)
-    return np.sum(y * np.log(mu) - mu - scipy.special.gammaln(1 + y))
+    mu = exposure * np.exp(X.dot(beta))
+    return np.log(mu).dot(y) - mu.sum() - scipy.special.gammaln(1 + y).sum()
 
 
 def _grad(X, y, exposure, beta):
     """The gradient by beta."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     mu = exposure * exponential
-    return X.T @ (exponential * exposure * (y / mu - 1))
+    return (exponential * exposure * (y / mu - 1)).dot(X)
 
 
 def _value_and_grad(X, y, exposure, beta):
     """The loss and its gradient by beta, in one pass."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     mu = exposure * exponential
-    value = np.sum(y * np.log(mu) - mu - scipy.special.gammaln(1 + y))
-    return value, X.T @ (exponential * exposure * (y / mu - 1))
+    value = np.log(mu).dot(y) - mu.sum() - scipy.special.gammaln(1 + y).sum()
+    return value, (exponential * exposure * (y / mu - 1)).dot(X)
 
 
 def _hvp(X, y, exposure, beta, dbeta):
     """The Hessian times a direction."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     mu = exposure * exponential
     difference = exposure * (y / mu - 1) - y * exponential * exposure**2 / mu**2
-    return X.T @ ((X @ dbeta) * exponential * difference)
+    return (X.dot(dbeta) * exponential * difference).dot(X)
 
 
 def _hessian(X, y, exposure, beta):
     """The Hessian by beta."""
-    exponential = np.exp(X @ beta)
+    exponential = np.exp(X.dot(beta))
     mu = exposure * exponential
     difference = exposure * (y / mu - 1) - y * exponential * exposure**2 / mu**2
-    return (X * (exponential * difference)[:, None]).T @ X
+    return (X * (exponential * difference)[:, None]).T.dot(X)
+
+
+def _from_data(y):
+    """What depends on the data alone."""
+    return scipy.special.gammaln(1 + y).sum()
+
+
+def _bound_loss(X, y, exposure, beta, fixed):
+    """The loss."""
+    mu = exposure * np.exp(X.dot(beta))
+    return np.log(mu).dot(y) - mu.sum() - fixed
 
 
 def loss(X, y, exposure, beta):
@@ -66,7 +77,7 @@ def loss(X, y, exposure, beta):
     float
     """
     X, y, exposure, beta = _door(X, y, exposure, beta)
-    return _owned(_loss(X, y, exposure, beta))
+    return float(_loss(X, y, exposure, beta))
 
 
 def grad(X, y, exposure, beta):
@@ -84,7 +95,7 @@ def grad(X, y, exposure, beta):
     (p,) array
     """
     X, y, exposure, beta = _door(X, y, exposure, beta)
-    return _owned(_grad(X, y, exposure, beta))
+    return _grad(X, y, exposure, beta)
 
 
 def value_and_grad(X, y, exposure, beta):
@@ -103,7 +114,8 @@ def value_and_grad(X, y, exposure, beta):
     gradient : (p,) array
     """
     X, y, exposure, beta = _door(X, y, exposure, beta)
-    return _owned(_value_and_grad(X, y, exposure, beta))
+    value, gradient = _value_and_grad(X, y, exposure, beta)
+    return float(value), gradient
 
 
 def hvp(X, y, exposure, beta, dbeta):
@@ -123,7 +135,7 @@ def hvp(X, y, exposure, beta, dbeta):
     """
     X, y, exposure, beta = _door(X, y, exposure, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, y, exposure, beta, dbeta))
+    return _hvp(X, y, exposure, beta, dbeta)
 
 
 def hessian(X, y, exposure, beta):
@@ -141,7 +153,7 @@ def hessian(X, y, exposure, beta):
     (p, p) array
     """
     X, y, exposure, beta = _door(X, y, exposure, beta)
-    return _owned(_hessian(X, y, exposure, beta))
+    return np.ascontiguousarray(_hessian(X, y, exposure, beta))
 
 
 def bind(X, y, exposure):
@@ -178,12 +190,13 @@ class Bound:
         self._p = p
 
     def _converted(self, dtype):
-        """The data in a dtype."""
+        """The data in a dtype, and what depends on them alone."""
         X, y, exposure = (value.astype(dtype, copy=False) for value in self._data)
-        return X, y, exposure
+        fixed = _from_data(y)
+        return X, y, exposure, fixed
 
     def _arguments(self, beta):
-        """The arguments in the working dtype, checked."""
+        """The arguments in the working dtype, checked, and what depends on the data alone."""
         beta = _array("beta", beta, 1)
         p = self._p
         if beta.shape[0] != p:
@@ -191,35 +204,36 @@ class Bound:
         dtype = _dtype(*self._data, beta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, exposure = self._in[dtype]
+        X, y, exposure, fixed = self._in[dtype]
         beta = beta.astype(dtype, copy=False)
-        return X, y, exposure, beta
+        return X, y, exposure, beta, fixed
 
     def loss(self, beta):
         """The loss."""
-        X, y, exposure, beta = self._arguments(beta)
-        return _owned(_loss(X, y, exposure, beta))
+        X, y, exposure, beta, fixed = self._arguments(beta)
+        return float(_bound_loss(X, y, exposure, beta, fixed))
 
     def grad(self, beta):
         """The gradient by beta."""
-        X, y, exposure, beta = self._arguments(beta)
-        return _owned(_grad(X, y, exposure, beta))
+        X, y, exposure, beta, fixed = self._arguments(beta)
+        return _grad(X, y, exposure, beta)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
-        X, y, exposure, beta = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, exposure, beta))
+        X, y, exposure, beta, fixed = self._arguments(beta)
+        value, gradient = _value_and_grad(X, y, exposure, beta)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
-        X, y, exposure, beta = self._arguments(beta)
+        X, y, exposure, beta, fixed = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, exposure, beta, dbeta))
+        return _hvp(X, y, exposure, beta, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
-        X, y, exposure, beta = self._arguments(beta)
-        return _owned(_hessian(X, y, exposure, beta))
+        X, y, exposure, beta, fixed = self._arguments(beta)
+        return np.ascontiguousarray(_hessian(X, y, exposure, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -257,6 +271,14 @@ class Bound:
 
 def _door(X, y, exposure, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(exposure) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is exposure.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and exposure.shape == (n,) and beta.shape == (p,):
+            return X, y, exposure, beta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     exposure = _array("exposure", exposure, 1)
@@ -319,19 +341,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -16,44 +16,44 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, beta):
     """The loss."""
-    t1 = scipy.special.ndtr(X @ beta)
-    return np.sum(y * np.log(t1) + (1 - y) * np.log1p(-t1))
+    t1 = scipy.special.ndtr(X.dot(beta))
+    return np.log(t1).dot(y) + (1 - y).dot(np.log1p(-t1))
 
 
 def _grad(X, y, beta):
     """The gradient by beta."""
-    t1 = X @ beta
+    t1 = X.dot(beta)
     t2 = scipy.special.ndtr(t1)
     t3 = 0.3989422804014327 * (y / t2 - (1 - y) / (1 - t2)) * np.exp(-0.5 * t1**2)
-    return X.T @ t3
+    return t3.dot(X)
 
 
 def _value_and_grad(X, y, beta):
     """The loss and its gradient by beta, in one pass."""
-    t1 = X @ beta
-    t2 = scipy.special.ndtr(t1)
     difference = 1 - y
+    t1 = X.dot(beta)
+    t2 = scipy.special.ndtr(t1)
     t3 = 0.3989422804014327 * (y / t2 - difference / (1 - t2)) * np.exp(-0.5 * t1**2)
-    return np.sum(y * np.log(t2) + difference * np.log1p(-t2)), X.T @ t3
+    return np.log(t2).dot(y) + difference.dot(np.log1p(-t2)), t3.dot(X)
 
 
 def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
-    t1 = X @ beta
+    t1 = X.dot(beta)
     exponential = np.exp(-0.5 * t1**2)
-    t2 = X @ dbeta
+    t2 = X.dot(dbeta)
     t3 = scipy.special.ndtr(t1)
     difference = 1 - t3
     difference2 = 1 - y
     t4 = -0.15915494309189535 * (difference2 / difference**2 + y / t3**2)
     difference3 = 0.3989422804014327 * (y / t3 - difference2 / difference)
     t5 = exponential * (exponential * t2 * t4 - t1 * t2 * difference3)
-    return X.T @ t5
+    return t5.dot(X)
 
 
 def _hessian(X, y, beta):
     """The Hessian by beta."""
-    t1 = X @ beta
+    t1 = X.dot(beta)
     t2 = scipy.special.ndtr(t1)
     difference = 1 - t2
     difference2 = 1 - y
@@ -61,7 +61,7 @@ def _hessian(X, y, beta):
     t3 = -0.15915494309189535 * (difference2 / difference**2 + y / t2**2)
     exponential = np.exp(-0.5 * t1**2)
     difference4 = X * (exponential * t3)[:, None] - X * (t1 * difference3)[:, None]
-    return X.T @ (exponential[:, None] * difference4)
+    return X.T.dot(exponential[:, None] * difference4)
 
 
 def loss(X, y, beta):
@@ -78,7 +78,7 @@ def loss(X, y, beta):
     float
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_loss(X, y, beta))
+    return float(_loss(X, y, beta))
 
 
 def grad(X, y, beta):
@@ -95,7 +95,7 @@ def grad(X, y, beta):
     (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_grad(X, y, beta))
+    return _grad(X, y, beta)
 
 
 def value_and_grad(X, y, beta):
@@ -113,7 +113,8 @@ def value_and_grad(X, y, beta):
     gradient : (p,) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_value_and_grad(X, y, beta))
+    value, gradient = _value_and_grad(X, y, beta)
+    return float(value), gradient
 
 
 def hvp(X, y, beta, dbeta):
@@ -132,7 +133,7 @@ def hvp(X, y, beta, dbeta):
     """
     X, y, beta = _door(X, y, beta)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, y, beta, dbeta))
+    return _hvp(X, y, beta, dbeta)
 
 
 def hessian(X, y, beta):
@@ -149,7 +150,7 @@ def hessian(X, y, beta):
     (p, p) array
     """
     X, y, beta = _door(X, y, beta)
-    return _owned(_hessian(X, y, beta))
+    return np.ascontiguousarray(_hessian(X, y, beta))
 
 
 def bind(X, y):
@@ -202,28 +203,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta = self._arguments(beta)
-        return _owned(_loss(X, y, beta))
+        return float(_loss(X, y, beta))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_grad(X, y, beta))
+        return _grad(X, y, beta)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta))
+        value, gradient = _value_and_grad(X, y, beta)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, dbeta))
+        return _hvp(X, y, beta, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta = self._arguments(beta)
-        return _owned(_hessian(X, y, beta))
+        return np.ascontiguousarray(_hessian(X, y, beta))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -261,6 +263,14 @@ class Bound:
 
 def _door(X, y, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and beta.shape == (p,):
+            return X, y, beta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     beta = _array("beta", beta, 1)
@@ -320,19 +330,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -24,7 +24,7 @@ def _loss(i, j, counts, W, C, b, c, x_max):
     mask = counts < x_max
     power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
     weight = np.where(mask, power, 1)
-    return diff**2 @ weight
+    return (diff**2).dot(weight)
 
 
 def _grad(i, j, counts, W, C, b, c, x_max):
@@ -70,7 +70,7 @@ def _value_and_grad(i, j, counts, W, C, b, c, x_max):
     np.add.at(grad_b, i, grad_diff)
     grad_c = np.zeros(items, dtype=counts.dtype)
     np.add.at(grad_c, j, grad_diff)
-    return diff**2 @ weight, (2 * grad_W, 2 * grad_C, 2 * grad_b, 2 * grad_c)
+    return (diff**2).dot(weight), (2 * grad_W, 2 * grad_C, 2 * grad_b, 2 * grad_c)
 
 
 def _hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc):
@@ -121,7 +121,7 @@ def loss(i, j, counts, W, C, b, c, x_max):
     float
     """
     i, j, counts, W, C, b, c, x_max = _door(i, j, counts, W, C, b, c, x_max)
-    return _owned(_loss(i, j, counts, W, C, b, c, x_max))
+    return float(_loss(i, j, counts, W, C, b, c, x_max))
 
 
 def grad(i, j, counts, W, C, b, c, x_max):
@@ -146,7 +146,8 @@ def grad(i, j, counts, W, C, b, c, x_max):
     grad_c : (items,) array
     """
     i, j, counts, W, C, b, c, x_max = _door(i, j, counts, W, C, b, c, x_max)
-    return _owned(_grad(i, j, counts, W, C, b, c, x_max))
+    grad_W, grad_C, grad_b, grad_c = _grad(i, j, counts, W, C, b, c, x_max)
+    return (np.ascontiguousarray(grad_W), np.ascontiguousarray(grad_C), grad_b, grad_c)
 
 
 def value_and_grad(i, j, counts, W, C, b, c, x_max):
@@ -169,7 +170,15 @@ def value_and_grad(i, j, counts, W, C, b, c, x_max):
     gradient : tuple of grad_W : (users, k) array, grad_C : (items, k) array, grad_b : (users,) array, grad_c : (items,) array
     """
     i, j, counts, W, C, b, c, x_max = _door(i, j, counts, W, C, b, c, x_max)
-    return _owned(_value_and_grad(i, j, counts, W, C, b, c, x_max))
+    value, (grad_W, grad_C, grad_b, grad_c) = _value_and_grad(
+        i, j, counts, W, C, b, c, x_max
+    )
+    return float(value), (
+        np.ascontiguousarray(grad_W),
+        np.ascontiguousarray(grad_C),
+        grad_b,
+        grad_c,
+    )
 
 
 def hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc):
@@ -202,7 +211,8 @@ def hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc):
     dC = _direction("dC", dC, C)
     db = _direction("db", db, b)
     dc = _direction("dc", dc, c)
-    return _owned(_hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc))
+    hvp_W, hvp_C, hvp_b, hvp_c = _hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc)
+    return (np.ascontiguousarray(hvp_W), np.ascontiguousarray(hvp_C), hvp_b, hvp_c)
 
 
 def bind(i, j, counts, x_max, *, users=None, items=None, k=None):
@@ -281,17 +291,31 @@ class Bound:
     def loss(self, W, C, b, c):
         """The loss."""
         i, j, counts, W, C, b, c, x_max = self._arguments(W, C, b, c)
-        return _owned(_loss(i, j, counts, W, C, b, c, x_max))
+        return float(_loss(i, j, counts, W, C, b, c, x_max))
 
     def grad(self, W, C, b, c):
         """The gradient by W, C, b and c."""
         i, j, counts, W, C, b, c, x_max = self._arguments(W, C, b, c)
-        return _owned(_grad(i, j, counts, W, C, b, c, x_max))
+        grad_W, grad_C, grad_b, grad_c = _grad(i, j, counts, W, C, b, c, x_max)
+        return (
+            np.ascontiguousarray(grad_W),
+            np.ascontiguousarray(grad_C),
+            grad_b,
+            grad_c,
+        )
 
     def value_and_grad(self, W, C, b, c):
         """The loss and its gradient by W, C, b and c, in one pass."""
         i, j, counts, W, C, b, c, x_max = self._arguments(W, C, b, c)
-        return _owned(_value_and_grad(i, j, counts, W, C, b, c, x_max))
+        value, (grad_W, grad_C, grad_b, grad_c) = _value_and_grad(
+            i, j, counts, W, C, b, c, x_max
+        )
+        return float(value), (
+            np.ascontiguousarray(grad_W),
+            np.ascontiguousarray(grad_C),
+            grad_b,
+            grad_c,
+        )
 
     def hvp(self, W, C, b, c, dW, dC, db, dc):
         """The Hessian times a direction."""
@@ -300,7 +324,10 @@ class Bound:
         dC = _direction("dC", dC, C)
         db = _direction("db", db, b)
         dc = _direction("dc", dc, c)
-        return _owned(_hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc))
+        hvp_W, hvp_C, hvp_b, hvp_c = _hvp(
+            i, j, counts, W, C, b, c, x_max, dW, dC, db, dc
+        )
+        return (np.ascontiguousarray(hvp_W), np.ascontiguousarray(hvp_C), hvp_b, hvp_c)
 
     def pack(self, W, C, b, c):
         """One flat float64 vector of W, C, b and c."""
@@ -461,19 +488,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -30,7 +30,7 @@ def _loss(X, y, theta):
     K = hyper[0] * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
     z = np.linalg.solve(L, y)
-    return -np.log(L.diagonal()).sum() - 0.5 * (z @ z) - 0.9189385332046727 * n
+    return -np.log(L.diagonal()).sum() - 0.5 * z.dot(z) - 0.9189385332046727 * n
 
 
 def _grad(X, y, theta):
@@ -49,7 +49,7 @@ def _grad(X, y, theta):
         np.outer(np.linalg.solve(L.T, z), z) - np.eye(n, dtype=X.dtype) / L.diagonal()
     )
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t3 = difference2 * (L.T @ grad_L)
+    t3 = difference2 * L.T.dot(grad_L)
     t4 = 0.5 * (np.linalg.solve(L.T, t3.T).T + np.linalg.solve(L.T, t3).T)
     t5 = np.linalg.solve(L.T, t4)
     t6 = np.multiply(difference, (exponential * t2 * t5.T)[:, :, None], out=difference)
@@ -80,12 +80,12 @@ def _value_and_grad(X, y, theta):
     K = t1 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
     z = np.linalg.solve(L, y)
-    value = -np.log(L.diagonal()).sum() - 0.5 * (z @ z) - 0.9189385332046727 * n
+    value = -np.log(L.diagonal()).sum() - 0.5 * z.dot(z) - 0.9189385332046727 * n
     grad_L = (
         np.outer(np.linalg.solve(L.T, z), z) - np.eye(n, dtype=X.dtype) / L.diagonal()
     )
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t3 = difference2 * (L.T @ grad_L)
+    t3 = difference2 * L.T.dot(grad_L)
     t4 = 0.5 * (np.linalg.solve(L.T, t3.T).T + np.linalg.solve(L.T, t3).T)
     t5 = np.linalg.solve(L.T, t4)
     t6 = np.multiply(difference, (exponential * t1 * t5.T)[:, :, None], out=difference)
@@ -121,7 +121,7 @@ def _hvp(X, y, theta, dtheta):
     t4 = np.outer(t3, z)
     grad_L = t4 - np.eye(n, dtype=X.dtype) / L.diagonal()
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t5 = difference2 * (L.T @ grad_L)
+    t5 = difference2 * L.T.dot(grad_L)
     t6 = np.linalg.solve(L.T, 0.5 * (t5.T + t5))
     t7 = np.linalg.solve(L.T, t6.T)
     t8 = exponential * t1 * t7.T
@@ -140,25 +140,25 @@ def _hvp(X, y, theta, dtheta):
     ratio2 = t12 / t2**3
     t13 = X * t12 / power
     difference3 = t13 - t13[:, None, :]
-    t14 = difference2 * (L.T @ t4 - L.T / L.diagonal())
+    t14 = difference2 * (L.T.dot(t4) - L.T / L.diagonal())
     t15 = dhyper[0]
     t16 = exponential * np.einsum("ijk,ijk->ij", difference, difference3)
     dK = t15 * exponential + dhyper[-1] * np.eye(n, dtype=X.dtype) - t1 * t16
     t17 = np.linalg.solve(L, np.linalg.solve(L, 0.5 * (dK.T + dK)).T)
-    dL = L @ (difference2 * t17)
+    dL = L.dot(difference2 * t17)
     t18 = np.linalg.solve(L, np.linalg.solve(L.T, dL.T).T)
-    t19 = difference2 * (dL.T @ grad_L)
-    t20 = t18 @ y
+    t19 = difference2 * dL.T.dot(grad_L)
+    t20 = t18.dot(y)
     dgrad_L = (
-        np.outer(-t18.T @ z - np.linalg.solve(L.T, t20), z)
+        np.outer(-z.dot(t18) - np.linalg.solve(L.T, t20), z)
         + np.diag(dL.diagonal() / L.diagonal() ** 2)
         - np.outer(t3, t20)
     )
-    t21 = difference2 * (L.T @ dgrad_L)
-    t22 = (-0.5 * (t14.T + t14)) @ t18 + np.linalg.solve(
+    t21 = difference2 * L.T.dot(dgrad_L)
+    t22 = (-0.5 * (t14.T + t14)).dot(t18) + np.linalg.solve(
         L.T, 0.5 * (t21.T + t21 + t19 + t19.T)
     ).T
-    difference4 = np.linalg.solve(L.T, t22).T - t6 @ t18
+    difference4 = np.linalg.solve(L.T, t22).T - t6.dot(t18)
     t23 = t1 * exponential * difference4 + t15 * exponential * t7.T - t1 * t16 * t7.T
     t24 = difference3 * t8[:, :, None] + difference * t23[:, :, None]
     difference5 = (
@@ -194,7 +194,7 @@ def _hessian(X, y, theta):
     t5 = np.outer(t4, z)
     grad_L = t5 - np.eye(n, dtype=X.dtype) / L.diagonal()
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t6 = difference2 * (L.T @ grad_L)
+    t6 = difference2 * L.T.dot(grad_L)
     t7 = np.linalg.solve(L.T, 0.5 * (t6.T + t6))
     t8 = np.diag(hyper)
     t9 = t8[1:-1]
@@ -214,13 +214,13 @@ def _hessian(X, y, theta):
     t16 = difference2[:, :, None] * np.einsum("ijk,li->jlk", t15, t14)
     t17 = np.einsum("ij,jkl->ikl", L, t16)
     t18 = np.einsum("ijk,lj->lik", np.einsum("ijk,jl->lik", t17, t14), t14)
-    t19 = difference2 * (L.T @ t5 - L.T / L.diagonal())
+    t19 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
     t20 = difference2[:, :, None] * np.einsum("ijk,il->jlk", t17, grad_L)
     t21 = t17.diagonal(axis1=0, axis2=1).T * (L.T / L.diagonal() ** 2)[:, :, None]
-    t22 = t18.transpose(0, 2, 1) @ y
+    t22 = t18.transpose(0, 2, 1).dot(y)
     t23 = z[:, None, None] * np.linalg.solve(L.T, t22)
     t24 = t22[:, None, :] * t4[:, None]
-    t25 = z[:, None, None] * (t18.transpose(1, 2, 0) @ z)
+    t25 = z[:, None, None] * z.dot(t18)
     t26 = difference2[:, :, None] * (
         np.einsum("ij,kil->jkl", L, -t24 - t25 - t23) + t21
     )
@@ -290,7 +290,7 @@ def loss(X, y, theta):
     float
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_loss(X, y, theta))
+    return float(_loss(X, y, theta))
 
 
 def grad(X, y, theta):
@@ -307,7 +307,7 @@ def grad(X, y, theta):
     (d + 2,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_grad(X, y, theta))
+    return _grad(X, y, theta)
 
 
 def value_and_grad(X, y, theta):
@@ -325,7 +325,8 @@ def value_and_grad(X, y, theta):
     gradient : (d + 2,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_value_and_grad(X, y, theta))
+    value, gradient = _value_and_grad(X, y, theta)
+    return float(value), gradient
 
 
 def hvp(X, y, theta, dtheta):
@@ -344,7 +345,7 @@ def hvp(X, y, theta, dtheta):
     """
     X, y, theta = _door(X, y, theta)
     dtheta = _direction("dtheta", dtheta, theta)
-    return _owned(_hvp(X, y, theta, dtheta))
+    return _hvp(X, y, theta, dtheta)
 
 
 def hessian(X, y, theta):
@@ -361,7 +362,7 @@ def hessian(X, y, theta):
     (d + 2, d + 2) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_hessian(X, y, theta))
+    return np.ascontiguousarray(_hessian(X, y, theta))
 
 
 def bind(X, y):
@@ -414,28 +415,29 @@ class Bound:
     def loss(self, theta):
         """The loss."""
         X, y, theta = self._arguments(theta)
-        return _owned(_loss(X, y, theta))
+        return float(_loss(X, y, theta))
 
     def grad(self, theta):
         """The gradient by theta."""
         X, y, theta = self._arguments(theta)
-        return _owned(_grad(X, y, theta))
+        return _grad(X, y, theta)
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
         X, y, theta = self._arguments(theta)
-        return _owned(_value_and_grad(X, y, theta))
+        value, gradient = _value_and_grad(X, y, theta)
+        return float(value), gradient
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
         X, y, theta = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_hvp(X, y, theta, dtheta))
+        return _hvp(X, y, theta, dtheta)
 
     def hessian(self, theta):
         """The Hessian by theta."""
         X, y, theta = self._arguments(theta)
-        return _owned(_hessian(X, y, theta))
+        return np.ascontiguousarray(_hessian(X, y, theta))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
@@ -473,6 +475,14 @@ class Bound:
 
 def _door(X, y, theta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(theta) is np.ndarray
+        and X.dtype is y.dtype is theta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and theta.shape == (d + 2,):
+            return X, y, theta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     theta = _array("theta", theta, 1)
@@ -532,19 +542,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -20,9 +20,9 @@ def _loss(X, y, theta):
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
+    t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     value = (
-        -0.5 * (np.linalg.solve(t1, y) @ y)
+        -0.5 * np.linalg.solve(t1, y).dot(y)
         - 0.9189385332046727 * n
         - 0.5 * np.linalg.slogdet(t1)[1]
     )
@@ -35,7 +35,7 @@ def _grad(X, y, theta):
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
+    t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     t2 = np.linalg.solve(t1, y)
     difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
     t3 = np.concatenate(
@@ -53,9 +53,9 @@ def _value_and_grad(X, y, theta):
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
+    t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     t2 = np.linalg.solve(t1, y)
-    value = -0.5 * (t2 @ y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(t1)[1]
+    value = -0.5 * t2.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(t1)[1]
     difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
     t3 = np.concatenate(
         (
@@ -72,13 +72,13 @@ def _hvp(X, y, theta, dtheta):
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
+    t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     t2 = np.linalg.solve(t1, y)
     t3 = exponential * dtheta
     dsigma_0 = t3[0]
     t4 = 2 * sigma_0 * dsigma_0 + t3[1] * np.eye(n, dtype=X.dtype)
     t5 = np.linalg.solve(t1, np.linalg.solve(t1, t4).T)
-    t6 = np.outer(t5.T @ y, t2)
+    t6 = np.outer(y.dot(t5), t2)
     t7 = 0.5 * (t5.T - t6 - t6.T)
     difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
     total = difference.sum()
@@ -103,7 +103,7 @@ def _hessian(X, y, theta):
     exponential = np.exp(theta)
     sigma_0 = exponential[0]
     noise = exponential[1]
-    t1 = X @ X.T + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
+    t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     t2 = np.linalg.inv(t1)
     t3 = np.linalg.solve(t1, y)
     difference = 0.5 * (np.outer(t3, t3) - t2)
@@ -121,7 +121,7 @@ def _hessian(X, y, theta):
         2 * t5[:, None] * np.outer(t5, sigma_0 * t7)[:, None, :]
         + t6[1] * np.linalg.solve(t1, t2)[:, :, None]
     )
-    t9 = t3[:, None, None] * (t8.transpose(1, 2, 0) @ y)
+    t9 = t3[:, None, None] * y.dot(t8)
     t10 = 0.5 * (t8 - t9 - t9.transpose(1, 0, 2))
     t11 = np.concatenate(
         (
@@ -134,7 +134,7 @@ def _hessian(X, y, theta):
 
 def _from_data(X):
     """What depends on the data alone."""
-    return X @ X.T
+    return X.dot(X.T)
 
 
 def _bound_loss(y, theta, gram):
@@ -145,7 +145,7 @@ def _bound_loss(y, theta, gram):
     noise = exponential[1]
     t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
     value = (
-        -0.5 * (np.linalg.solve(t1, y) @ y)
+        -0.5 * np.linalg.solve(t1, y).dot(y)
         - 0.9189385332046727 * n
         - 0.5 * np.linalg.slogdet(t1)[1]
     )
@@ -178,7 +178,7 @@ def _bound_value_and_grad(y, theta, gram):
     noise = exponential[1]
     t1 = gram + noise * np.eye(n, dtype=y.dtype) + sigma_0**2
     t2 = np.linalg.solve(t1, y)
-    value = -0.5 * (t2 @ y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(t1)[1]
+    value = -0.5 * t2.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(t1)[1]
     difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
     t3 = np.concatenate(
         (
@@ -203,7 +203,7 @@ def loss(X, y, theta):
     float
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_loss(X, y, theta))
+    return float(_loss(X, y, theta))
 
 
 def grad(X, y, theta):
@@ -220,7 +220,7 @@ def grad(X, y, theta):
     (2,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_grad(X, y, theta))
+    return _grad(X, y, theta)
 
 
 def value_and_grad(X, y, theta):
@@ -238,7 +238,8 @@ def value_and_grad(X, y, theta):
     gradient : (2,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_value_and_grad(X, y, theta))
+    value, gradient = _value_and_grad(X, y, theta)
+    return float(value), gradient
 
 
 def hvp(X, y, theta, dtheta):
@@ -257,7 +258,7 @@ def hvp(X, y, theta, dtheta):
     """
     X, y, theta = _door(X, y, theta)
     dtheta = _direction("dtheta", dtheta, theta)
-    return _owned(_hvp(X, y, theta, dtheta))
+    return _hvp(X, y, theta, dtheta)
 
 
 def hessian(X, y, theta):
@@ -274,7 +275,7 @@ def hessian(X, y, theta):
     (2, 2) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_hessian(X, y, theta))
+    return np.ascontiguousarray(_hessian(X, y, theta))
 
 
 def bind(X, y):
@@ -326,28 +327,29 @@ class Bound:
     def loss(self, theta):
         """The loss."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_bound_loss(y, theta, gram))
+        return float(_bound_loss(y, theta, gram))
 
     def grad(self, theta):
         """The gradient by theta."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_bound_grad(y, theta, gram))
+        return _bound_grad(y, theta, gram)
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_bound_value_and_grad(y, theta, gram))
+        value, gradient = _bound_value_and_grad(y, theta, gram)
+        return float(value), gradient
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
         X, y, theta, gram = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_hvp(X, y, theta, dtheta))
+        return _hvp(X, y, theta, dtheta)
 
     def hessian(self, theta):
         """The Hessian by theta."""
         X, y, theta, gram = self._arguments(theta)
-        return _owned(_hessian(X, y, theta))
+        return np.ascontiguousarray(_hessian(X, y, theta))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
@@ -384,6 +386,14 @@ class Bound:
 
 def _door(X, y, theta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(theta) is np.ndarray
+        and X.dtype is y.dtype is theta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and theta.shape == (2,):
+            return X, y, theta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     theta = _array("theta", theta, 1)
@@ -443,19 +453,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

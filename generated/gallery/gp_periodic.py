@@ -30,7 +30,7 @@ def _loss(x, y, theta):
     power = (np.sin(3.141592653589793 * distance / period) / length) ** 2
     K = noise * np.eye(n, dtype=x.dtype) + np.exp(-2 * power)
     value = (
-        -0.5 * (np.linalg.solve(K.T, y) @ y)
+        -0.5 * np.linalg.solve(K.T, y).dot(y)
         - 0.9189385332046727 * n
         - 0.5 * np.linalg.slogdet(K)[1]
     )
@@ -78,7 +78,7 @@ def _value_and_grad(x, y, theta):
     exponential2 = np.exp(-2 * (t1 / length) ** 2)
     K = noise * np.eye(n, dtype=x.dtype) + exponential2.T
     t2 = np.linalg.solve(K.T, y)
-    value = -0.5 * (t2 @ y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
+    value = -0.5 * t2.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
     grad_K = 0.5 * (np.outer(t2, np.linalg.solve(K, y)) - np.linalg.inv(K).T)
     ratio2 = exponential2 * t1 * grad_K.T / length
     total = np.vdot(distance, (np.cos(3.141592653589793 * ratio) * ratio2).T)
@@ -127,7 +127,7 @@ def _hvp(x, y, theta, dtheta):
     ratio4 = t12 / length
     t13 = np.linalg.solve(K, t6[2] * np.eye(n, dtype=x.dtype) - 4 * ratio4.T)
     t14 = np.linalg.solve(K.T, t13.T)
-    dgrad_K = 0.5 * (t14 - np.outer(t14 @ y, t2) - np.outer(t3, t14.T @ y))
+    dgrad_K = 0.5 * (t14 - np.outer(t14.dot(y), t2) - np.outer(t3, y.dot(t14)))
     t15 = (
         exponential2 * t1 * dgrad_K.T
         - 4 * ratio4 * t4
@@ -210,8 +210,8 @@ def _hessian(x, y, theta):
     t17 = np.einsum("ij,jkl->ikl", t3, t1[:, 2] * t3[:, :, None] - 4 * t16)
     t18 = 0.5 * (
         t17
-        - (t17.transpose(0, 2, 1) @ y)[:, None, :] * t5[:, None]
-        - (t17.transpose(1, 2, 0) @ y) * t4[:, None, None]
+        - t17.transpose(0, 2, 1).dot(y)[:, None, :] * t5[:, None]
+        - y.dot(t17) * t4[:, None, None]
     )
     t19 = t14 * (exponential2 * t2**2 / length * grad_K.T)[:, :, None]
     t20 = (
@@ -254,7 +254,7 @@ def loss(x, y, theta):
     float
     """
     x, y, theta = _door(x, y, theta)
-    return _owned(_loss(x, y, theta))
+    return float(_loss(x, y, theta))
 
 
 def grad(x, y, theta):
@@ -271,7 +271,7 @@ def grad(x, y, theta):
     (3,) array
     """
     x, y, theta = _door(x, y, theta)
-    return _owned(_grad(x, y, theta))
+    return _grad(x, y, theta)
 
 
 def value_and_grad(x, y, theta):
@@ -289,7 +289,8 @@ def value_and_grad(x, y, theta):
     gradient : (3,) array
     """
     x, y, theta = _door(x, y, theta)
-    return _owned(_value_and_grad(x, y, theta))
+    value, gradient = _value_and_grad(x, y, theta)
+    return float(value), gradient
 
 
 def hvp(x, y, theta, dtheta):
@@ -308,7 +309,7 @@ def hvp(x, y, theta, dtheta):
     """
     x, y, theta = _door(x, y, theta)
     dtheta = _direction("dtheta", dtheta, theta)
-    return _owned(_hvp(x, y, theta, dtheta))
+    return _hvp(x, y, theta, dtheta)
 
 
 def hessian(x, y, theta):
@@ -325,7 +326,7 @@ def hessian(x, y, theta):
     (3, 3) array
     """
     x, y, theta = _door(x, y, theta)
-    return _owned(_hessian(x, y, theta))
+    return np.ascontiguousarray(_hessian(x, y, theta))
 
 
 def bind(x, y):
@@ -376,28 +377,29 @@ class Bound:
     def loss(self, theta):
         """The loss."""
         x, y, theta = self._arguments(theta)
-        return _owned(_loss(x, y, theta))
+        return float(_loss(x, y, theta))
 
     def grad(self, theta):
         """The gradient by theta."""
         x, y, theta = self._arguments(theta)
-        return _owned(_grad(x, y, theta))
+        return _grad(x, y, theta)
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
         x, y, theta = self._arguments(theta)
-        return _owned(_value_and_grad(x, y, theta))
+        value, gradient = _value_and_grad(x, y, theta)
+        return float(value), gradient
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
         x, y, theta = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_hvp(x, y, theta, dtheta))
+        return _hvp(x, y, theta, dtheta)
 
     def hessian(self, theta):
         """The Hessian by theta."""
         x, y, theta = self._arguments(theta)
-        return _owned(_hessian(x, y, theta))
+        return np.ascontiguousarray(_hessian(x, y, theta))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
@@ -434,6 +436,14 @@ class Bound:
 
 def _door(x, y, theta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(x) is type(y) is type(theta) is np.ndarray
+        and x.dtype is y.dtype is theta.dtype is _FLOAT64
+        and x.ndim == 1
+    ):
+        n = x.shape[0]
+        if y.shape == (n,) and theta.shape == (3,):
+            return x, y, theta
     x = _array("x", x, 1)
     y = _array("y", y, 1)
     theta = _array("theta", theta, 1)
@@ -493,19 +503,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -30,7 +30,7 @@ def _loss(X, y, theta):
     noise = exponential[2]
     K = noise * np.eye(n, dtype=X.dtype) + (1 + 0.5 * ratio) ** (-alpha)
     value = (
-        -0.5 * (np.linalg.solve(K, y) @ y)
+        -0.5 * np.linalg.solve(K, y).dot(y)
         - 0.9189385332046727 * n
         - 0.5 * np.linalg.slogdet(K)[1]
     )
@@ -81,7 +81,7 @@ def _value_and_grad(X, y, theta):
     noise = exponential[2]
     K = noise * np.eye(n, dtype=X.dtype) + t3.T
     t4 = np.linalg.solve(K, y)
-    value = -0.5 * (t4 @ y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
+    value = -0.5 * t4.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
     difference2 = 0.5 * (np.outer(t4, np.linalg.solve(K.T, y)) - np.linalg.inv(K))
     total = np.vdot(difference_sum.T * t2 ** (-1 - alpha), difference2)
     t5 = alpha / t1**2 * total
@@ -130,7 +130,7 @@ def _hvp(X, y, theta, dtheta):
     t14 = t10 * np.log(np.where(t10 != 0, t3, 1))
     dK = t5[2] * np.eye(n, dtype=X.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t14.T
     t15 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
-    t16 = 0.5 * (t15.T - np.outer(t15.T @ y, t12) - np.outer(t11, t15 @ y))
+    t16 = 0.5 * (t15.T - np.outer(y.dot(t15), t12) - np.outer(t11, t15.dot(y)))
     t17 = (
         dalpha / power * t13
         + ratio * t9 * difference2
@@ -217,8 +217,8 @@ def _hessian(X, y, theta):
     t23 = np.einsum("ijk,lj->lik", t22, t9)
     t24 = 0.5 * (
         t23
-        - t7[:, None] * (t23.transpose(0, 2, 1) @ y)[:, None, :]
-        - t8[:, None, None] * (t23.transpose(1, 2, 0) @ y)
+        - t7[:, None] * t23.transpose(0, 2, 1).dot(y)[:, None, :]
+        - t8[:, None, None] * y.dot(t23)
     )
     t25 = t5 * difference2
     t26 = (
@@ -263,7 +263,7 @@ def _bound_loss(y, theta, fixed):
         1 + 0.5 * fixed / (alpha * length**2)
     ) ** (-alpha)
     value = (
-        -0.5 * (np.linalg.solve(K, y) @ y)
+        -0.5 * np.linalg.solve(K, y).dot(y)
         - 0.9189385332046727 * n
         - 0.5 * np.linalg.slogdet(K)[1]
     )
@@ -309,7 +309,7 @@ def _bound_value_and_grad(y, theta, fixed):
     noise = exponential[2]
     K = noise * np.eye(n, dtype=y.dtype) + t3
     t4 = np.linalg.solve(K, y)
-    value = -0.5 * (t4 @ y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
+    value = -0.5 * t4.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
     difference = 0.5 * (np.outer(t4, np.linalg.solve(K.T, y)) - np.linalg.inv(K))
     t5 = alpha / t1**2 * np.vdot(fixed * t2 ** (-1 - alpha), difference.T)
     total = np.vdot(t3 * np.log(np.where(t3 != 0, t2, 1)), difference.T)
@@ -355,7 +355,7 @@ def _bound_hvp(y, theta, dtheta, fixed):
     t14 = t10 * np.log(np.where(t10 != 0, t3, 1))
     dK = t5[2] * np.eye(n, dtype=y.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t14
     t15 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
-    t16 = 0.5 * (t15.T - np.outer(t15.T @ y, t12) - np.outer(t11, t15 @ y))
+    t16 = 0.5 * (t15.T - np.outer(y.dot(t15), t12) - np.outer(t11, t15.dot(y)))
     t17 = (
         dalpha / power * t13
         + ratio * t9 * difference
@@ -444,8 +444,8 @@ def _bound_hessian(y, theta, fixed):
     t23 = np.einsum("ijk,lj->ilk", t22, t9)
     t24 = 0.5 * (
         t23
-        - t7[:, None, None] * (t23.transpose(1, 2, 0) @ y)
-        - t8[:, None] * (t23.transpose(0, 2, 1) @ y)[:, None, :]
+        - t7[:, None, None] * y.dot(t23)
+        - t8[:, None] * t23.transpose(0, 2, 1).dot(y)[:, None, :]
     )
     t25 = t5 * difference
     t26 = (
@@ -487,7 +487,7 @@ def loss(X, y, theta):
     float
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_loss(X, y, theta))
+    return float(_loss(X, y, theta))
 
 
 def grad(X, y, theta):
@@ -504,7 +504,7 @@ def grad(X, y, theta):
     (3,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_grad(X, y, theta))
+    return _grad(X, y, theta)
 
 
 def value_and_grad(X, y, theta):
@@ -522,7 +522,8 @@ def value_and_grad(X, y, theta):
     gradient : (3,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_value_and_grad(X, y, theta))
+    value, gradient = _value_and_grad(X, y, theta)
+    return float(value), gradient
 
 
 def hvp(X, y, theta, dtheta):
@@ -541,7 +542,7 @@ def hvp(X, y, theta, dtheta):
     """
     X, y, theta = _door(X, y, theta)
     dtheta = _direction("dtheta", dtheta, theta)
-    return _owned(_hvp(X, y, theta, dtheta))
+    return _hvp(X, y, theta, dtheta)
 
 
 def hessian(X, y, theta):
@@ -558,7 +559,7 @@ def hessian(X, y, theta):
     (3, 3) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_hessian(X, y, theta))
+    return np.ascontiguousarray(_hessian(X, y, theta))
 
 
 def bind(X, y):
@@ -610,28 +611,29 @@ class Bound:
     def loss(self, theta):
         """The loss."""
         X, y, theta, fixed = self._arguments(theta)
-        return _owned(_bound_loss(y, theta, fixed))
+        return float(_bound_loss(y, theta, fixed))
 
     def grad(self, theta):
         """The gradient by theta."""
         X, y, theta, fixed = self._arguments(theta)
-        return _owned(_bound_grad(y, theta, fixed))
+        return _bound_grad(y, theta, fixed)
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
         X, y, theta, fixed = self._arguments(theta)
-        return _owned(_bound_value_and_grad(y, theta, fixed))
+        value, gradient = _bound_value_and_grad(y, theta, fixed)
+        return float(value), gradient
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
         X, y, theta, fixed = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_bound_hvp(y, theta, dtheta, fixed))
+        return _bound_hvp(y, theta, dtheta, fixed)
 
     def hessian(self, theta):
         """The Hessian by theta."""
         X, y, theta, fixed = self._arguments(theta)
-        return _owned(_bound_hessian(y, theta, fixed))
+        return np.ascontiguousarray(_bound_hessian(y, theta, fixed))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
@@ -668,6 +670,14 @@ class Bound:
 
 def _door(X, y, theta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(theta) is np.ndarray
+        and X.dtype is y.dtype is theta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and theta.shape == (3,):
+            return X, y, theta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     theta = _array("theta", theta, 1)
@@ -727,19 +737,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

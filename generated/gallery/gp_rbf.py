@@ -29,7 +29,7 @@ def _loss(X, y, theta):
     noise = exponential[2]
     K = amplitude * exponential2 + noise * np.eye(n, dtype=X.dtype)
     value = (
-        -0.5 * (np.linalg.solve(K.T, y) @ y)
+        -0.5 * np.linalg.solve(K.T, y).dot(y)
         - 0.5 * np.linalg.slogdet(K)[1]
         - 0.9189385332046727 * n
     )
@@ -41,6 +41,7 @@ def _grad(X, y, theta):
     n = X.shape[0]
     exponential = np.exp(theta)
     length = exponential[1]
+    length_squared = length**2
     ratio = X / length
     difference = ratio[:, None, :] - ratio
     exponential2 = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
@@ -51,14 +52,14 @@ def _grad(X, y, theta):
     t2 = np.outer(np.linalg.solve(K.T, y), np.linalg.solve(K, y))
     grad_K = 0.5 * (t2 - np.linalg.inv(K).T)
     t3 = np.multiply(difference, (t1 * grad_K)[:, :, None], out=difference)
+    grad_length = (
+        np.vdot(t3.sum(axis=1), X) / length_squared
+        - np.vdot(t3.sum(axis=0), X) / length_squared
+    )
     t4 = np.concatenate(
         (
             np.full(1, np.vdot(exponential2, grad_K), dtype=X.dtype),
-            np.full(
-                1,
-                np.vdot(t3.sum(axis=1) - t3.sum(axis=0), X) / length**2,
-                dtype=X.dtype,
-            ),
+            np.full(1, grad_length, dtype=X.dtype),
             np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
@@ -78,17 +79,18 @@ def _value_and_grad(X, y, theta):
     noise = exponential[2]
     K = t1 + noise * np.eye(n, dtype=X.dtype)
     t2 = np.linalg.solve(K.T, y)
-    value = -0.5 * (t2 @ y) - 0.5 * np.linalg.slogdet(K)[1] - 0.9189385332046727 * n
+    value = -0.5 * t2.dot(y) - 0.5 * np.linalg.slogdet(K)[1] - 0.9189385332046727 * n
+    length_squared = length**2
     grad_K = 0.5 * (np.outer(t2, np.linalg.solve(K, y)) - np.linalg.inv(K).T)
     t3 = np.multiply(difference, (t1 * grad_K)[:, :, None], out=difference)
+    grad_length = (
+        np.vdot(t3.sum(axis=1), X) / length_squared
+        - np.vdot(t3.sum(axis=0), X) / length_squared
+    )
     t4 = np.concatenate(
         (
             np.full(1, np.vdot(exponential2, grad_K), dtype=X.dtype),
-            np.full(
-                1,
-                np.vdot(t3.sum(axis=1) - t3.sum(axis=0), X) / length**2,
-                dtype=X.dtype,
-            ),
+            np.full(1, grad_length, dtype=X.dtype),
             np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
@@ -99,54 +101,52 @@ def _hvp(X, y, theta, dtheta):
     """The Hessian times a direction."""
     n = X.shape[0]
     exponential = np.exp(theta)
-    t1 = exponential * dtheta
     length = exponential[1]
     ratio = X / length
     difference = ratio - ratio[:, None, :]
     exponential2 = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
+    length_squared = length**2
+    t1 = exponential * dtheta
+    dlength = t1[1]
+    t2 = dlength / length_squared * X
+    difference2 = t2[:, None, :] - t2
+    t3 = exponential2.T * np.einsum("ijk,ijk->ji", difference, difference2)
     amplitude = exponential[0]
     noise = exponential[2]
     K = amplitude * exponential2.T + noise * np.eye(n, dtype=X.dtype)
-    t2 = np.linalg.solve(K.T, y)
-    t3 = np.linalg.solve(K, y)
-    grad_K = 0.5 * (np.outer(t3, t2) - np.linalg.inv(K))
-    t4 = exponential2 * amplitude * grad_K
-    t5 = difference * t4[:, :, None]
-    difference2 = t5.sum(axis=0) - t5.sum(axis=1)
-    length_squared = length**2
-    t6 = np.concatenate(
-        (
-            np.full(1, np.vdot(exponential2, grad_K), dtype=X.dtype),
-            np.full(1, np.vdot(difference2, X) / length_squared, dtype=X.dtype),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
-    )
-    dlength = t1[1]
-    t7 = dlength / length_squared * X
-    difference3 = t7[:, None, :] - t7
-    t8 = exponential2.T * np.einsum("ijk,ijk->ji", difference, difference3)
+    t4 = np.linalg.solve(K.T, y)
+    t5 = np.linalg.solve(K, y)
+    grad_K = 0.5 * (np.outer(t5, t4) - np.linalg.inv(K))
     damplitude = t1[0]
-    dK = damplitude * exponential2.T + t1[2] * np.eye(n, dtype=X.dtype) - amplitude * t8
-    t9 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
-    dgrad_K = 0.5 * (t9.T - np.outer(t9.T @ y, t3) - np.outer(t2, t9 @ y))
-    dgrad_amplitude = np.vdot(dgrad_K, exponential2.T) - np.vdot(t8, grad_K.T)
-    t10 = (
+    dK = damplitude * exponential2.T + t1[2] * np.eye(n, dtype=X.dtype) - amplitude * t3
+    t6 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
+    dgrad_K = 0.5 * (t6.T - np.outer(y.dot(t6), t5) - np.outer(t4, t6.dot(y)))
+    dgrad_amplitude = np.vdot(dgrad_K, exponential2.T) - np.vdot(t3, grad_K.T)
+    t7 = exponential2 * amplitude * grad_K
+    t8 = (
         amplitude * exponential2 * dgrad_K.T
         + damplitude * exponential2 * grad_K
-        - amplitude * t8.T * grad_K
+        - amplitude * t3.T * grad_K
     )
-    t11 = difference * t10[:, :, None] + difference3 * t4[:, :, None]
-    difference4 = (
-        t11.sum(axis=0) - t11.sum(axis=1)
-    ) / length_squared - 2 * dlength / length**3 * difference2
-    t12 = np.concatenate(
+    t9 = difference * t8[:, :, None] + difference2 * t7[:, :, None]
+    ratio2 = np.vdot(t9.sum(axis=0) - t9.sum(axis=1), X) / length_squared
+    t10 = np.multiply(difference, t7[:, :, None], out=difference)
+    total = np.vdot(t10.sum(axis=0) - t10.sum(axis=1), X)
+    t11 = np.concatenate(
         (
             np.full(1, dgrad_amplitude, dtype=X.dtype),
-            np.full(1, np.vdot(difference4, X), dtype=X.dtype),
+            np.full(1, ratio2 - 2 * dlength / length**3 * total, dtype=X.dtype),
             np.full(1, np.trace(dgrad_K), dtype=X.dtype),
         )
     )
-    return exponential * t12 + t1 * t6
+    t12 = np.concatenate(
+        (
+            np.full(1, np.vdot(exponential2, grad_K), dtype=X.dtype),
+            np.full(1, total / length_squared, dtype=X.dtype),
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
+        )
+    )
+    return t1 * t12 + exponential * t11
 
 
 def _hessian(X, y, theta):
@@ -191,8 +191,8 @@ def _hessian(X, y, theta):
     t15 = np.einsum("ij,kil->jkl", t2, t14)
     t16 = 0.5 * (
         t15
-        - t4[:, None] * (t15.transpose(0, 2, 1) @ y)[:, None, :]
-        - t3[:, None, None] * (t15.transpose(1, 2, 0) @ y)
+        - t4[:, None] * t15.transpose(0, 2, 1).dot(y)[:, None, :]
+        - t3[:, None, None] * y.dot(t15)
     )
     difference3 = np.einsum("ijk,ij->k", t16, exponential2) - np.einsum(
         "ijk,ij->k", t12, grad_K
@@ -231,7 +231,7 @@ def loss(X, y, theta):
     float
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_loss(X, y, theta))
+    return float(_loss(X, y, theta))
 
 
 def grad(X, y, theta):
@@ -248,7 +248,7 @@ def grad(X, y, theta):
     (3,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_grad(X, y, theta))
+    return _grad(X, y, theta)
 
 
 def value_and_grad(X, y, theta):
@@ -266,7 +266,8 @@ def value_and_grad(X, y, theta):
     gradient : (3,) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_value_and_grad(X, y, theta))
+    value, gradient = _value_and_grad(X, y, theta)
+    return float(value), gradient
 
 
 def hvp(X, y, theta, dtheta):
@@ -285,7 +286,7 @@ def hvp(X, y, theta, dtheta):
     """
     X, y, theta = _door(X, y, theta)
     dtheta = _direction("dtheta", dtheta, theta)
-    return _owned(_hvp(X, y, theta, dtheta))
+    return _hvp(X, y, theta, dtheta)
 
 
 def hessian(X, y, theta):
@@ -302,7 +303,7 @@ def hessian(X, y, theta):
     (3, 3) array
     """
     X, y, theta = _door(X, y, theta)
-    return _owned(_hessian(X, y, theta))
+    return np.ascontiguousarray(_hessian(X, y, theta))
 
 
 def bind(X, y):
@@ -355,28 +356,29 @@ class Bound:
     def loss(self, theta):
         """The loss."""
         X, y, theta = self._arguments(theta)
-        return _owned(_loss(X, y, theta))
+        return float(_loss(X, y, theta))
 
     def grad(self, theta):
         """The gradient by theta."""
         X, y, theta = self._arguments(theta)
-        return _owned(_grad(X, y, theta))
+        return _grad(X, y, theta)
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
         X, y, theta = self._arguments(theta)
-        return _owned(_value_and_grad(X, y, theta))
+        value, gradient = _value_and_grad(X, y, theta)
+        return float(value), gradient
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
         X, y, theta = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _owned(_hvp(X, y, theta, dtheta))
+        return _hvp(X, y, theta, dtheta)
 
     def hessian(self, theta):
         """The Hessian by theta."""
         X, y, theta = self._arguments(theta)
-        return _owned(_hessian(X, y, theta))
+        return np.ascontiguousarray(_hessian(X, y, theta))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
@@ -413,6 +415,14 @@ class Bound:
 
 def _door(X, y, theta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(theta) is np.ndarray
+        and X.dtype is y.dtype is theta.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and theta.shape == (3,):
+            return X, y, theta
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     theta = _array("theta", theta, 1)
@@ -472,19 +482,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -45,7 +45,7 @@ def loss(S, Theta):
     float
     """
     S, Theta = _door(S, Theta)
-    return _owned(_loss(S, Theta))
+    return float(_loss(S, Theta))
 
 
 def grad(S, Theta):
@@ -61,7 +61,7 @@ def grad(S, Theta):
     (d, d) symmetric array
     """
     S, Theta = _door(S, Theta)
-    return _owned(_grad(S, Theta))
+    return np.ascontiguousarray(_grad(S, Theta))
 
 
 def value_and_grad(S, Theta):
@@ -78,7 +78,8 @@ def value_and_grad(S, Theta):
     gradient : (d, d) symmetric array
     """
     S, Theta = _door(S, Theta)
-    return _owned(_value_and_grad(S, Theta))
+    value, gradient = _value_and_grad(S, Theta)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(S, Theta, dTheta):
@@ -96,7 +97,7 @@ def hvp(S, Theta, dTheta):
     """
     S, Theta = _door(S, Theta)
     dTheta = _direction("dTheta", dTheta, Theta)
-    return _owned(_hvp(Theta, dTheta))
+    return np.ascontiguousarray(_hvp(Theta, dTheta))
 
 
 def bind(S):
@@ -149,23 +150,24 @@ class Bound:
     def loss(self, Theta):
         """The loss."""
         S, Theta = self._arguments(Theta)
-        return _owned(_loss(S, Theta))
+        return float(_loss(S, Theta))
 
     def grad(self, Theta):
         """The gradient by Theta."""
         S, Theta = self._arguments(Theta)
-        return _owned(_grad(S, Theta))
+        return np.ascontiguousarray(_grad(S, Theta))
 
     def value_and_grad(self, Theta):
         """The loss and its gradient by Theta, in one pass."""
         S, Theta = self._arguments(Theta)
-        return _owned(_value_and_grad(S, Theta))
+        value, gradient = _value_and_grad(S, Theta)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, Theta, dTheta):
         """The Hessian times a direction."""
         S, Theta = self._arguments(Theta)
         dTheta = _direction("dTheta", dTheta, Theta)
-        return _owned(_hvp(Theta, dTheta))
+        return np.ascontiguousarray(_hvp(Theta, dTheta))
 
     def pack(self, Theta):
         """One flat float64 vector of the lower half of Theta, row by row."""
@@ -203,6 +205,14 @@ class Bound:
 
 def _door(S, Theta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(S) is type(Theta) is np.ndarray
+        and S.dtype is Theta.dtype is _FLOAT64
+        and S.ndim == 2
+    ):
+        d = S.shape[0]
+        if S.shape[1] == d and Theta.shape == (d, d):
+            return S, Theta
     S = _array("S", S, 2)
     Theta = _array("Theta", Theta, 2)
     d = S.shape[0]
@@ -263,6 +273,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -289,14 +306,3 @@ def _symmetric(entries, n):
 def _doubled(matrix):
     """The matrix with its entries off the diagonal doubled."""
     return matrix * (2 - np.eye(len(matrix)))
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

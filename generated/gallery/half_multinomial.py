@@ -18,26 +18,26 @@ def _loss(X, y, weight, coef, alpha):
     """The loss."""
     k = coef.shape[0]
     residual = coef[:, :-1]
-    eta = X @ residual.T + coef[:, -1]
+    eta = X.dot(residual.T) + coef[:, -1]
     peak = eta.max(axis=1)
     nll = (
         peak
         + np.log(np.exp(eta - peak[:, None]).sum(axis=1))
         - np.einsum("ij,ij->i", eta, np.eye(k, dtype=X.dtype)[y])
     )
-    return 0.5 * alpha * np.vdot(residual, residual) + (weight @ nll) / weight.sum()
+    return 0.5 * alpha * np.vdot(residual, residual) + weight.dot(nll) / weight.sum()
 
 
 def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
     k = coef.shape[0]
     residual = coef[:, :-1]
-    eta = X @ residual.T + coef[:, -1]
+    eta = X.dot(residual.T) + coef[:, -1]
     weights = np.exp(eta - eta.max(axis=1)[:, None])
     difference = weights / weights.sum(axis=1)[:, None] - np.eye(k, dtype=X.dtype)[y]
     grad_eta = (weight / weight.sum())[:, None] * difference
     grad_coef = np.concatenate(
-        (grad_eta.T @ X + alpha * residual, grad_eta.sum(axis=0)[:, None]), axis=1
+        (grad_eta.T.dot(X) + alpha * residual, grad_eta.sum(axis=0)[:, None]), axis=1
     )
     return grad_coef
 
@@ -46,17 +46,17 @@ def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
     k = coef.shape[0]
     residual = coef[:, :-1]
-    eta = X @ residual.T + coef[:, -1]
+    eta = X.dot(residual.T) + coef[:, -1]
     peak = eta.max(axis=1)
     weights = np.exp(eta - peak[:, None])
     total = weights.sum(axis=1)
     t1 = np.eye(k, dtype=X.dtype)[y]
     nll = peak + np.log(total) - np.einsum("ij,ij->i", eta, t1)
     total2 = weight.sum()
-    value = 0.5 * alpha * np.vdot(residual, residual) + (weight @ nll) / total2
+    value = 0.5 * alpha * np.vdot(residual, residual) + weight.dot(nll) / total2
     grad_eta = (weight / total2)[:, None] * (weights / total[:, None] - t1)
     grad_coef = np.concatenate(
-        (grad_eta.T @ X + alpha * residual, grad_eta.sum(axis=0)[:, None]), axis=1
+        (grad_eta.T.dot(X) + alpha * residual, grad_eta.sum(axis=0)[:, None]), axis=1
     )
     return value, grad_coef
 
@@ -64,14 +64,14 @@ def _value_and_grad(X, y, weight, coef, alpha):
 def _hvp(X, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
     dresidual = dcoef[:, :-1]
-    deta = X @ dresidual.T + dcoef[:, -1]
-    eta = X @ coef[:, :-1].T + coef[:, -1]
+    deta = X.dot(dresidual.T) + dcoef[:, -1]
+    eta = X.dot(coef[:, :-1].T) + coef[:, -1]
     weights = np.exp(eta - eta.max(axis=1)[:, None])
     softmax = weights / weights.sum(axis=1)[:, None]
     t1 = softmax * (deta - np.einsum("ij,ij->i", deta, softmax)[:, None])
     dgrad_eta = (weight / weight.sum())[:, None] * t1
     hvp_coef = np.concatenate(
-        (dgrad_eta.T @ X + alpha * dresidual, dgrad_eta.sum(axis=0)[:, None]), axis=1
+        (dgrad_eta.T.dot(X) + alpha * dresidual, dgrad_eta.sum(axis=0)[:, None]), axis=1
     )
     return hvp_coef
 
@@ -92,7 +92,7 @@ def loss(X, y, weight, coef, alpha):
     float
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    return _owned(_loss(X, y, weight, coef, alpha))
+    return float(_loss(X, y, weight, coef, alpha))
 
 
 def grad(X, y, weight, coef, alpha):
@@ -111,7 +111,7 @@ def grad(X, y, weight, coef, alpha):
     (k, d + 1) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    return _owned(_grad(X, y, weight, coef, alpha))
+    return np.ascontiguousarray(_grad(X, y, weight, coef, alpha))
 
 
 def value_and_grad(X, y, weight, coef, alpha):
@@ -131,7 +131,8 @@ def value_and_grad(X, y, weight, coef, alpha):
     gradient : (k, d + 1) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha))
+    value, gradient = _value_and_grad(X, y, weight, coef, alpha)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, y, weight, coef, alpha, dcoef):
@@ -152,7 +153,7 @@ def hvp(X, y, weight, coef, alpha, dcoef):
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
     dcoef = _direction("dcoef", dcoef, coef)
-    return _owned(_hvp(X, weight, coef, alpha, dcoef))
+    return np.ascontiguousarray(_hvp(X, weight, coef, alpha, dcoef))
 
 
 def bind(X, y, weight, alpha, *, k=None):
@@ -217,23 +218,24 @@ class Bound:
     def loss(self, coef):
         """The loss."""
         X, y, weight, coef, alpha = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha))
+        return float(_loss(X, y, weight, coef, alpha))
 
     def grad(self, coef):
         """The gradient by coef."""
         X, y, weight, coef, alpha = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha))
+        return np.ascontiguousarray(_grad(X, y, weight, coef, alpha))
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
         X, y, weight, coef, alpha = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha))
+        value, gradient = _value_and_grad(X, y, weight, coef, alpha)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
         X, y, weight, coef, alpha = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, weight, coef, alpha, dcoef))
+        return np.ascontiguousarray(_hvp(X, weight, coef, alpha, dcoef))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""
@@ -364,19 +366,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -17,20 +17,20 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, weight, coef, alpha):
     """The loss."""
     residual = coef[:-1]
-    eta = X @ residual + coef[-1]
-    value = (weight @ (np.exp(eta) - y * eta)) / weight.sum() + 0.5 * alpha * (
-        residual @ residual
-    )
+    eta = X.dot(residual) + coef[-1]
+    value = weight.dot(
+        np.exp(eta) - y * eta
+    ) / weight.sum() + 0.5 * alpha * residual.dot(residual)
     return value
 
 
 def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
     residual = coef[:-1]
-    eta = X @ residual + coef[-1]
+    eta = X.dot(residual) + coef[-1]
     grad_eta = weight * (np.exp(eta) - y) / weight.sum()
     grad_coef = np.concatenate(
-        (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return grad_coef
 
@@ -38,15 +38,15 @@ def _grad(X, y, weight, coef, alpha):
 def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
-    eta = X @ residual + coef[-1]
+    eta = X.dot(residual) + coef[-1]
     exponential = np.exp(eta)
     total = weight.sum()
-    value = (weight @ (exponential - y * eta)) / total + 0.5 * alpha * (
-        residual @ residual
+    value = weight.dot(exponential - y * eta) / total + 0.5 * alpha * residual.dot(
+        residual
     )
     grad_eta = weight * (exponential - y) / total
     grad_coef = np.concatenate(
-        (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 
@@ -54,11 +54,11 @@ def _value_and_grad(X, y, weight, coef, alpha):
 def _hvp(X, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
     dresidual = dcoef[:-1]
-    eta = X @ coef[:-1] + coef[-1]
-    dgrad_eta = np.exp(eta) * weight * (X @ dresidual + dcoef[-1]) / weight.sum()
+    eta = X.dot(coef[:-1]) + coef[-1]
+    dgrad_eta = np.exp(eta) * weight * (X.dot(dresidual) + dcoef[-1]) / weight.sum()
     hvp_coef = np.concatenate(
         (
-            X.T @ dgrad_eta + alpha * dresidual,
+            dgrad_eta.dot(X) + alpha * dresidual,
             np.full(1, dgrad_eta.sum(), dtype=X.dtype),
         )
     )
@@ -68,12 +68,12 @@ def _hvp(X, weight, coef, alpha, dcoef):
 def _hessian(X, weight, coef, alpha):
     """The Hessian by coef."""
     d = X.shape[1]
-    eta = X @ coef[:-1] + coef[-1]
+    eta = X.dot(coef[:-1]) + coef[-1]
     t1 = np.eye(d + 1, dtype=X.dtype)[:-1]
     t2 = (np.exp(eta) * weight / weight.sum())[:, None] * (
-        X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]
+        X.dot(t1) + np.eye(d + 1, dtype=X.dtype)[-1]
     )
-    return np.concatenate((X.T @ t2 + alpha * t1, t2.sum(axis=0)[None]))
+    return np.concatenate((X.T.dot(t2) + alpha * t1, t2.sum(axis=0)[None]))
 
 
 def loss(X, y, weight, coef, alpha):
@@ -92,7 +92,7 @@ def loss(X, y, weight, coef, alpha):
     float
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    return _owned(_loss(X, y, weight, coef, alpha))
+    return float(_loss(X, y, weight, coef, alpha))
 
 
 def grad(X, y, weight, coef, alpha):
@@ -111,7 +111,7 @@ def grad(X, y, weight, coef, alpha):
     (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    return _owned(_grad(X, y, weight, coef, alpha))
+    return _grad(X, y, weight, coef, alpha)
 
 
 def value_and_grad(X, y, weight, coef, alpha):
@@ -131,7 +131,8 @@ def value_and_grad(X, y, weight, coef, alpha):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha))
+    value, gradient = _value_and_grad(X, y, weight, coef, alpha)
+    return float(value), gradient
 
 
 def hvp(X, y, weight, coef, alpha, dcoef):
@@ -152,7 +153,7 @@ def hvp(X, y, weight, coef, alpha, dcoef):
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
     dcoef = _direction("dcoef", dcoef, coef)
-    return _owned(_hvp(X, weight, coef, alpha, dcoef))
+    return _hvp(X, weight, coef, alpha, dcoef)
 
 
 def hessian(X, y, weight, coef, alpha):
@@ -171,7 +172,7 @@ def hessian(X, y, weight, coef, alpha):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha = _door(X, y, weight, coef, alpha)
-    return _owned(_hessian(X, weight, coef, alpha))
+    return np.ascontiguousarray(_hessian(X, weight, coef, alpha))
 
 
 def bind(X, y, weight, alpha):
@@ -230,28 +231,29 @@ class Bound:
     def loss(self, coef):
         """The loss."""
         X, y, weight, coef, alpha = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha))
+        return float(_loss(X, y, weight, coef, alpha))
 
     def grad(self, coef):
         """The gradient by coef."""
         X, y, weight, coef, alpha = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha))
+        return _grad(X, y, weight, coef, alpha)
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
         X, y, weight, coef, alpha = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha))
+        value, gradient = _value_and_grad(X, y, weight, coef, alpha)
+        return float(value), gradient
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
         X, y, weight, coef, alpha = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, weight, coef, alpha, dcoef))
+        return _hvp(X, weight, coef, alpha, dcoef)
 
     def hessian(self, coef):
         """The Hessian by coef."""
         X, y, weight, coef, alpha = self._arguments(coef)
-        return _owned(_hessian(X, weight, coef, alpha))
+        return np.ascontiguousarray(_hessian(X, weight, coef, alpha))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""
@@ -289,6 +291,15 @@ class Bound:
 
 def _door(X, y, weight, coef, alpha):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(weight) is type(coef) is np.ndarray
+        and X.dtype is y.dtype is weight.dtype is coef.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(alpha, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and weight.shape == (n,) and coef.shape == (d + 1,):
+            return X, y, weight, coef, np.float64(alpha)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     weight = _array("weight", weight, 1)
@@ -352,19 +363,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

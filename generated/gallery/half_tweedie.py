@@ -19,23 +19,23 @@ def _loss(X, y, weight, coef, alpha, power):
     """The loss."""
     residual = coef[:-1]
     difference = 1 - power
-    eta = X @ residual + coef[-1]
+    eta = X.dot(residual) + coef[-1]
     difference2 = 2 - power
     deviance = (
         np.exp(difference2 * eta) / difference2
         - y * np.exp(difference * eta) / difference
     )
-    return 0.5 * alpha * (residual @ residual) + (weight @ deviance) / weight.sum()
+    return 0.5 * alpha * residual.dot(residual) + weight.dot(deviance) / weight.sum()
 
 
 def _grad(X, y, weight, coef, alpha, power):
     """The gradient by coef."""
     residual = coef[:-1]
-    eta = X @ residual + coef[-1]
+    eta = X.dot(residual) + coef[-1]
     difference = np.exp((2 - power) * eta) - y * np.exp((1 - power) * eta)
     grad_eta = weight * difference / weight.sum()
     grad_coef = np.concatenate(
-        (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return grad_coef
 
@@ -44,16 +44,16 @@ def _value_and_grad(X, y, weight, coef, alpha, power):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
     difference = 1 - power
-    eta = X @ residual + coef[-1]
+    eta = X.dot(residual) + coef[-1]
     t1 = y * np.exp(difference * eta)
     difference2 = 2 - power
     exponential = np.exp(difference2 * eta)
     deviance = exponential / difference2 - t1 / difference
     total = weight.sum()
-    value = 0.5 * alpha * (residual @ residual) + (weight @ deviance) / total
+    value = 0.5 * alpha * residual.dot(residual) + weight.dot(deviance) / total
     grad_eta = weight * (exponential - t1) / total
     grad_coef = np.concatenate(
-        (X.T @ grad_eta + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 
@@ -61,16 +61,16 @@ def _value_and_grad(X, y, weight, coef, alpha, power):
 def _hvp(X, y, weight, coef, alpha, power, dcoef):
     """The Hessian times a direction."""
     difference = 1 - power
-    eta = X @ coef[:-1] + coef[-1]
+    eta = X.dot(coef[:-1]) + coef[-1]
     difference2 = 2 - power
     difference3 = difference2 * np.exp(difference2 * eta) - difference * y * np.exp(
         difference * eta
     )
     dresidual = dcoef[:-1]
-    dgrad_eta = (X @ dresidual + dcoef[-1]) * weight * difference3 / weight.sum()
+    dgrad_eta = (X.dot(dresidual) + dcoef[-1]) * weight * difference3 / weight.sum()
     hvp_coef = np.concatenate(
         (
-            X.T @ dgrad_eta + alpha * dresidual,
+            dgrad_eta.dot(X) + alpha * dresidual,
             np.full(1, dgrad_eta.sum(), dtype=X.dtype),
         )
     )
@@ -81,16 +81,16 @@ def _hessian(X, y, weight, coef, alpha, power):
     """The Hessian by coef."""
     d = X.shape[1]
     difference = 1 - power
-    eta = X @ coef[:-1] + coef[-1]
+    eta = X.dot(coef[:-1]) + coef[-1]
     difference2 = 2 - power
     difference3 = difference2 * np.exp(difference2 * eta) - difference * y * np.exp(
         difference * eta
     )
     t1 = np.eye(d + 1, dtype=X.dtype)[:-1]
-    t2 = (X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]) * (
+    t2 = (X.dot(t1) + np.eye(d + 1, dtype=X.dtype)[-1]) * (
         weight / weight.sum() * difference3
     )[:, None]
-    return np.concatenate((X.T @ t2 + alpha * t1, t2.sum(axis=0)[None]))
+    return np.concatenate((X.T.dot(t2) + alpha * t1, t2.sum(axis=0)[None]))
 
 
 def loss(X, y, weight, coef, alpha, power):
@@ -110,7 +110,7 @@ def loss(X, y, weight, coef, alpha, power):
     float
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
-    return _owned(_loss(X, y, weight, coef, alpha, power))
+    return float(_loss(X, y, weight, coef, alpha, power))
 
 
 def grad(X, y, weight, coef, alpha, power):
@@ -130,7 +130,7 @@ def grad(X, y, weight, coef, alpha, power):
     (d + 1,) array
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
-    return _owned(_grad(X, y, weight, coef, alpha, power))
+    return _grad(X, y, weight, coef, alpha, power)
 
 
 def value_and_grad(X, y, weight, coef, alpha, power):
@@ -151,7 +151,8 @@ def value_and_grad(X, y, weight, coef, alpha, power):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, power))
+    value, gradient = _value_and_grad(X, y, weight, coef, alpha, power)
+    return float(value), gradient
 
 
 def hvp(X, y, weight, coef, alpha, power, dcoef):
@@ -173,7 +174,7 @@ def hvp(X, y, weight, coef, alpha, power, dcoef):
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
     dcoef = _direction("dcoef", dcoef, coef)
-    return _owned(_hvp(X, y, weight, coef, alpha, power, dcoef))
+    return _hvp(X, y, weight, coef, alpha, power, dcoef)
 
 
 def hessian(X, y, weight, coef, alpha, power):
@@ -193,7 +194,7 @@ def hessian(X, y, weight, coef, alpha, power):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha, power = _door(X, y, weight, coef, alpha, power)
-    return _owned(_hessian(X, y, weight, coef, alpha, power))
+    return np.ascontiguousarray(_hessian(X, y, weight, coef, alpha, power))
 
 
 def bind(X, y, weight, alpha, power):
@@ -256,28 +257,29 @@ class Bound:
     def loss(self, coef):
         """The loss."""
         X, y, weight, coef, alpha, power = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, power))
+        return float(_loss(X, y, weight, coef, alpha, power))
 
     def grad(self, coef):
         """The gradient by coef."""
         X, y, weight, coef, alpha, power = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, power))
+        return _grad(X, y, weight, coef, alpha, power)
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
         X, y, weight, coef, alpha, power = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, power))
+        value, gradient = _value_and_grad(X, y, weight, coef, alpha, power)
+        return float(value), gradient
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
         X, y, weight, coef, alpha, power = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, y, weight, coef, alpha, power, dcoef))
+        return _hvp(X, y, weight, coef, alpha, power, dcoef)
 
     def hessian(self, coef):
         """The Hessian by coef."""
         X, y, weight, coef, alpha, power = self._arguments(coef)
-        return _owned(_hessian(X, y, weight, coef, alpha, power))
+        return np.ascontiguousarray(_hessian(X, y, weight, coef, alpha, power))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""
@@ -315,6 +317,16 @@ class Bound:
 
 def _door(X, y, weight, coef, alpha, power):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(weight) is type(coef) is np.ndarray
+        and X.dtype is y.dtype is weight.dtype is coef.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(alpha, float)
+        and isinstance(power, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and weight.shape == (n,) and coef.shape == (d + 1,):
+            return X, y, weight, coef, np.float64(alpha), np.float64(power)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     weight = _array("weight", weight, 1)
@@ -379,19 +391,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

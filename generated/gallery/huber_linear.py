@@ -18,20 +18,20 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, weight, coef, alpha, delta):
     """The loss."""
     residual = coef[:-1]
-    t1 = X @ residual + coef[-1] - y
+    t1 = X.dot(residual) + coef[-1] - y
     r = np.abs(t1)
     chosen = np.where(r <= delta, 0.5 * t1**2, delta * (r - 0.5 * delta))
-    return 0.5 * alpha * (residual @ residual) + (weight @ chosen) / weight.sum()
+    return 0.5 * alpha * residual.dot(residual) + weight.dot(chosen) / weight.sum()
 
 
 def _grad(X, y, weight, coef, alpha, delta):
     """The gradient by coef."""
     residual = coef[:-1]
-    t1 = X @ residual + coef[-1] - y
+    t1 = X.dot(residual) + coef[-1] - y
     r = np.abs(t1)
     ratio = weight * np.where(r <= delta, t1, delta * np.sign(t1)) / weight.sum()
     grad_coef = np.concatenate(
-        (X.T @ ratio + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
+        (ratio.dot(X) + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return grad_coef
 
@@ -39,25 +39,25 @@ def _grad(X, y, weight, coef, alpha, delta):
 def _value_and_grad(X, y, weight, coef, alpha, delta):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
-    t1 = X @ residual + coef[-1] - y
+    t1 = X.dot(residual) + coef[-1] - y
     r = np.abs(t1)
     mask = r <= delta
-    total = weight @ np.where(mask, 0.5 * t1**2, delta * (r - 0.5 * delta))
+    total = weight.dot(np.where(mask, 0.5 * t1**2, delta * (r - 0.5 * delta)))
     total2 = weight.sum()
     ratio = weight * np.where(mask, t1, delta * np.sign(t1)) / total2
     grad_coef = np.concatenate(
-        (X.T @ ratio + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
+        (ratio.dot(X) + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
     )
-    return 0.5 * alpha * (residual @ residual) + total / total2, grad_coef
+    return 0.5 * alpha * residual.dot(residual) + total / total2, grad_coef
 
 
 def _hvp(X, y, weight, coef, alpha, delta, dcoef):
     """The Hessian times a direction."""
     dresidual = dcoef[:-1]
-    r = np.abs(X @ coef[:-1] + coef[-1] - y)
-    ratio = (X @ dresidual + dcoef[-1]) * weight * (r <= delta) / weight.sum()
+    r = np.abs(X.dot(coef[:-1]) + coef[-1] - y)
+    ratio = (X.dot(dresidual) + dcoef[-1]) * weight * (r <= delta) / weight.sum()
     hvp_coef = np.concatenate(
-        (X.T @ ratio + alpha * dresidual, np.full(1, ratio.sum(), dtype=X.dtype))
+        (ratio.dot(X) + alpha * dresidual, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return hvp_coef
 
@@ -66,11 +66,11 @@ def _hessian(X, y, weight, coef, alpha, delta):
     """The Hessian by coef."""
     d = X.shape[1]
     t1 = np.eye(d + 1, dtype=X.dtype)[:-1]
-    r = np.abs(X @ coef[:-1] + coef[-1] - y)
+    r = np.abs(X.dot(coef[:-1]) + coef[-1] - y)
     t2 = (weight / weight.sum() * (r <= delta))[:, None] * (
-        X @ t1 + np.eye(d + 1, dtype=X.dtype)[-1]
+        X.dot(t1) + np.eye(d + 1, dtype=X.dtype)[-1]
     )
-    return np.concatenate((X.T @ t2 + alpha * t1, t2.sum(axis=0)[None]))
+    return np.concatenate((X.T.dot(t2) + alpha * t1, t2.sum(axis=0)[None]))
 
 
 def loss(X, y, weight, coef, alpha, delta):
@@ -90,7 +90,7 @@ def loss(X, y, weight, coef, alpha, delta):
     float
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
-    return _owned(_loss(X, y, weight, coef, alpha, delta))
+    return float(_loss(X, y, weight, coef, alpha, delta))
 
 
 def grad(X, y, weight, coef, alpha, delta):
@@ -110,7 +110,7 @@ def grad(X, y, weight, coef, alpha, delta):
     (d + 1,) array
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
-    return _owned(_grad(X, y, weight, coef, alpha, delta))
+    return _grad(X, y, weight, coef, alpha, delta)
 
 
 def value_and_grad(X, y, weight, coef, alpha, delta):
@@ -131,7 +131,8 @@ def value_and_grad(X, y, weight, coef, alpha, delta):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, delta))
+    value, gradient = _value_and_grad(X, y, weight, coef, alpha, delta)
+    return float(value), gradient
 
 
 def hvp(X, y, weight, coef, alpha, delta, dcoef):
@@ -153,7 +154,7 @@ def hvp(X, y, weight, coef, alpha, delta, dcoef):
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
     dcoef = _direction("dcoef", dcoef, coef)
-    return _owned(_hvp(X, y, weight, coef, alpha, delta, dcoef))
+    return _hvp(X, y, weight, coef, alpha, delta, dcoef)
 
 
 def hessian(X, y, weight, coef, alpha, delta):
@@ -173,7 +174,7 @@ def hessian(X, y, weight, coef, alpha, delta):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha, delta = _door(X, y, weight, coef, alpha, delta)
-    return _owned(_hessian(X, y, weight, coef, alpha, delta))
+    return np.ascontiguousarray(_hessian(X, y, weight, coef, alpha, delta))
 
 
 def bind(X, y, weight, alpha, delta):
@@ -236,28 +237,29 @@ class Bound:
     def loss(self, coef):
         """The loss."""
         X, y, weight, coef, alpha, delta = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, delta))
+        return float(_loss(X, y, weight, coef, alpha, delta))
 
     def grad(self, coef):
         """The gradient by coef."""
         X, y, weight, coef, alpha, delta = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, delta))
+        return _grad(X, y, weight, coef, alpha, delta)
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
         X, y, weight, coef, alpha, delta = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, delta))
+        value, gradient = _value_and_grad(X, y, weight, coef, alpha, delta)
+        return float(value), gradient
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
         X, y, weight, coef, alpha, delta = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, y, weight, coef, alpha, delta, dcoef))
+        return _hvp(X, y, weight, coef, alpha, delta, dcoef)
 
     def hessian(self, coef):
         """The Hessian by coef."""
         X, y, weight, coef, alpha, delta = self._arguments(coef)
-        return _owned(_hessian(X, y, weight, coef, alpha, delta))
+        return np.ascontiguousarray(_hessian(X, y, weight, coef, alpha, delta))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""
@@ -295,6 +297,16 @@ class Bound:
 
 def _door(X, y, weight, coef, alpha, delta):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(weight) is type(coef) is np.ndarray
+        and X.dtype is y.dtype is weight.dtype is coef.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(alpha, float)
+        and isinstance(delta, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and weight.shape == (n,) and coef.shape == (d + 1,):
+            return X, y, weight, coef, np.float64(alpha), np.float64(delta)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     weight = _array("weight", weight, 1)
@@ -359,19 +371,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

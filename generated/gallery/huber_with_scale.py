@@ -22,19 +22,19 @@ def _loss(X, y, weight, w, epsilon, alpha):
     sigma = w[-1]
     coef = w[:-2]
     intercept = w[-2]
-    t1 = X @ coef + intercept - y
+    t1 = X.dot(coef) + intercept - y
     r = np.abs(t1)
     mask = r > epsilon * sigma
     outside = 2 * epsilon * r - sigma * epsilon**2
     chosen = np.where(mask, outside, t1**2 / np.where(~mask, sigma, 1))
-    return weight @ chosen + weight.sum() * sigma + alpha * (coef @ coef)
+    return weight.dot(chosen) + weight.sum() * sigma + alpha * coef.dot(coef)
 
 
 def _grad(X, y, weight, w, epsilon, alpha):
     """The gradient by w."""
     coef = w[:-2]
     intercept = w[-2]
-    t1 = X @ coef + intercept - y
+    t1 = X.dot(coef) + intercept - y
     r = np.abs(t1)
     sigma = w[-1]
     mask = r > epsilon * sigma
@@ -44,13 +44,13 @@ def _grad(X, y, weight, w, epsilon, alpha):
     t2 = weight * mask2
     grad_sigma = (
         weight.sum()
-        - (t2 * mask2 / chosen**2) @ t1**2
+        - (t2 * mask2 / chosen**2).dot(t1**2)
         - grad_outside.sum() * epsilon**2
     )
     t3 = 2 * (epsilon * np.sign(t1) * grad_outside + t1 * t2 / chosen)
     grad_w = np.concatenate(
         (
-            X.T @ t3 + 2 * alpha * coef,
+            t3.dot(X) + 2 * alpha * coef,
             np.full(1, t3.sum(), dtype=X.dtype),
             np.full(1, grad_sigma, dtype=X.dtype),
         )
@@ -64,7 +64,7 @@ def _value_and_grad(X, y, weight, w, epsilon, alpha):
     total = weight.sum()
     coef = w[:-2]
     intercept = w[-2]
-    t1 = X @ coef + intercept - y
+    t1 = X.dot(coef) + intercept - y
     r = np.abs(t1)
     mask = r > epsilon * sigma
     epsilon_squared = epsilon**2
@@ -73,19 +73,21 @@ def _value_and_grad(X, y, weight, w, epsilon, alpha):
     mask2 = ~mask
     chosen = np.where(mask2, sigma, 1)
     value = (
-        weight @ np.where(mask, outside, power / chosen)
+        weight.dot(np.where(mask, outside, power / chosen))
         + total * sigma
-        + alpha * (coef @ coef)
+        + alpha * coef.dot(coef)
     )
     grad_outside = weight * mask
     t2 = weight * mask2
     grad_sigma = (
-        total - (t2 * mask2 / chosen**2) @ power - grad_outside.sum() * epsilon_squared
+        total
+        - (t2 * mask2 / chosen**2).dot(power)
+        - grad_outside.sum() * epsilon_squared
     )
     t3 = 2 * (epsilon * np.sign(t1) * grad_outside + t1 * t2 / chosen)
     grad_w = np.concatenate(
         (
-            X.T @ t3 + 2 * alpha * coef,
+            t3.dot(X) + 2 * alpha * coef,
             np.full(1, t3.sum(), dtype=X.dtype),
             np.full(1, grad_sigma, dtype=X.dtype),
         )
@@ -97,7 +99,7 @@ def _hvp(X, y, weight, w, epsilon, alpha, dw):
     """The Hessian times a direction."""
     coef = w[:-2]
     intercept = w[-2]
-    t1 = X @ coef + intercept - y
+    t1 = X.dot(coef) + intercept - y
     r = np.abs(t1)
     sigma = w[-1]
     mask = ~(r > epsilon * sigma)
@@ -105,16 +107,16 @@ def _hvp(X, y, weight, w, epsilon, alpha, dw):
     chosen = np.where(mask, sigma, 1)
     chosen_squared = chosen**2
     dcoef = dw[:-2]
-    t3 = X @ dcoef + dw[-2]
+    t3 = X.dot(dcoef) + dw[-2]
     dsigma = dw[-1]
     difference = 2 * (t1 * t3 / chosen_squared - dsigma * t1**2 / chosen**3)
     difference2 = t3 / chosen - dsigma * t1 * mask.astype(X.dtype) / chosen_squared
     t4 = t2 * difference2
     hvp_w = np.concatenate(
         (
-            2 * (X.T @ t4 + alpha * dcoef),
+            2 * (t4.dot(X) + alpha * dcoef),
             np.full(1, 2 * t4.sum(), dtype=X.dtype),
-            np.full(1, -(mask.astype(X.dtype) @ (t2 * difference)), dtype=X.dtype),
+            np.full(1, -mask.astype(X.dtype).dot(t2 * difference), dtype=X.dtype),
         )
     )
     return hvp_w
@@ -124,10 +126,10 @@ def _hessian(X, y, weight, w, epsilon, alpha):
     """The Hessian by w."""
     d = X.shape[1]
     t1 = np.eye(d + 2, dtype=X.dtype)[:-2]
-    t2 = X @ t1 + np.eye(d + 2, dtype=X.dtype)[-2]
+    t2 = X.dot(t1) + np.eye(d + 2, dtype=X.dtype)[-2]
     coef = w[:-2]
     intercept = w[-2]
-    t3 = X @ coef + intercept - y
+    t3 = X.dot(coef) + intercept - y
     r = np.abs(t3)
     sigma = w[-1]
     mask = ~(r > epsilon * sigma)
@@ -135,11 +137,11 @@ def _hessian(X, y, weight, w, epsilon, alpha):
     t4 = weight * mask
     t5 = t3 * t4 * mask / chosen**2
     t6 = np.eye(d + 2, dtype=X.dtype)[-1]
-    difference = 2 * (t2.T @ t5 - ((1 / chosen**3) @ (t4 * t3**2 * mask)) * t6)
+    difference = 2 * (t5.dot(t2) - (1 / chosen**3).dot(t4 * t3**2 * mask) * t6)
     difference2 = t2 * (t4 / chosen)[:, None] - np.outer(t5, t6)
     hessian = np.concatenate(
         (
-            2 * (X.T @ difference2 + alpha * t1),
+            2 * (X.T.dot(difference2) + alpha * t1),
             (2 * difference2.sum(axis=0))[None],
             (-difference)[None],
         )
@@ -164,7 +166,7 @@ def loss(X, y, weight, w, epsilon, alpha):
     float
     """
     X, y, weight, w, epsilon, alpha = _door(X, y, weight, w, epsilon, alpha)
-    return _owned(_loss(X, y, weight, w, epsilon, alpha))
+    return float(_loss(X, y, weight, w, epsilon, alpha))
 
 
 def grad(X, y, weight, w, epsilon, alpha):
@@ -184,7 +186,7 @@ def grad(X, y, weight, w, epsilon, alpha):
     (d + 2,) array
     """
     X, y, weight, w, epsilon, alpha = _door(X, y, weight, w, epsilon, alpha)
-    return _owned(_grad(X, y, weight, w, epsilon, alpha))
+    return _grad(X, y, weight, w, epsilon, alpha)
 
 
 def value_and_grad(X, y, weight, w, epsilon, alpha):
@@ -205,7 +207,8 @@ def value_and_grad(X, y, weight, w, epsilon, alpha):
     gradient : (d + 2,) array
     """
     X, y, weight, w, epsilon, alpha = _door(X, y, weight, w, epsilon, alpha)
-    return _owned(_value_and_grad(X, y, weight, w, epsilon, alpha))
+    value, gradient = _value_and_grad(X, y, weight, w, epsilon, alpha)
+    return float(value), gradient
 
 
 def hvp(X, y, weight, w, epsilon, alpha, dw):
@@ -227,7 +230,7 @@ def hvp(X, y, weight, w, epsilon, alpha, dw):
     """
     X, y, weight, w, epsilon, alpha = _door(X, y, weight, w, epsilon, alpha)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(X, y, weight, w, epsilon, alpha, dw))
+    return _hvp(X, y, weight, w, epsilon, alpha, dw)
 
 
 def hessian(X, y, weight, w, epsilon, alpha):
@@ -247,7 +250,7 @@ def hessian(X, y, weight, w, epsilon, alpha):
     (d + 2, d + 2) array
     """
     X, y, weight, w, epsilon, alpha = _door(X, y, weight, w, epsilon, alpha)
-    return _owned(_hessian(X, y, weight, w, epsilon, alpha))
+    return np.ascontiguousarray(_hessian(X, y, weight, w, epsilon, alpha))
 
 
 def bind(X, y, weight, epsilon, alpha):
@@ -310,28 +313,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         X, y, weight, w, epsilon, alpha = self._arguments(w)
-        return _owned(_loss(X, y, weight, w, epsilon, alpha))
+        return float(_loss(X, y, weight, w, epsilon, alpha))
 
     def grad(self, w):
         """The gradient by w."""
         X, y, weight, w, epsilon, alpha = self._arguments(w)
-        return _owned(_grad(X, y, weight, w, epsilon, alpha))
+        return _grad(X, y, weight, w, epsilon, alpha)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         X, y, weight, w, epsilon, alpha = self._arguments(w)
-        return _owned(_value_and_grad(X, y, weight, w, epsilon, alpha))
+        value, gradient = _value_and_grad(X, y, weight, w, epsilon, alpha)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         X, y, weight, w, epsilon, alpha = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(X, y, weight, w, epsilon, alpha, dw))
+        return _hvp(X, y, weight, w, epsilon, alpha, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         X, y, weight, w, epsilon, alpha = self._arguments(w)
-        return _owned(_hessian(X, y, weight, w, epsilon, alpha))
+        return np.ascontiguousarray(_hessian(X, y, weight, w, epsilon, alpha))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -369,6 +373,16 @@ class Bound:
 
 def _door(X, y, weight, w, epsilon, alpha):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(weight) is type(w) is np.ndarray
+        and X.dtype is y.dtype is weight.dtype is w.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(epsilon, float)
+        and isinstance(alpha, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and weight.shape == (n,) and w.shape == (d + 2,):
+            return X, y, weight, w, np.float64(epsilon), np.float64(alpha)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     weight = _array("weight", weight, 1)
@@ -433,19 +447,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

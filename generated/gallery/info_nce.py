@@ -23,7 +23,7 @@ def _loss(A, B, tau):
     """The loss."""
     n = A.shape[0]
     t1 = B * (1 / np.sqrt(np.einsum("ij,ij->i", B, B)) / tau)[:, None]
-    logits = (A @ t1.T) / np.sqrt(np.einsum("ij,ij->i", A, A))[:, None]
+    logits = A.dot(t1.T) / np.sqrt(np.einsum("ij,ij->i", A, A))[:, None]
     shifted = logits - logits.max(axis=1)[:, None]
     difference = shifted - np.log(np.exp(shifted.T).sum(axis=0))[:, None]
     shifted2 = logits - logits.max(axis=0)
@@ -39,18 +39,18 @@ def _grad(A, B, tau):
     power = 1 / norm
     norm2 = np.sqrt(np.einsum("ij,ij->i", B, B))
     power2 = 1 / norm2
-    logits = (A @ (B * (power2 / tau)[:, None]).T) / norm[:, None]
+    logits = A.dot((B * (power2 / tau)[:, None]).T) / norm[:, None]
     weights = np.exp(logits.T - logits.max(axis=0)[:, None])
     weights2 = np.exp(logits.T - logits.max(axis=1))
     t2 = 0.5 * (
         weights2 / weights2.sum(axis=0) + weights / weights.sum(axis=1)[:, None]
     )
-    t3 = ((t2.T / norm2) @ B - B / norm2[:, None]) * (power / t1)[:, None]
+    t3 = ((t2.T / norm2).dot(B) - B / norm2[:, None]) * (power / t1)[:, None]
     t4 = np.einsum("ij,ij->i", B, A)
-    t5 = (B @ A.T) * t2
-    t6 = (t5.T @ power2 - t4 / norm2) * (1 / np.where(norm != 0, norm, np.inf) / t1)
-    t7 = ((t2 / norm) @ A - A / norm[:, None]) * (power2 / t1)[:, None]
-    ratio = (t5 @ power - t4 / norm) / t1 / np.where(norm2 != 0, norm2, np.inf)
+    t5 = B.dot(A.T) * t2
+    t6 = (power2.dot(t5) - t4 / norm2) * (1 / np.where(norm != 0, norm, np.inf) / t1)
+    t7 = ((t2 / norm).dot(A) - A / norm[:, None]) * (power2 / t1)[:, None]
+    ratio = (t5.dot(power) - t4 / norm) / t1 / np.where(norm2 != 0, norm2, np.inf)
     return (t3 - A * (t6 / norm**2)[:, None], t7 - B * (ratio / norm2**2)[:, None])
 
 
@@ -60,7 +60,7 @@ def _value_and_grad(A, B, tau):
     norm = np.sqrt(np.einsum("ij,ij->i", B, B))
     power = 1 / norm
     norm2 = np.sqrt(np.einsum("ij,ij->i", A, A))
-    logits = (A @ (B * (power / tau)[:, None]).T) / norm2[:, None]
+    logits = A.dot((B * (power / tau)[:, None]).T) / norm2[:, None]
     shifted = logits - logits.max(axis=1)[:, None]
     weights = np.exp(shifted.T)
     total = weights.sum(axis=0)
@@ -73,12 +73,12 @@ def _value_and_grad(A, B, tau):
     t2 = tau * n
     power2 = 1 / norm2
     t3 = 0.5 * (weights / total + weights2 / total2[:, None])
-    t4 = ((t3.T / norm) @ B - B / norm[:, None]) * (power2 / t2)[:, None]
+    t4 = ((t3.T / norm).dot(B) - B / norm[:, None]) * (power2 / t2)[:, None]
     t5 = np.einsum("ij,ij->i", B, A)
-    t6 = (B @ A.T) * t3
-    t7 = (t6.T @ power - t5 / norm) * (1 / np.where(norm2 != 0, norm2, np.inf) / t2)
-    t8 = ((t3 / norm2) @ A - A / norm2[:, None]) * (power / t2)[:, None]
-    ratio = (t6 @ power2 - t5 / norm2) / t2 / np.where(norm != 0, norm, np.inf)
+    t6 = B.dot(A.T) * t3
+    t7 = (power.dot(t6) - t5 / norm) * (1 / np.where(norm2 != 0, norm2, np.inf) / t2)
+    t8 = ((t3 / norm2).dot(A) - A / norm2[:, None]) * (power / t2)[:, None]
+    ratio = (t6.dot(power2) - t5 / norm2) / t2 / np.where(norm != 0, norm, np.inf)
     grad_B = t8 - B * (ratio / norm**2)[:, None]
     return 0.5 * t1 / n, (t4 - A * (t7 / norm2**2)[:, None], grad_B)
 
@@ -94,74 +94,84 @@ def _hvp(A, B, tau, dA, dB):
     norm3 = np.sqrt(np.einsum("ij,ij->i", B, B))
     power = 1 / norm3
     ratio2 = power / tau
-    logits = (A @ (B * ratio2[:, None]).T) / norm[:, None]
+    logits = A.dot((B * ratio2[:, None]).T) / norm[:, None]
     weights = np.exp(logits - logits.max(axis=0))
     softmax = weights / weights.sum(axis=0)
     weights2 = np.exp(logits - logits.max(axis=1)[:, None])
     softmax2 = weights2 / weights2.sum(axis=1)[:, None]
     t2 = 0.5 * (softmax2 + softmax)
-    t3 = ((t2 / norm3) @ B - B / norm3[:, None]) * (ratio / t1 / norm_squared)[:, None]
+    t3 = ((t2 / norm3).dot(B) - B / norm3[:, None]) * (ratio / t1 / norm_squared)[
+        :, None
+    ]
     power2 = 1 / norm
     norm3_squared = norm3**2
     power3 = 1 / norm3_squared
     norm4 = np.where(norm3 != 0, norm3, np.inf)
     ratio3 = np.einsum("ij,ij->i", B, dB) / norm4
-    ratio4 = (A @ (B * (ratio3 * power3 / tau)[:, None]).T) / norm[:, None]
+    ratio4 = A.dot((B * (ratio3 * power3 / tau)[:, None]).T) / norm[:, None]
     ratio5 = A / norm[:, None]
     ratio6 = ratio / norm_squared
     t4 = A * ratio6[:, None]
     ratio7 = dA / norm[:, None]
-    dlogits = ratio2 * (ratio7 @ B.T + ratio5 @ dB.T - t4 @ B.T) - ratio4
+    t5 = ratio2 * (ratio7.dot(B.T) + ratio5.dot(dB.T) - t4.dot(B.T))
+    dlogits = t5 - ratio4
     difference = dlogits - np.einsum("ij,ij->i", dlogits, softmax2)[:, None]
-    t5 = softmax * (dlogits - np.einsum("ij,ij->j", softmax, dlogits))
-    t6 = 0.5 * (softmax2 * difference + t5)
+    t6 = softmax * (dlogits - np.einsum("ij,ij->j", softmax, dlogits))
+    t7 = 0.5 * (softmax2 * difference + t6)
     ratio8 = ratio3 / norm3_squared
     ratio9 = dB / norm3[:, None]
-    t7 = t2 @ ratio9 + (t6 / norm3 - t2 * ratio8) @ B + B * ratio8[:, None] - ratio9
-    t8 = np.einsum("ij,ij->i", B, A)
-    t9 = A @ B.T
-    t10 = t9.T * t2.T
-    difference2 = t10.T @ power - t8 / norm3
-    t11 = dA * (difference2 * (1 / norm2 / t1) / norm_squared)[:, None]
-    t12 = np.einsum("ij,ij->i", dA, B)
-    t13 = t2 * (dA @ B.T)
-    t14 = t9 * t6
-    t15 = np.einsum("ij,ij->i", dB, A)
-    t16 = t2 * (A @ dB.T)
-    t17 = (
-        t14 @ power
-        + t13 @ power
-        + t16 @ power
-        + t8 * ratio8
-        - t10.T @ ratio8
-        - t15 / norm3
-        - t12 / norm3
+    t8 = (
+        t2.dot(ratio9)
+        + (t7 / norm3 - t2 * ratio8).dot(B)
+        + B * ratio8[:, None]
+        - ratio9
     )
+    t9 = np.einsum("ij,ij->i", B, A)
+    t10 = A.dot(B.T)
+    t11 = t10.T * t2.T
+    difference2 = power.dot(t11) - t9 / norm3
+    t12 = dA * (difference2 * (1 / norm2 / t1) / norm_squared)[:, None]
+    t13 = np.einsum("ij,ij->i", dA, B)
+    t14 = t2 * dA.dot(B.T)
+    t15 = t10 * t7
+    t16 = np.einsum("ij,ij->i", dB, A)
+    t17 = t2 * A.dot(dB.T)
     t18 = (
+        t15.dot(power)
+        + t14.dot(power)
+        + t17.dot(power)
+        + t9 * ratio8
+        - ratio8.dot(t11)
+        - t16 / norm3
+        - t13 / norm3
+    )
+    t19 = (
         difference2 * ratio / norm2**2 / norm_squared
         + 2 * difference2 * ratio / norm2 / norm**3
-        - t17 / norm2 / norm_squared
+        - t18 / norm2 / norm_squared
     )
-    hvp_A = A * (t18 / t1)[:, None] + (power2 / t1)[:, None] * t7 - t3 - t11
-    t19 = (
-        t13.T @ power2
-        + t14.T @ power2
-        + t16.T @ power2
-        + t8 * ratio6
-        - t10 @ ratio6
-        - t15 / norm
-        - t12 / norm
-    )
-    difference3 = t10 @ power2 - t8 / norm
+    hvp_A = A * (t19 / t1)[:, None] + (power2 / t1)[:, None] * t8 - t3 - t12
     t20 = (
+        power2.dot(t14)
+        + power2.dot(t15)
+        + power2.dot(t17)
+        + t9 * ratio6
+        - t11.dot(ratio6)
+        - t16 / norm
+        - t13 / norm
+    )
+    difference3 = t11.dot(power2) - t9 / norm
+    t21 = (
         ratio3 * difference3 / norm4**2 / norm3_squared
         + 2 * ratio3 * difference3 / norm4 / norm3**3
-        - t19 / (norm4 * norm3_squared)
+        - t20 / (norm4 * norm3_squared)
     )
-    t21 = (power / t1)[:, None] * (t6.T @ ratio5 + t2.T @ (ratio7 - t4) + t4 - ratio7)
-    t22 = ((t2.T / norm) @ A - ratio5) * (ratio3 * power3 / t1)[:, None]
-    t23 = dB * (difference3 / t1 / norm4 / norm3_squared)[:, None]
-    return (hvp_A, t21 + B * (t20 / t1)[:, None] - t22 - t23)
+    t22 = (power / t1)[:, None] * (
+        t7.T.dot(ratio5) + t2.T.dot(ratio7 - t4) + t4 - ratio7
+    )
+    t23 = ((t2.T / norm).dot(A) - ratio5) * (ratio3 * power3 / t1)[:, None]
+    t24 = dB * (difference3 / t1 / norm4 / norm3_squared)[:, None]
+    return (hvp_A, t22 + B * (t21 / t1)[:, None] - t23 - t24)
 
 
 def loss(A, B, tau):
@@ -178,7 +188,7 @@ def loss(A, B, tau):
     float
     """
     A, B, tau = _door(A, B, tau)
-    return _owned(_loss(A, B, tau))
+    return float(_loss(A, B, tau))
 
 
 def grad(A, B, tau):
@@ -196,7 +206,8 @@ def grad(A, B, tau):
     grad_B : (n, d) array
     """
     A, B, tau = _door(A, B, tau)
-    return _owned(_grad(A, B, tau))
+    grad_A, grad_B = _grad(A, B, tau)
+    return (np.ascontiguousarray(grad_A), np.ascontiguousarray(grad_B))
 
 
 def value_and_grad(A, B, tau):
@@ -214,7 +225,8 @@ def value_and_grad(A, B, tau):
     gradient : tuple of grad_A : (n, d) array, grad_B : (n, d) array
     """
     A, B, tau = _door(A, B, tau)
-    return _owned(_value_and_grad(A, B, tau))
+    value, (grad_A, grad_B) = _value_and_grad(A, B, tau)
+    return float(value), (np.ascontiguousarray(grad_A), np.ascontiguousarray(grad_B))
 
 
 def hvp(A, B, tau, dA, dB):
@@ -236,7 +248,8 @@ def hvp(A, B, tau, dA, dB):
     A, B, tau = _door(A, B, tau)
     dA = _direction("dA", dA, A)
     dB = _direction("dB", dB, B)
-    return _owned(_hvp(A, B, tau, dA, dB))
+    hvp_A, hvp_B = _hvp(A, B, tau, dA, dB)
+    return (np.ascontiguousarray(hvp_A), np.ascontiguousarray(hvp_B))
 
 
 def bind(tau, *, n=None, d=None):
@@ -291,24 +304,30 @@ class Bound:
     def loss(self, A, B):
         """The loss."""
         A, B, tau = self._arguments(A, B)
-        return _owned(_loss(A, B, tau))
+        return float(_loss(A, B, tau))
 
     def grad(self, A, B):
         """The gradient by A and B."""
         A, B, tau = self._arguments(A, B)
-        return _owned(_grad(A, B, tau))
+        grad_A, grad_B = _grad(A, B, tau)
+        return (np.ascontiguousarray(grad_A), np.ascontiguousarray(grad_B))
 
     def value_and_grad(self, A, B):
         """The loss and its gradient by A and B, in one pass."""
         A, B, tau = self._arguments(A, B)
-        return _owned(_value_and_grad(A, B, tau))
+        value, (grad_A, grad_B) = _value_and_grad(A, B, tau)
+        return float(value), (
+            np.ascontiguousarray(grad_A),
+            np.ascontiguousarray(grad_B),
+        )
 
     def hvp(self, A, B, dA, dB):
         """The Hessian times a direction."""
         A, B, tau = self._arguments(A, B)
         dA = _direction("dA", dA, A)
         dB = _direction("dB", dB, B)
-        return _owned(_hvp(A, B, tau, dA, dB))
+        hvp_A, hvp_B = _hvp(A, B, tau, dA, dB)
+        return (np.ascontiguousarray(hvp_A), np.ascontiguousarray(hvp_B))
 
     def pack(self, A, B):
         """One flat float64 vector of A and B."""
@@ -353,6 +372,15 @@ class Bound:
 
 def _door(A, B, tau):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(A) is type(B) is np.ndarray
+        and A.dtype is B.dtype is _FLOAT64
+        and A.ndim == 2
+        and isinstance(tau, float)
+    ):
+        n, d = A.shape
+        if B.shape == (n, d):
+            return A, B, np.float64(tau)
     A = _array("A", A, 2)
     B = _array("B", B, 2)
     tau = _array("tau", tau, 0)
@@ -412,19 +440,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -15,7 +15,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, W):
     """The loss."""
     n = X.shape[1]
-    Y = W @ X
+    Y = W.dot(X)
     size = np.abs(0.5 * Y)
     total = np.sum(size + np.log1p(np.exp(-2 * size)) - 0.6931471805599453)
     return 2 * total / n - np.log(np.abs(np.linalg.det(W)))
@@ -24,20 +24,20 @@ def _loss(X, W):
 def _grad(X, W):
     """The gradient by W."""
     n = X.shape[1]
-    Y = W @ X
+    Y = W.dot(X)
     t1 = np.linalg.det(W)
-    return (np.tanh(0.5 * Y) @ X.T) / n - np.sign(t1) / np.abs(t1) * _adjugate(W).T
+    return np.tanh(0.5 * Y).dot(X.T) / n - np.sign(t1) / np.abs(t1) * _adjugate(W).T
 
 
 def _value_and_grad(X, W):
     """The loss and its gradient by W, in one pass."""
     n = X.shape[1]
-    Y = W @ X
+    Y = W.dot(X)
     size = np.abs(0.5 * Y)
     total = np.sum(size + np.log1p(np.exp(-2 * size)) - 0.6931471805599453)
     t1 = np.linalg.det(W)
     size2 = np.abs(t1)
-    grad_W = (np.tanh(0.5 * Y) @ X.T) / n - np.sign(t1) / size2 * _adjugate(W).T
+    grad_W = np.tanh(0.5 * Y).dot(X.T) / n - np.sign(t1) / size2 * _adjugate(W).T
     return 2 * total / n - np.log(size2), grad_W
 
 
@@ -48,10 +48,10 @@ def _hvp(X, W, dW):
     t2 = np.linalg.det(W)
     sign = np.sign(t2)
     size = np.abs(t2)
-    Y = W @ X
+    Y = W.dot(X)
     hvp_W = (
         np.vdot(t1, dW.T) * sign**2 / size**2 * t1.T
-        + 0.5 * (((dW @ X) * (1 - np.tanh(0.5 * Y) ** 2)) @ X.T) / n
+        + 0.5 * (dW.dot(X) * (1 - np.tanh(0.5 * Y) ** 2)).dot(X.T) / n
         - sign / size * _adjugate_along(W, dW).T
     )
     return hvp_W
@@ -70,7 +70,7 @@ def loss(X, W):
     float
     """
     X, W = _door(X, W)
-    return _owned(_loss(X, W))
+    return float(_loss(X, W))
 
 
 def grad(X, W):
@@ -86,7 +86,7 @@ def grad(X, W):
     (k, k) array
     """
     X, W = _door(X, W)
-    return _owned(_grad(X, W))
+    return np.ascontiguousarray(_grad(X, W))
 
 
 def value_and_grad(X, W):
@@ -103,7 +103,8 @@ def value_and_grad(X, W):
     gradient : (k, k) array
     """
     X, W = _door(X, W)
-    return _owned(_value_and_grad(X, W))
+    value, gradient = _value_and_grad(X, W)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, W, dW):
@@ -121,7 +122,7 @@ def hvp(X, W, dW):
     """
     X, W = _door(X, W)
     dW = _direction("dW", dW, W)
-    return _owned(_hvp(X, W, dW))
+    return np.ascontiguousarray(_hvp(X, W, dW))
 
 
 def bind(X):
@@ -172,23 +173,24 @@ class Bound:
     def loss(self, W):
         """The loss."""
         X, W = self._arguments(W)
-        return _owned(_loss(X, W))
+        return float(_loss(X, W))
 
     def grad(self, W):
         """The gradient by W."""
         X, W = self._arguments(W)
-        return _owned(_grad(X, W))
+        return np.ascontiguousarray(_grad(X, W))
 
     def value_and_grad(self, W):
         """The loss and its gradient by W, in one pass."""
         X, W = self._arguments(W)
-        return _owned(_value_and_grad(X, W))
+        value, gradient = _value_and_grad(X, W)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, W, dW):
         """The Hessian times a direction."""
         X, W = self._arguments(W)
         dW = _direction("dW", dW, W)
-        return _owned(_hvp(X, W, dW))
+        return np.ascontiguousarray(_hvp(X, W, dW))
 
     def pack(self, W):
         """One flat float64 vector of W."""
@@ -222,6 +224,14 @@ class Bound:
 
 def _door(X, W):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(W) is np.ndarray
+        and X.dtype is W.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        k, n = X.shape
+        if W.shape == (k, k):
+            return X, W
     X = _array("X", X, 2)
     W = _array("W", W, 2)
     k = X.shape[0]
@@ -346,19 +356,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

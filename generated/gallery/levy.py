@@ -23,7 +23,7 @@ def _loss(x):
     """The loss."""
     w = 0.75 + 0.25 * x
     t1 = w[:-1]
-    middle = (t1 - 1) ** 2 @ (1 + 10 * np.sin(1 + 3.141592653589793 * t1) ** 2)
+    middle = ((t1 - 1) ** 2).dot(1 + 10 * np.sin(1 + 3.141592653589793 * t1) ** 2)
     t2 = w[-1]
     head = np.sin(3.141592653589793 * w[0]) ** 2
     return middle + (1 + np.sin(6.283185307179586 * t2) ** 2) * (t2 - 1) ** 2 + head
@@ -65,7 +65,7 @@ def _value_and_grad(x):
     t2 = 1 + 3.141592653589793 * t1
     t3 = np.sin(t2)
     t4 = 1 + 10 * t3**2
-    middle = difference_squared @ t4
+    middle = difference_squared.dot(t4)
     t5 = w[-1]
     difference2 = t5 - 1
     difference2_squared = difference2**2
@@ -180,7 +180,7 @@ def loss(x):
     float
     """
     x = _door(x)
-    return _owned(_loss(x))
+    return float(_loss(x))
 
 
 def grad(x):
@@ -195,7 +195,7 @@ def grad(x):
     (n,) array
     """
     x = _door(x)
-    return _owned(_grad(x))
+    return _grad(x)
 
 
 def value_and_grad(x):
@@ -211,7 +211,8 @@ def value_and_grad(x):
     gradient : (n,) array
     """
     x = _door(x)
-    return _owned(_value_and_grad(x))
+    value, gradient = _value_and_grad(x)
+    return float(value), gradient
 
 
 def hvp(x, dx):
@@ -228,7 +229,7 @@ def hvp(x, dx):
     """
     x = _door(x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(x, dx))
+    return _hvp(x, dx)
 
 
 def hessian(x):
@@ -243,7 +244,7 @@ def hessian(x):
     (n, n) array
     """
     x = _door(x)
-    return _owned(_hessian(x))
+    return np.ascontiguousarray(_hessian(x))
 
 
 def bind(*, n=None):
@@ -278,28 +279,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         x = self._arguments(x)
-        return _owned(_loss(x))
+        return float(_loss(x))
 
     def grad(self, x):
         """The gradient by x."""
         x = self._arguments(x)
-        return _owned(_grad(x))
+        return _grad(x)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         x = self._arguments(x)
-        return _owned(_value_and_grad(x))
+        value, gradient = _value_and_grad(x)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         x = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(x, dx))
+        return _hvp(x, dx)
 
     def hessian(self, x):
         """The Hessian by x."""
         x = self._arguments(x)
-        return _owned(_hessian(x))
+        return np.ascontiguousarray(_hessian(x))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -409,19 +411,15 @@ def _at_most(left, right, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

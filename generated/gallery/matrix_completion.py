@@ -17,7 +17,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(rows, cols, y, U, V, lam):
     """The loss."""
     r = np.einsum("ij,ij->i", U[rows], V[cols]) - y
-    return 0.5 * (r @ r + lam * (np.vdot(U, U) + np.vdot(V, V)))
+    return 0.5 * (r.dot(r) + lam * (np.vdot(U, U) + np.vdot(V, V)))
 
 
 def _grad(rows, cols, y, U, V, lam):
@@ -43,11 +43,11 @@ def _value_and_grad(rows, cols, y, U, V, lam):
     t1 = U[rows]
     t2 = V[cols]
     r = np.einsum("ij,ij->i", t1, t2) - y
+    value = 0.5 * (r.dot(r) + lam * (np.vdot(U, U) + np.vdot(V, V)))
     total = np.zeros((users, k), dtype=y.dtype)
     np.add.at(total, rows, t2 * r[:, None])
     total2 = np.zeros((items, k), dtype=y.dtype)
     np.add.at(total2, cols, t1 * r[:, None])
-    value = 0.5 * (r @ r + lam * (np.vdot(U, U) + np.vdot(V, V)))
     return value, (lam * U + total, lam * V + total2)
 
 
@@ -86,7 +86,7 @@ def loss(rows, cols, y, U, V, lam):
     float
     """
     rows, cols, y, U, V, lam = _door(rows, cols, y, U, V, lam)
-    return _owned(_loss(rows, cols, y, U, V, lam))
+    return float(_loss(rows, cols, y, U, V, lam))
 
 
 def grad(rows, cols, y, U, V, lam):
@@ -107,7 +107,8 @@ def grad(rows, cols, y, U, V, lam):
     grad_V : (items, k) array
     """
     rows, cols, y, U, V, lam = _door(rows, cols, y, U, V, lam)
-    return _owned(_grad(rows, cols, y, U, V, lam))
+    grad_U, grad_V = _grad(rows, cols, y, U, V, lam)
+    return (np.ascontiguousarray(grad_U), np.ascontiguousarray(grad_V))
 
 
 def value_and_grad(rows, cols, y, U, V, lam):
@@ -128,7 +129,8 @@ def value_and_grad(rows, cols, y, U, V, lam):
     gradient : tuple of grad_U : (users, k) array, grad_V : (items, k) array
     """
     rows, cols, y, U, V, lam = _door(rows, cols, y, U, V, lam)
-    return _owned(_value_and_grad(rows, cols, y, U, V, lam))
+    value, (grad_U, grad_V) = _value_and_grad(rows, cols, y, U, V, lam)
+    return float(value), (np.ascontiguousarray(grad_U), np.ascontiguousarray(grad_V))
 
 
 def hvp(rows, cols, y, U, V, lam, dU, dV):
@@ -153,7 +155,8 @@ def hvp(rows, cols, y, U, V, lam, dU, dV):
     rows, cols, y, U, V, lam = _door(rows, cols, y, U, V, lam)
     dU = _direction("dU", dU, U)
     dV = _direction("dV", dV, V)
-    return _owned(_hvp(rows, cols, y, U, V, lam, dU, dV))
+    hvp_U, hvp_V = _hvp(rows, cols, y, U, V, lam, dU, dV)
+    return (np.ascontiguousarray(hvp_U), np.ascontiguousarray(hvp_V))
 
 
 def bind(rows, cols, y, lam, *, users=None, items=None, k=None):
@@ -224,24 +227,30 @@ class Bound:
     def loss(self, U, V):
         """The loss."""
         rows, cols, y, U, V, lam = self._arguments(U, V)
-        return _owned(_loss(rows, cols, y, U, V, lam))
+        return float(_loss(rows, cols, y, U, V, lam))
 
     def grad(self, U, V):
         """The gradient by U and V."""
         rows, cols, y, U, V, lam = self._arguments(U, V)
-        return _owned(_grad(rows, cols, y, U, V, lam))
+        grad_U, grad_V = _grad(rows, cols, y, U, V, lam)
+        return (np.ascontiguousarray(grad_U), np.ascontiguousarray(grad_V))
 
     def value_and_grad(self, U, V):
         """The loss and its gradient by U and V, in one pass."""
         rows, cols, y, U, V, lam = self._arguments(U, V)
-        return _owned(_value_and_grad(rows, cols, y, U, V, lam))
+        value, (grad_U, grad_V) = _value_and_grad(rows, cols, y, U, V, lam)
+        return float(value), (
+            np.ascontiguousarray(grad_U),
+            np.ascontiguousarray(grad_V),
+        )
 
     def hvp(self, U, V, dU, dV):
         """The Hessian times a direction."""
         rows, cols, y, U, V, lam = self._arguments(U, V)
         dU = _direction("dU", dU, U)
         dV = _direction("dV", dV, V)
-        return _owned(_hvp(rows, cols, y, U, V, lam, dU, dV))
+        hvp_U, hvp_V = _hvp(rows, cols, y, U, V, lam, dU, dV)
+        return (np.ascontiguousarray(hvp_U), np.ascontiguousarray(hvp_V))
 
     def pack(self, U, V):
         """One flat float64 vector of U and V."""
@@ -378,19 +387,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

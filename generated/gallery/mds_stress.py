@@ -73,7 +73,7 @@ def loss(D, X):
     float
     """
     D, X = _door(D, X)
-    return _owned(_loss(D, X))
+    return float(_loss(D, X))
 
 
 def grad(D, X):
@@ -89,7 +89,7 @@ def grad(D, X):
     (n, k) array
     """
     D, X = _door(D, X)
-    return _owned(_grad(D, X))
+    return np.ascontiguousarray(_grad(D, X))
 
 
 def value_and_grad(D, X):
@@ -106,7 +106,8 @@ def value_and_grad(D, X):
     gradient : (n, k) array
     """
     D, X = _door(D, X)
-    return _owned(_value_and_grad(D, X))
+    value, gradient = _value_and_grad(D, X)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(D, X, dX):
@@ -124,7 +125,7 @@ def hvp(D, X, dX):
     """
     D, X = _door(D, X)
     dX = _direction("dX", dX, X)
-    return _owned(_hvp(D, X, dX))
+    return np.ascontiguousarray(_hvp(D, X, dX))
 
 
 def bind(D, *, k=None):
@@ -177,23 +178,24 @@ class Bound:
     def loss(self, X):
         """The loss."""
         D, X = self._arguments(X)
-        return _owned(_loss(D, X))
+        return float(_loss(D, X))
 
     def grad(self, X):
         """The gradient by X."""
         D, X = self._arguments(X)
-        return _owned(_grad(D, X))
+        return np.ascontiguousarray(_grad(D, X))
 
     def value_and_grad(self, X):
         """The loss and its gradient by X, in one pass."""
         D, X = self._arguments(X)
-        return _owned(_value_and_grad(D, X))
+        value, gradient = _value_and_grad(D, X)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, X, dX):
         """The Hessian times a direction."""
         D, X = self._arguments(X)
         dX = _direction("dX", dX, X)
-        return _owned(_hvp(D, X, dX))
+        return np.ascontiguousarray(_hvp(D, X, dX))
 
     def pack(self, X):
         """One flat float64 vector of X."""
@@ -230,6 +232,16 @@ class Bound:
 
 def _door(D, X):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(D) is type(X) is np.ndarray
+        and D.dtype is X.dtype is _FLOAT64
+        and D.ndim == 2
+        and X.ndim == 2
+    ):
+        n = D.shape[0]
+        k = X.shape[1]
+        if D.shape[1] == n and X.shape[0] == n:
+            return D, X
     D = _array("D", D, 2)
     X = _array("X", X, 2)
     n = D.shape[0]
@@ -298,19 +310,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

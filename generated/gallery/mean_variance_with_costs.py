@@ -18,9 +18,9 @@ def _loss(mu, Sigma, w0, w, risk_aversion, cost, impact):
     size = np.abs(trade)
     value = (
         impact * np.sum(size**1.5)
-        + 0.5 * risk_aversion * (Sigma @ w @ w)
+        + 0.5 * risk_aversion * Sigma.dot(w).dot(w)
         + cost * size.sum()
-        - mu @ w
+        - mu.dot(w)
     )
     return value
 
@@ -29,19 +29,19 @@ def _grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
     """The gradient by w."""
     trade = w0 - w
     t1 = np.sign(trade) * (-cost - 1.5 * impact * np.sqrt(np.abs(trade)))
-    return risk_aversion * (Sigma @ w) + t1 - mu
+    return risk_aversion * Sigma.dot(w) + t1 - mu
 
 
 def _value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
     """The loss and its gradient by w, in one pass."""
     trade = w0 - w
     size = np.abs(trade)
-    t1 = Sigma @ w
+    t1 = Sigma.dot(w)
     value = (
         impact * np.sum(size**1.5)
-        + 0.5 * risk_aversion * (t1 @ w)
+        + 0.5 * risk_aversion * t1.dot(w)
         + cost * size.sum()
-        - mu @ w
+        - mu.dot(w)
     )
     grad_w = (
         risk_aversion * t1
@@ -55,7 +55,7 @@ def _hvp(Sigma, w0, w, risk_aversion, impact, dw):
     """The Hessian times a direction."""
     trade = w0 - w
     t1 = impact * dw * np.sign(trade) ** 2 / np.sqrt(np.abs(trade))
-    return 0.75 * t1 + risk_aversion * (Sigma @ dw)
+    return 0.75 * t1 + risk_aversion * Sigma.dot(dw)
 
 
 def _hessian(Sigma, w0, w, risk_aversion, impact):
@@ -97,7 +97,7 @@ def loss(mu, Sigma, w0, w, risk_aversion, cost, impact):
     mu, Sigma, w0, w, risk_aversion, cost, impact = _door(
         mu, Sigma, w0, w, risk_aversion, cost, impact
     )
-    return _owned(_loss(mu, Sigma, w0, w, risk_aversion, cost, impact))
+    return float(_loss(mu, Sigma, w0, w, risk_aversion, cost, impact))
 
 
 def grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
@@ -120,7 +120,7 @@ def grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
     mu, Sigma, w0, w, risk_aversion, cost, impact = _door(
         mu, Sigma, w0, w, risk_aversion, cost, impact
     )
-    return _owned(_grad(mu, Sigma, w0, w, risk_aversion, cost, impact))
+    return _grad(mu, Sigma, w0, w, risk_aversion, cost, impact)
 
 
 def value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
@@ -144,7 +144,8 @@ def value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
     mu, Sigma, w0, w, risk_aversion, cost, impact = _door(
         mu, Sigma, w0, w, risk_aversion, cost, impact
     )
-    return _owned(_value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact))
+    value, gradient = _value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact)
+    return float(value), gradient
 
 
 def hvp(mu, Sigma, w0, w, risk_aversion, cost, impact, dw):
@@ -169,7 +170,7 @@ def hvp(mu, Sigma, w0, w, risk_aversion, cost, impact, dw):
         mu, Sigma, w0, w, risk_aversion, cost, impact
     )
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(Sigma, w0, w, risk_aversion, impact, dw))
+    return _hvp(Sigma, w0, w, risk_aversion, impact, dw)
 
 
 def hessian(mu, Sigma, w0, w, risk_aversion, cost, impact):
@@ -192,7 +193,7 @@ def hessian(mu, Sigma, w0, w, risk_aversion, cost, impact):
     mu, Sigma, w0, w, risk_aversion, cost, impact = _door(
         mu, Sigma, w0, w, risk_aversion, cost, impact
     )
-    return _owned(_hessian(Sigma, w0, w, risk_aversion, impact))
+    return np.ascontiguousarray(_hessian(Sigma, w0, w, risk_aversion, impact))
 
 
 def bind(mu, Sigma, w0, risk_aversion, cost, impact):
@@ -263,28 +264,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
-        return _owned(_loss(mu, Sigma, w0, w, risk_aversion, cost, impact))
+        return float(_loss(mu, Sigma, w0, w, risk_aversion, cost, impact))
 
     def grad(self, w):
         """The gradient by w."""
         mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
-        return _owned(_grad(mu, Sigma, w0, w, risk_aversion, cost, impact))
+        return _grad(mu, Sigma, w0, w, risk_aversion, cost, impact)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
-        return _owned(_value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact))
+        value, gradient = _value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(Sigma, w0, w, risk_aversion, impact, dw))
+        return _hvp(Sigma, w0, w, risk_aversion, impact, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         mu, Sigma, w0, w, risk_aversion, cost, impact, gram = self._arguments(w)
-        return _owned(_bound_hessian(w0, w, impact, gram))
+        return np.ascontiguousarray(_bound_hessian(w0, w, impact, gram))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -322,6 +324,25 @@ class Bound:
 
 def _door(mu, Sigma, w0, w, risk_aversion, cost, impact):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(mu) is type(Sigma) is type(w0) is type(w) is np.ndarray
+        and mu.dtype is Sigma.dtype is w0.dtype is w.dtype is _FLOAT64
+        and mu.ndim == 1
+        and isinstance(risk_aversion, float)
+        and isinstance(cost, float)
+        and isinstance(impact, float)
+    ):
+        d = mu.shape[0]
+        if Sigma.shape == (d, d) and w0.shape == (d,) and w.shape == (d,):
+            return (
+                mu,
+                Sigma,
+                w0,
+                w,
+                np.float64(risk_aversion),
+                np.float64(cost),
+                np.float64(impact),
+            )
     mu = _array("mu", mu, 1)
     Sigma = _array("Sigma", Sigma, 2)
     w0 = _array("w0", w0, 1)
@@ -391,19 +412,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -15,47 +15,47 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, W):
     """The loss."""
     k = W.shape[1]
-    scores = X @ W
+    scores = X.dot(W)
     shifted = scores - scores.max(axis=1)[:, None]
-    value = np.vdot(
-        shifted - np.log(np.exp(shifted).sum(axis=1))[:, None],
-        np.eye(k, dtype=X.dtype)[y],
+    t1 = np.eye(k, dtype=X.dtype)[y]
+    return np.vdot(t1, shifted) - np.log(np.exp(shifted).sum(axis=1)).dot(
+        t1.sum(axis=1)
     )
-    return value
 
 
 def _grad(X, y, W):
     """The gradient by W."""
     k = W.shape[1]
     t1 = np.eye(k, dtype=X.dtype)[y]
-    scores = X @ W
+    scores = X.dot(W)
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     prob = weights / weights.sum(axis=1)[:, None]
-    return X.T @ t1 - (X * t1.sum(axis=1)[:, None]).T @ prob
+    return X.T.dot(t1) - (X * t1.sum(axis=1)[:, None]).T.dot(prob)
 
 
 def _value_and_grad(X, y, W):
     """The loss and its gradient by W, in one pass."""
     k = W.shape[1]
-    scores = X @ W
+    scores = X.dot(W)
     shifted = scores - scores.max(axis=1)[:, None]
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
     t1 = np.eye(k, dtype=X.dtype)[y]
+    t2 = t1.sum(axis=1)
     prob = weights / total[:, None]
-    grad_W = X.T @ t1 - (X * t1.sum(axis=1)[:, None]).T @ prob
-    return np.vdot(shifted - np.log(total)[:, None], t1), grad_W
+    value = np.vdot(t1, shifted) - np.log(total).dot(t2)
+    return value, X.T.dot(t1) - (X * t2[:, None]).T.dot(prob)
 
 
 def _hvp(X, y, W, dW):
     """The Hessian times a direction."""
     k = W.shape[1]
-    dscores = X @ dW
-    scores = X @ W
+    dscores = X.dot(dW)
+    scores = X.dot(W)
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     prob = weights / weights.sum(axis=1)[:, None]
     t1 = prob * (dscores - np.einsum("ij,ij->i", dscores, prob)[:, None])
-    return -((X * np.eye(k, dtype=X.dtype)[y].sum(axis=1)[:, None]).T @ t1)
+    return -(X * np.eye(k, dtype=X.dtype)[y].sum(axis=1)[:, None]).T.dot(t1)
 
 
 def loss(X, y, W):
@@ -72,7 +72,7 @@ def loss(X, y, W):
     float
     """
     X, y, W = _door(X, y, W)
-    return _owned(_loss(X, y, W))
+    return float(_loss(X, y, W))
 
 
 def grad(X, y, W):
@@ -89,7 +89,7 @@ def grad(X, y, W):
     (p, k) array
     """
     X, y, W = _door(X, y, W)
-    return _owned(_grad(X, y, W))
+    return np.ascontiguousarray(_grad(X, y, W))
 
 
 def value_and_grad(X, y, W):
@@ -107,7 +107,8 @@ def value_and_grad(X, y, W):
     gradient : (p, k) array
     """
     X, y, W = _door(X, y, W)
-    return _owned(_value_and_grad(X, y, W))
+    value, gradient = _value_and_grad(X, y, W)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, y, W, dW):
@@ -126,7 +127,7 @@ def hvp(X, y, W, dW):
     """
     X, y, W = _door(X, y, W)
     dW = _direction("dW", dW, W)
-    return _owned(_hvp(X, y, W, dW))
+    return np.ascontiguousarray(_hvp(X, y, W, dW))
 
 
 def bind(X, y, *, k=None):
@@ -185,23 +186,24 @@ class Bound:
     def loss(self, W):
         """The loss."""
         X, y, W = self._arguments(W)
-        return _owned(_loss(X, y, W))
+        return float(_loss(X, y, W))
 
     def grad(self, W):
         """The gradient by W."""
         X, y, W = self._arguments(W)
-        return _owned(_grad(X, y, W))
+        return np.ascontiguousarray(_grad(X, y, W))
 
     def value_and_grad(self, W):
         """The loss and its gradient by W, in one pass."""
         X, y, W = self._arguments(W)
-        return _owned(_value_and_grad(X, y, W))
+        value, gradient = _value_and_grad(X, y, W)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, W, dW):
         """The Hessian times a direction."""
         X, y, W = self._arguments(W)
         dW = _direction("dW", dW, W)
-        return _owned(_hvp(X, y, W, dW))
+        return np.ascontiguousarray(_hvp(X, y, W, dW))
 
     def pack(self, W):
         """One flat float64 vector of W."""
@@ -328,19 +330,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

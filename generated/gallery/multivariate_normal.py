@@ -17,18 +17,18 @@ def _loss(X, mu, Sigma):
     """The loss."""
     n = X.shape[0]
     Z = X - mu
-    value = (
+    value = 0.5 * (
         np.vdot(Z, np.linalg.solve(Sigma, Z.T).T)
         + n * np.linalg.slogdet(6.283185307179586 * Sigma)[1]
     )
-    return 0.5 * value
+    return value
 
 
 def _grad(X, mu, Sigma):
     """The gradient by mu and Sigma."""
     n = X.shape[0]
     Z = X - mu
-    t1 = np.linalg.solve(Sigma, (np.linalg.solve(Sigma, Z.T) @ Z).T)
+    t1 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, Z.T).dot(Z).T)
     grad_Sigma = 0.5 * (n * np.linalg.inv(Sigma) - t1.T)
     return (-np.linalg.solve(Sigma, Z.sum(axis=0)), grad_Sigma)
 
@@ -38,9 +38,13 @@ def _value_and_grad(X, mu, Sigma):
     n = X.shape[0]
     Z = X - mu
     t1 = np.linalg.solve(Sigma, Z.T)
-    value = np.vdot(Z, t1.T) + n * np.linalg.slogdet(6.283185307179586 * Sigma)[1]
-    grad_Sigma = 0.5 * (n * np.linalg.inv(Sigma) - np.linalg.solve(Sigma, (t1 @ Z).T).T)
-    return 0.5 * value, (-np.linalg.solve(Sigma, Z.sum(axis=0)), grad_Sigma)
+    value = 0.5 * (
+        np.vdot(Z, t1.T) + n * np.linalg.slogdet(6.283185307179586 * Sigma)[1]
+    )
+    grad_Sigma = 0.5 * (
+        n * np.linalg.inv(Sigma) - np.linalg.solve(Sigma, t1.dot(Z).T).T
+    )
+    return value, (-np.linalg.solve(Sigma, Z.sum(axis=0)), grad_Sigma)
 
 
 def _hvp(X, mu, Sigma, dmu, dSigma):
@@ -50,12 +54,12 @@ def _hvp(X, mu, Sigma, dmu, dSigma):
     Z_sum = Z.sum(axis=0)
     t1 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, dSigma).T)
     t2 = np.linalg.solve(Sigma, dmu)
-    t3 = Z.T @ (Z @ t1)
+    t3 = Z.T.dot(Z.dot(t1))
     t4 = 0.5 * (t3 + np.outer(Z_sum, t2) + np.outer(dmu, np.linalg.solve(Sigma, Z_sum)))
     hvp_Sigma = (
         0.5 * np.linalg.solve(Sigma, t3).T + np.linalg.solve(Sigma, t4) - 0.5 * n * t1
     )
-    return (t1.T @ Z_sum + n * t2, hvp_Sigma)
+    return (Z_sum.dot(t1) + n * t2, hvp_Sigma)
 
 
 def loss(X, mu, Sigma):
@@ -72,7 +76,7 @@ def loss(X, mu, Sigma):
     float
     """
     X, mu, Sigma = _door(X, mu, Sigma)
-    return _owned(_loss(X, mu, Sigma))
+    return float(_loss(X, mu, Sigma))
 
 
 def grad(X, mu, Sigma):
@@ -90,7 +94,8 @@ def grad(X, mu, Sigma):
     grad_Sigma : (d, d) symmetric array
     """
     X, mu, Sigma = _door(X, mu, Sigma)
-    return _owned(_grad(X, mu, Sigma))
+    grad_mu, grad_Sigma = _grad(X, mu, Sigma)
+    return (grad_mu, np.ascontiguousarray(grad_Sigma))
 
 
 def value_and_grad(X, mu, Sigma):
@@ -108,7 +113,8 @@ def value_and_grad(X, mu, Sigma):
     gradient : tuple of grad_mu : (d,) array, grad_Sigma : (d, d) symmetric array
     """
     X, mu, Sigma = _door(X, mu, Sigma)
-    return _owned(_value_and_grad(X, mu, Sigma))
+    value, (grad_mu, grad_Sigma) = _value_and_grad(X, mu, Sigma)
+    return float(value), (grad_mu, np.ascontiguousarray(grad_Sigma))
 
 
 def hvp(X, mu, Sigma, dmu, dSigma):
@@ -130,7 +136,8 @@ def hvp(X, mu, Sigma, dmu, dSigma):
     X, mu, Sigma = _door(X, mu, Sigma)
     dmu = _direction("dmu", dmu, mu)
     dSigma = _direction("dSigma", dSigma, Sigma)
-    return _owned(_hvp(X, mu, Sigma, dmu, dSigma))
+    hvp_mu, hvp_Sigma = _hvp(X, mu, Sigma, dmu, dSigma)
+    return (hvp_mu, np.ascontiguousarray(hvp_Sigma))
 
 
 def bind(X):
@@ -187,24 +194,27 @@ class Bound:
     def loss(self, mu, Sigma):
         """The loss."""
         X, mu, Sigma = self._arguments(mu, Sigma)
-        return _owned(_loss(X, mu, Sigma))
+        return float(_loss(X, mu, Sigma))
 
     def grad(self, mu, Sigma):
         """The gradient by mu and Sigma."""
         X, mu, Sigma = self._arguments(mu, Sigma)
-        return _owned(_grad(X, mu, Sigma))
+        grad_mu, grad_Sigma = _grad(X, mu, Sigma)
+        return (grad_mu, np.ascontiguousarray(grad_Sigma))
 
     def value_and_grad(self, mu, Sigma):
         """The loss and its gradient by mu and Sigma, in one pass."""
         X, mu, Sigma = self._arguments(mu, Sigma)
-        return _owned(_value_and_grad(X, mu, Sigma))
+        value, (grad_mu, grad_Sigma) = _value_and_grad(X, mu, Sigma)
+        return float(value), (grad_mu, np.ascontiguousarray(grad_Sigma))
 
     def hvp(self, mu, Sigma, dmu, dSigma):
         """The Hessian times a direction."""
         X, mu, Sigma = self._arguments(mu, Sigma)
         dmu = _direction("dmu", dmu, mu)
         dSigma = _direction("dSigma", dSigma, Sigma)
-        return _owned(_hvp(X, mu, Sigma, dmu, dSigma))
+        hvp_mu, hvp_Sigma = _hvp(X, mu, Sigma, dmu, dSigma)
+        return (hvp_mu, np.ascontiguousarray(hvp_Sigma))
 
     def pack(self, mu, Sigma):
         """One flat float64 vector of mu and the lower half of Sigma, row by row."""
@@ -249,6 +259,14 @@ class Bound:
 
 def _door(X, mu, Sigma):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(mu) is type(Sigma) is np.ndarray
+        and X.dtype is mu.dtype is Sigma.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, d = X.shape
+        if mu.shape == (d,) and Sigma.shape == (d, d):
+            return X, mu, Sigma
     X = _array("X", X, 2)
     mu = _array("mu", mu, 1)
     Sigma = _array("Sigma", Sigma, 2)
@@ -310,6 +328,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -336,14 +361,3 @@ def _symmetric(entries, n):
 def _doubled(matrix):
     """The matrix with its entries off the diagonal doubled."""
     return matrix * (2 - np.eye(len(matrix)))
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

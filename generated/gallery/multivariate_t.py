@@ -43,13 +43,13 @@ def _grad(X, mu, Sigma, nu):
     ratio = t2 / nu
     t3 = 1 + ratio
     ratio2 = t1 / t3
-    t4 = np.linalg.solve(Sigma, (np.linalg.solve(Sigma, (Z / t3[:, None]).T) @ Z).T)
+    t4 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, (Z / t3[:, None]).T).dot(Z).T)
     t5 = 0.5 * (
         scipy.special.digamma(0.5 * nu) + d / nu - scipy.special.digamma(0.5 * t1)
     )
-    grad_nu = 0.5 * np.log1p(ratio).sum() + n * t5 - 0.5 * (t2 @ ratio2) / nu**2
+    grad_nu = 0.5 * np.log1p(ratio).sum() + n * t5 - 0.5 * t2.dot(ratio2) / nu**2
     grad_Sigma = 0.5 * (n * np.linalg.inv(Sigma) - t1 / nu * t4)
-    return (-np.linalg.solve(Sigma, Z.T @ ratio2) / nu, grad_Sigma, grad_nu)
+    return (-np.linalg.solve(Sigma, ratio2.dot(Z)) / nu, grad_Sigma, grad_nu)
 
 
 def _value_and_grad(X, mu, Sigma, nu):
@@ -69,13 +69,13 @@ def _value_and_grad(X, mu, Sigma, nu):
     )
     t5 = 1 + ratio
     ratio2 = t3 / t5
-    t6 = np.linalg.solve(Sigma, (np.linalg.solve(Sigma, (Z / t5[:, None]).T) @ Z).T)
+    t6 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, (Z / t5[:, None]).T).dot(Z).T)
     t7 = 0.5 * (
         scipy.special.digamma(0.5 * nu) + d / nu - scipy.special.digamma(0.5 * t3)
     )
-    grad_nu = 0.5 * t2.sum() + n * t7 - 0.5 * (t1 @ ratio2) / nu**2
+    grad_nu = 0.5 * t2.sum() + n * t7 - 0.5 * t1.dot(ratio2) / nu**2
     grad_Sigma = 0.5 * (n * np.linalg.inv(Sigma) - t3 / nu * t6)
-    grad_mu = -np.linalg.solve(Sigma, Z.T @ ratio2) / nu
+    grad_mu = -np.linalg.solve(Sigma, ratio2.dot(Z)) / nu
     return -t4.sum(), (grad_mu, grad_Sigma, grad_nu)
 
 
@@ -87,23 +87,23 @@ def _hvp(X, mu, Sigma, nu, dmu, dSigma, dnu):
     t2 = np.einsum("ij,ji->i", Z, np.linalg.solve(Sigma, Z.T))
     t3 = 1 + t2 / nu
     ratio = t1 / t3
-    t4 = Z.T @ ratio
+    t4 = ratio.dot(Z)
     t5 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, dSigma).T)
     nu_squared = nu**2
     ratio2 = dnu / nu_squared
     t6 = np.linalg.solve(Sigma, dmu)
-    t7 = np.einsum("ij,ij->i", Z @ t5, Z)
-    difference = (-t7 - 2 * (Z @ t6)) / nu - ratio2 * t2
+    t7 = np.einsum("ij,ij->i", Z.dot(t5), Z)
+    difference = (-t7 - 2 * Z.dot(t6)) / nu - ratio2 * t2
     ratio3 = difference / t3**2
     difference2 = dnu / t3 - t1 * ratio3
-    t8 = (Z.T @ difference2) / nu - ratio2 * t4 - ratio.sum() / nu * dmu
+    t8 = difference2.dot(Z) / nu - ratio2 * t4 - ratio.sum() / nu * dmu
     ratio4 = t1 / nu
-    t9 = np.linalg.solve(Sigma, (Z / t3[:, None]).T) @ Z
+    t9 = np.linalg.solve(Sigma, (Z / t3[:, None]).T).dot(Z)
     power = 1 / t3
-    t10 = Z.T @ power
-    t11 = ratio4 * (np.linalg.solve(Sigma, (Z * ratio3[:, None]).T) @ Z)
+    t10 = power.dot(Z)
+    t11 = ratio4 * np.linalg.solve(Sigma, (Z * ratio3[:, None]).T).dot(Z)
     t12 = 0.5 * (
-        t5.T @ ((Z * (ratio4 * power)[:, None]).T @ Z)
+        t5.T.dot((Z * (ratio4 * power)[:, None]).T.dot(Z))
         + np.outer(ratio4 * t6, t10)
         + np.outer(ratio4 * np.linalg.solve(Sigma, t10), dmu)
         + t11
@@ -111,10 +111,12 @@ def _hvp(X, mu, Sigma, nu, dmu, dSigma, dnu):
         - dnu / nu * t9
     )
     hvp_Sigma = (
-        np.linalg.solve(Sigma, t12.T) + 0.5 * (ratio4 * (t9 @ t5)).T - 0.5 * n * t5
+        np.linalg.solve(Sigma, t12.T) + 0.5 * (ratio4 * t9.dot(t5)).T - 0.5 * n * t5
     )
     t13 = (
-        dmu @ np.linalg.solve(Sigma, t4) + 0.5 * (t7 @ ratio) - 0.5 * (t2 @ difference2)
+        dmu.dot(np.linalg.solve(Sigma, t4))
+        + 0.5 * t7.dot(ratio)
+        - 0.5 * t2.dot(difference2)
     )
     t14 = (
         0.25 * scipy.special.polygamma(1, 0.5 * nu).astype(X.dtype)
@@ -122,12 +124,12 @@ def _hvp(X, mu, Sigma, nu, dmu, dSigma, dnu):
         - 0.5 * d / nu_squared
     )
     hvp_nu = (
-        0.5 * (difference @ power)
+        0.5 * difference.dot(power)
         + t14 * dnu * n
         + t13 / nu_squared
-        + dnu / nu**3 * (t2 @ ratio)
+        + dnu / nu**3 * t2.dot(ratio)
     )
-    return ((t5.T @ t4) / nu - np.linalg.solve(Sigma, t8), hvp_Sigma, hvp_nu)
+    return (t4.dot(t5) / nu - np.linalg.solve(Sigma, t8), hvp_Sigma, hvp_nu)
 
 
 def loss(X, mu, Sigma, nu):
@@ -145,7 +147,7 @@ def loss(X, mu, Sigma, nu):
     float
     """
     X, mu, Sigma, nu = _door(X, mu, Sigma, nu)
-    return _owned(_loss(X, mu, Sigma, nu))
+    return float(_loss(X, mu, Sigma, nu))
 
 
 def grad(X, mu, Sigma, nu):
@@ -165,7 +167,8 @@ def grad(X, mu, Sigma, nu):
     grad_nu : float
     """
     X, mu, Sigma, nu = _door(X, mu, Sigma, nu)
-    return _owned(_grad(X, mu, Sigma, nu))
+    grad_mu, grad_Sigma, grad_nu = _grad(X, mu, Sigma, nu)
+    return (grad_mu, np.ascontiguousarray(grad_Sigma), float(grad_nu))
 
 
 def value_and_grad(X, mu, Sigma, nu):
@@ -184,7 +187,8 @@ def value_and_grad(X, mu, Sigma, nu):
     gradient : tuple of grad_mu : (d,) array, grad_Sigma : (d, d) symmetric array, grad_nu : float
     """
     X, mu, Sigma, nu = _door(X, mu, Sigma, nu)
-    return _owned(_value_and_grad(X, mu, Sigma, nu))
+    value, (grad_mu, grad_Sigma, grad_nu) = _value_and_grad(X, mu, Sigma, nu)
+    return float(value), (grad_mu, np.ascontiguousarray(grad_Sigma), float(grad_nu))
 
 
 def hvp(X, mu, Sigma, nu, dmu, dSigma, dnu):
@@ -210,7 +214,8 @@ def hvp(X, mu, Sigma, nu, dmu, dSigma, dnu):
     dmu = _direction("dmu", dmu, mu)
     dSigma = _direction("dSigma", dSigma, Sigma)
     dnu = _direction("dnu", dnu, nu)
-    return _owned(_hvp(X, mu, Sigma, nu, dmu, dSigma, dnu))
+    hvp_mu, hvp_Sigma, hvp_nu = _hvp(X, mu, Sigma, nu, dmu, dSigma, dnu)
+    return (hvp_mu, np.ascontiguousarray(hvp_Sigma), float(hvp_nu))
 
 
 def bind(X):
@@ -267,17 +272,19 @@ class Bound:
     def loss(self, mu, Sigma, nu):
         """The loss."""
         X, mu, Sigma, nu = self._arguments(mu, Sigma, nu)
-        return _owned(_loss(X, mu, Sigma, nu))
+        return float(_loss(X, mu, Sigma, nu))
 
     def grad(self, mu, Sigma, nu):
         """The gradient by mu, Sigma and nu."""
         X, mu, Sigma, nu = self._arguments(mu, Sigma, nu)
-        return _owned(_grad(X, mu, Sigma, nu))
+        grad_mu, grad_Sigma, grad_nu = _grad(X, mu, Sigma, nu)
+        return (grad_mu, np.ascontiguousarray(grad_Sigma), float(grad_nu))
 
     def value_and_grad(self, mu, Sigma, nu):
         """The loss and its gradient by mu, Sigma and nu, in one pass."""
         X, mu, Sigma, nu = self._arguments(mu, Sigma, nu)
-        return _owned(_value_and_grad(X, mu, Sigma, nu))
+        value, (grad_mu, grad_Sigma, grad_nu) = _value_and_grad(X, mu, Sigma, nu)
+        return float(value), (grad_mu, np.ascontiguousarray(grad_Sigma), float(grad_nu))
 
     def hvp(self, mu, Sigma, nu, dmu, dSigma, dnu):
         """The Hessian times a direction."""
@@ -285,7 +292,8 @@ class Bound:
         dmu = _direction("dmu", dmu, mu)
         dSigma = _direction("dSigma", dSigma, Sigma)
         dnu = _direction("dnu", dnu, nu)
-        return _owned(_hvp(X, mu, Sigma, nu, dmu, dSigma, dnu))
+        hvp_mu, hvp_Sigma, hvp_nu = _hvp(X, mu, Sigma, nu, dmu, dSigma, dnu)
+        return (hvp_mu, np.ascontiguousarray(hvp_Sigma), float(hvp_nu))
 
     def pack(self, mu, Sigma, nu):
         """One flat float64 vector of mu, the lower half of Sigma and nu, row by row."""
@@ -338,6 +346,15 @@ class Bound:
 
 def _door(X, mu, Sigma, nu):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(mu) is type(Sigma) is np.ndarray
+        and X.dtype is mu.dtype is Sigma.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(nu, float)
+    ):
+        n, d = X.shape
+        if mu.shape == (d,) and Sigma.shape == (d, d):
+            return X, mu, Sigma, np.float64(nu)
     X = _array("X", X, 2)
     mu = _array("mu", mu, 1)
     Sigma = _array("Sigma", Sigma, 2)
@@ -400,6 +417,13 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
@@ -426,14 +450,3 @@ def _symmetric(entries, n):
 def _doubled(matrix):
     """The matrix with its entries off the diagonal doubled."""
     return matrix * (2 - np.eye(len(matrix)))
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

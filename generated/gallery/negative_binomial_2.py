@@ -22,7 +22,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, params):
     """The loss."""
     beta = params[:-1]
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     alpha = params[-1]
     size = 1 / alpha
     prob = 1 / alpha / (size + mu)
@@ -40,7 +40,7 @@ def _grad(X, y, params):
     """The gradient by params."""
     n = X.shape[0]
     beta = params[:-1]
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     alpha = params[-1]
     size = 1 / alpha
     t1 = size + mu
@@ -52,10 +52,10 @@ def _grad(X, y, params):
         + scipy.special.digamma(size) * n
         - scipy.special.digamma(y + size).sum()
         - np.log(prob).sum()
-        - (1 / t1) @ grad_prob
+        - (1 / t1).dot(grad_prob)
     )
     grad_params = np.concatenate(
-        (-(X.T @ (mu * grad_mu)), np.full(1, t2 / alpha**2, dtype=X.dtype))
+        (-(mu * grad_mu).dot(X), np.full(1, t2 / alpha**2, dtype=X.dtype))
     )
     return grad_params
 
@@ -64,7 +64,7 @@ def _value_and_grad(X, y, params):
     """The loss and its gradient by params, in one pass."""
     n = X.shape[0]
     beta = params[:-1]
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     alpha = params[-1]
     size = 1 / alpha
     t1 = size + mu
@@ -85,10 +85,10 @@ def _value_and_grad(X, y, params):
         + scipy.special.digamma(size) * n
         - scipy.special.digamma(t2).sum()
         - logarithm.sum()
-        - (1 / t1) @ grad_prob
+        - (1 / t1).dot(grad_prob)
     )
     grad_params = np.concatenate(
-        (-(X.T @ (mu * grad_mu)), np.full(1, t4 / alpha**2, dtype=X.dtype))
+        (-(mu * grad_mu).dot(X), np.full(1, t4 / alpha**2, dtype=X.dtype))
     )
     return t3.sum(), grad_params
 
@@ -97,7 +97,7 @@ def _hvp(X, y, params, dparams):
     """The Hessian times a direction."""
     n = X.shape[0]
     beta = params[:-1]
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     alpha = params[-1]
     size = 1 / alpha
     t1 = size + mu
@@ -107,7 +107,7 @@ def _hvp(X, y, params, dparams):
     dalpha = dparams[-1]
     alpha_squared = alpha**2
     dsize = dalpha / alpha_squared
-    dmu = mu * (X @ dparams[:-1])
+    dmu = mu * X.dot(dparams[:-1])
     difference2 = dmu - dsize
     power = t1**2
     dprob = -dsize / t1 - difference2 / power / alpha
@@ -124,21 +124,21 @@ def _hvp(X, y, params, dparams):
     ).sum() - n * scipy.special.polygamma(1, size).astype(X.dtype)
     t3 = (
         dgrad_mu.sum()
-        + ratio @ difference2
+        + ratio.dot(difference2)
         + difference3 * dsize
-        - power2 @ dgrad_prob
-        - dprob @ (1 / prob)
+        - power2.dot(dgrad_prob)
+        - dprob.dot(1 / prob)
     )
     t4 = (
         grad_mu.sum()
         + scipy.special.digamma(size) * n
         - scipy.special.digamma(t2).sum()
         - np.log(prob).sum()
-        - power2 @ grad_prob
+        - power2.dot(grad_prob)
     )
     hvp_params = np.concatenate(
         (
-            -(X.T @ (mu * dgrad_mu + dmu * grad_mu)),
+            -(mu * dgrad_mu + dmu * grad_mu).dot(X),
             np.full(1, t3 / alpha_squared - 2 * dalpha * t4 / alpha**3, dtype=X.dtype),
         )
     )
@@ -150,7 +150,7 @@ def _hessian(X, y, params):
     n, p = X.shape
     alpha = params[-1]
     beta = params[:-1]
-    mu = np.exp(X @ beta)
+    mu = np.exp(X.dot(beta))
     size = 1 / alpha
     t1 = size + mu
     power = t1**2
@@ -166,11 +166,11 @@ def _hessian(X, y, params):
         + scipy.special.digamma(size) * n
         - scipy.special.digamma(t2).sum()
         - np.log(prob).sum()
-        - power2 @ grad_prob
+        - power2.dot(grad_prob)
     )
     t4 = np.eye(p + 1, dtype=X.dtype)[-1]
     alpha_squared = alpha**2
-    t5 = (X * mu[:, None]) @ np.eye(p + 1, dtype=X.dtype)[:-1]
+    t5 = (X * mu[:, None]).dot(np.eye(p + 1, dtype=X.dtype)[:-1])
     difference2 = t5 - t4 / alpha_squared
     power3 = 1 / power
     ratio2 = power3 / alpha
@@ -186,15 +186,15 @@ def _hessian(X, y, params):
         X.dtype
     ).sum() - n * scipy.special.polygamma(1, size).astype(X.dtype)
     t9 = (
-        difference2.T @ ratio
+        ratio.dot(difference2)
         + t8.sum(axis=0)
         + difference4 / alpha_squared * t4
-        - difference3.T @ power2
-        - t6.T @ (1 / prob)
+        - power2.dot(difference3)
+        - (1 / prob).dot(t6)
     )
     hessian = np.concatenate(
         (
-            -(X.T @ (grad_mu[:, None] * t5 + mu[:, None] * t8)),
+            -X.T.dot(grad_mu[:, None] * t5 + mu[:, None] * t8),
             (t9 / alpha_squared - 2 * t3 / alpha**3 * t4)[None],
         )
     )
@@ -215,7 +215,7 @@ def loss(X, y, params):
     float
     """
     X, y, params = _door(X, y, params)
-    return _owned(_loss(X, y, params))
+    return float(_loss(X, y, params))
 
 
 def grad(X, y, params):
@@ -232,7 +232,7 @@ def grad(X, y, params):
     (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_grad(X, y, params))
+    return _grad(X, y, params)
 
 
 def value_and_grad(X, y, params):
@@ -250,7 +250,8 @@ def value_and_grad(X, y, params):
     gradient : (p + 1,) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_value_and_grad(X, y, params))
+    value, gradient = _value_and_grad(X, y, params)
+    return float(value), gradient
 
 
 def hvp(X, y, params, dparams):
@@ -269,7 +270,7 @@ def hvp(X, y, params, dparams):
     """
     X, y, params = _door(X, y, params)
     dparams = _direction("dparams", dparams, params)
-    return _owned(_hvp(X, y, params, dparams))
+    return _hvp(X, y, params, dparams)
 
 
 def hessian(X, y, params):
@@ -286,7 +287,7 @@ def hessian(X, y, params):
     (p + 1, p + 1) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_hessian(X, y, params))
+    return np.ascontiguousarray(_hessian(X, y, params))
 
 
 def bind(X, y):
@@ -339,28 +340,29 @@ class Bound:
     def loss(self, params):
         """The loss."""
         X, y, params = self._arguments(params)
-        return _owned(_loss(X, y, params))
+        return float(_loss(X, y, params))
 
     def grad(self, params):
         """The gradient by params."""
         X, y, params = self._arguments(params)
-        return _owned(_grad(X, y, params))
+        return _grad(X, y, params)
 
     def value_and_grad(self, params):
         """The loss and its gradient by params, in one pass."""
         X, y, params = self._arguments(params)
-        return _owned(_value_and_grad(X, y, params))
+        value, gradient = _value_and_grad(X, y, params)
+        return float(value), gradient
 
     def hvp(self, params, dparams):
         """The Hessian times a direction."""
         X, y, params = self._arguments(params)
         dparams = _direction("dparams", dparams, params)
-        return _owned(_hvp(X, y, params, dparams))
+        return _hvp(X, y, params, dparams)
 
     def hessian(self, params):
         """The Hessian by params."""
         X, y, params = self._arguments(params)
-        return _owned(_hessian(X, y, params))
+        return np.ascontiguousarray(_hessian(X, y, params))
 
     def pack(self, params):
         """One flat float64 vector of params."""
@@ -398,6 +400,14 @@ class Bound:
 
 def _door(X, y, params):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(params) is np.ndarray
+        and X.dtype is y.dtype is params.dtype is _FLOAT64
+        and X.ndim == 2
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and params.shape == (p + 1,):
+            return X, y, params
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     params = _array("params", params, 1)
@@ -457,19 +467,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

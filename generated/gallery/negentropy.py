@@ -15,7 +15,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(Z, w):
     """The loss."""
     n = Z.shape[0]
-    u = (Z @ w) / np.sqrt(w @ w)
+    u = Z.dot(w) / np.sqrt(w.dot(w))
     size = np.abs(u)
     total = np.sum(size + np.log1p(np.exp(-2 * size)) - 0.6931471805599453)
     return -total / n
@@ -24,12 +24,12 @@ def _loss(Z, w):
 def _grad(Z, w):
     """The gradient by w."""
     n = Z.shape[0]
-    total = w @ w
+    total = w.dot(w)
     total_root = np.sqrt(total)
-    t1 = Z @ w
+    t1 = Z.dot(w)
     u = t1 / total_root
     activation = np.tanh(u)
-    return (activation @ t1) / (n * total**1.5) * w - (Z.T @ activation) / (
+    return activation.dot(t1) / (n * total**1.5) * w - activation.dot(Z) / (
         n * total_root
     )
 
@@ -37,14 +37,14 @@ def _grad(Z, w):
 def _value_and_grad(Z, w):
     """The loss and its gradient by w, in one pass."""
     n = Z.shape[0]
-    total = w @ w
+    total = w.dot(w)
     total_root = np.sqrt(total)
-    t1 = Z @ w
+    t1 = Z.dot(w)
     u = t1 / total_root
     size = np.abs(u)
     total2 = np.sum(size + np.log1p(np.exp(-2 * size)) - 0.6931471805599453)
     activation = np.tanh(u)
-    grad_w = (activation @ t1) / (n * total**1.5) * w - (Z.T @ activation) / (
+    grad_w = activation.dot(t1) / (n * total**1.5) * w - activation.dot(Z) / (
         n * total_root
     )
     return -total2 / n, grad_w
@@ -53,43 +53,41 @@ def _value_and_grad(Z, w):
 def _hvp(Z, w, dw):
     """The Hessian times a direction."""
     n = Z.shape[0]
-    total = w @ w
+    total = w.dot(w)
     power = total**1.5
     total_root = np.sqrt(total)
-    t1 = Z @ w
+    t1 = Z.dot(w)
     u = t1 / total_root
     activation = np.tanh(u)
-    total2 = w @ dw
+    total2 = w.dot(dw)
     ratio = total2 / power
-    t2 = (1 - activation**2) * (Z @ (dw / total_root - ratio * w))
-    total3 = activation @ t1
+    t2 = (1 - activation**2) * Z.dot(dw / total_root - ratio * w)
+    total3 = activation.dot(t1)
     t3 = (
-        (Z.T @ activation @ dw) / power
-        + (t1 @ t2) / power
+        activation.dot(Z).dot(dw) / power
+        + t1.dot(t2) / power
         - 3 * total3 * total2 / total**2.5
     )
-    t4 = Z.T @ (ratio * activation - t2 / total_root) + total3 / power * dw + t3 * w
+    t4 = (ratio * activation - t2 / total_root).dot(Z) + total3 / power * dw + t3 * w
     return t4 / n
 
 
 def _hessian(Z, w):
     """The Hessian by w."""
     n, d = Z.shape
-    total = w @ w
+    total = w.dot(w)
     total_root = np.sqrt(total)
-    t1 = Z @ w
+    t1 = Z.dot(w)
     u = t1 / total_root
     activation = np.tanh(u)
-    t2 = Z.T @ activation
+    t2 = activation.dot(Z)
     power = total**1.5
     t3 = n * power
-    total2 = activation @ t1
+    total2 = activation.dot(t1)
     difference = Z / total_root - np.outer(t1, w / power)
     slope = 1 - activation**2
-    t4 = (Z * (slope / (n * total_root))[:, None]).T @ difference
-    t5 = (
-        t2 / power + (difference.T @ (t1 * slope)) / power - 3 * total2 / total**2.5 * w
-    )
+    t4 = (Z * (slope / (n * total_root))[:, None]).T.dot(difference)
+    t5 = t2 / power + (t1 * slope).dot(difference) / power - 3 * total2 / total**2.5 * w
     hessian = (
         np.outer(w / n, t5)
         + np.outer(t2, w / t3)
@@ -112,7 +110,7 @@ def loss(Z, w):
     float
     """
     Z, w = _door(Z, w)
-    return _owned(_loss(Z, w))
+    return float(_loss(Z, w))
 
 
 def grad(Z, w):
@@ -128,7 +126,7 @@ def grad(Z, w):
     (d,) array
     """
     Z, w = _door(Z, w)
-    return _owned(_grad(Z, w))
+    return _grad(Z, w)
 
 
 def value_and_grad(Z, w):
@@ -145,7 +143,8 @@ def value_and_grad(Z, w):
     gradient : (d,) array
     """
     Z, w = _door(Z, w)
-    return _owned(_value_and_grad(Z, w))
+    value, gradient = _value_and_grad(Z, w)
+    return float(value), gradient
 
 
 def hvp(Z, w, dw):
@@ -163,7 +162,7 @@ def hvp(Z, w, dw):
     """
     Z, w = _door(Z, w)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(Z, w, dw))
+    return _hvp(Z, w, dw)
 
 
 def hessian(Z, w):
@@ -179,7 +178,7 @@ def hessian(Z, w):
     (d, d) array
     """
     Z, w = _door(Z, w)
-    return _owned(_hessian(Z, w))
+    return np.ascontiguousarray(_hessian(Z, w))
 
 
 def bind(Z):
@@ -228,28 +227,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         Z, w = self._arguments(w)
-        return _owned(_loss(Z, w))
+        return float(_loss(Z, w))
 
     def grad(self, w):
         """The gradient by w."""
         Z, w = self._arguments(w)
-        return _owned(_grad(Z, w))
+        return _grad(Z, w)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         Z, w = self._arguments(w)
-        return _owned(_value_and_grad(Z, w))
+        value, gradient = _value_and_grad(Z, w)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         Z, w = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(Z, w, dw))
+        return _hvp(Z, w, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         Z, w = self._arguments(w)
-        return _owned(_hessian(Z, w))
+        return np.ascontiguousarray(_hessian(Z, w))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -287,6 +287,14 @@ class Bound:
 
 def _door(Z, w):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(Z) is type(w) is np.ndarray
+        and Z.dtype is w.dtype is _FLOAT64
+        and Z.ndim == 2
+    ):
+        n, d = Z.shape
+        if w.shape == (d,):
+            return Z, w
     Z = _array("Z", Z, 2)
     w = _array("w", w, 1)
     d = Z.shape[1]
@@ -343,19 +351,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -18,17 +18,17 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, same_class, A):
     """The loss."""
     n = X.shape[0]
-    Z = X @ A.T
+    Z = X.dot(A.T)
     difference = Z - Z[:, None, :]
     distances = np.einsum("ijk,ijk->ij", difference, difference)
     p = np.exp(-distances.T) * (1 - np.eye(n, dtype=X.dtype))
-    return np.einsum("ij,ji->j", p, same_class) @ (1 / p.sum(axis=0))
+    return np.einsum("ij,ji->j", p, same_class).dot(1 / p.sum(axis=0))
 
 
 def _grad(X, same_class, A):
     """The gradient by A."""
     n = X.shape[0]
-    Z = X @ A.T
+    Z = X.dot(A.T)
     difference = Z - Z[:, None, :]
     distances = np.einsum("ijk,ijk->ij", difference, difference)
     p = np.exp(-distances.T) * (1 - np.eye(n, dtype=X.dtype))
@@ -38,13 +38,13 @@ def _grad(X, same_class, A):
         - same_class / p_sum[:, None]
     )
     t1 = np.multiply(difference, (p.T * difference2)[:, :, None], out=difference)
-    return (t1.sum(axis=0) - t1.sum(axis=1)).T @ X
+    return (t1.sum(axis=0) - t1.sum(axis=1)).T.dot(X)
 
 
 def _value_and_grad(X, same_class, A):
     """The loss and its gradient by A, in one pass."""
     n = X.shape[0]
-    Z = X @ A.T
+    Z = X.dot(A.T)
     difference = Z - Z[:, None, :]
     distances = np.einsum("ijk,ijk->ij", difference, difference)
     p = np.exp(-distances.T) * (1 - np.eye(n, dtype=X.dtype))
@@ -52,16 +52,16 @@ def _value_and_grad(X, same_class, A):
     p_sum = p.sum(axis=0)
     difference2 = 2 * ((t1 / p_sum**2)[:, None] - same_class / p_sum[:, None])
     t2 = np.multiply(difference, (p.T * difference2)[:, :, None], out=difference)
-    return t1 @ (1 / p_sum), (t2.sum(axis=0) - t2.sum(axis=1)).T @ X
+    return t1.dot(1 / p_sum), (t2.sum(axis=0) - t2.sum(axis=1)).T.dot(X)
 
 
 def _hvp(X, same_class, A, dA):
     """The Hessian times a direction."""
     n = X.shape[0]
-    dZ = X @ dA.T
+    dZ = X.dot(dA.T)
     difference = dZ - dZ[:, None, :]
     off_diagonal = 1 - np.eye(n, dtype=X.dtype)
-    Z = X @ A.T
+    Z = X.dot(A.T)
     difference2 = Z - Z[:, None, :]
     distances = np.einsum("ijk,ijk->ij", difference2, difference2)
     exponential = np.exp(-distances.T)
@@ -80,7 +80,7 @@ def _hvp(X, same_class, A, dA):
     )
     t4 = off_diagonal * (exponential.T * t3 - 2 * t2.T * difference3)
     t5 = difference * (p.T * difference3)[:, :, None] + difference2 * t4[:, :, None]
-    return (t5.sum(axis=0) - t5.sum(axis=1)).T @ X
+    return (t5.sum(axis=0) - t5.sum(axis=1)).T.dot(X)
 
 
 def loss(X, same_class, A):
@@ -97,7 +97,7 @@ def loss(X, same_class, A):
     float
     """
     X, same_class, A = _door(X, same_class, A)
-    return _owned(_loss(X, same_class, A))
+    return float(_loss(X, same_class, A))
 
 
 def grad(X, same_class, A):
@@ -114,7 +114,7 @@ def grad(X, same_class, A):
     (k, d) array
     """
     X, same_class, A = _door(X, same_class, A)
-    return _owned(_grad(X, same_class, A))
+    return np.ascontiguousarray(_grad(X, same_class, A))
 
 
 def value_and_grad(X, same_class, A):
@@ -132,7 +132,8 @@ def value_and_grad(X, same_class, A):
     gradient : (k, d) array
     """
     X, same_class, A = _door(X, same_class, A)
-    return _owned(_value_and_grad(X, same_class, A))
+    value, gradient = _value_and_grad(X, same_class, A)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(X, same_class, A, dA):
@@ -151,7 +152,7 @@ def hvp(X, same_class, A, dA):
     """
     X, same_class, A = _door(X, same_class, A)
     dA = _direction("dA", dA, A)
-    return _owned(_hvp(X, same_class, A, dA))
+    return np.ascontiguousarray(_hvp(X, same_class, A, dA))
 
 
 def bind(X, same_class, *, k=None):
@@ -208,23 +209,24 @@ class Bound:
     def loss(self, A):
         """The loss."""
         X, same_class, A = self._arguments(A)
-        return _owned(_loss(X, same_class, A))
+        return float(_loss(X, same_class, A))
 
     def grad(self, A):
         """The gradient by A."""
         X, same_class, A = self._arguments(A)
-        return _owned(_grad(X, same_class, A))
+        return np.ascontiguousarray(_grad(X, same_class, A))
 
     def value_and_grad(self, A):
         """The loss and its gradient by A, in one pass."""
         X, same_class, A = self._arguments(A)
-        return _owned(_value_and_grad(X, same_class, A))
+        value, gradient = _value_and_grad(X, same_class, A)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, A, dA):
         """The Hessian times a direction."""
         X, same_class, A = self._arguments(A)
         dA = _direction("dA", dA, A)
-        return _owned(_hvp(X, same_class, A, dA))
+        return np.ascontiguousarray(_hvp(X, same_class, A, dA))
 
     def pack(self, A):
         """One flat float64 vector of A."""
@@ -261,6 +263,16 @@ class Bound:
 
 def _door(X, same_class, A):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(same_class) is type(A) is np.ndarray
+        and X.dtype is same_class.dtype is A.dtype is _FLOAT64
+        and X.ndim == 2
+        and A.ndim == 2
+    ):
+        n, d = X.shape
+        k = A.shape[0]
+        if same_class.shape == (n, n) and A.shape[1] == d:
+            return X, same_class, A
     X = _array("X", X, 2)
     same_class = _array("same_class", same_class, 2)
     A = _array("A", A, 2)
@@ -332,19 +344,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

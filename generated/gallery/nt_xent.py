@@ -23,7 +23,7 @@ def _loss(Z, tau):
     n = (Z.shape[0]) // 2
     mask = np.eye(2 * n, dtype=Z.dtype) == 1
     ratio = Z / np.sqrt(np.einsum("ij,ij->i", Z, Z))[:, None]
-    sim = np.where(mask, -np.inf, (ratio @ ratio.T) / np.where(~mask, tau, 1))
+    sim = np.where(mask, -np.inf, ratio.dot(ratio.T) / np.where(~mask, tau, 1))
     shifted = np.subtract(sim, sim.max(axis=1)[:, None], out=sim)
     log_prob = np.subtract(
         shifted, np.log(np.exp(shifted).sum(axis=1))[:, None], out=shifted
@@ -43,14 +43,14 @@ def _grad(Z, tau):
     mask = np.eye(2 * n, dtype=Z.dtype) == 1
     mask2 = ~mask
     chosen = np.where(mask2, tau, 1)
-    sim = np.where(mask, -np.inf, (ratio @ ratio.T) / chosen)
+    sim = np.where(mask, -np.inf, ratio.dot(ratio.T) / chosen)
     sim -= sim.max(axis=1)[:, None]
     weights = np.exp(sim, out=sim)
     t1 = np.multiply(
         weights, (grad_log_prob.sum(axis=1) / weights.sum(axis=1))[:, None], out=weights
     )
     grad_sim = grad_log_prob - t1
-    t2 = ((grad_sim + grad_sim.T) / chosen * mask2) @ ratio
+    t2 = ((grad_sim + grad_sim.T) / chosen * mask2).dot(ratio)
     ratio3 = np.einsum("ij,ij->i", Z, t2) / (
         np.where(norm != 0, norm, np.inf) * norm**2
     )
@@ -65,7 +65,7 @@ def _value_and_grad(Z, tau):
     chosen = np.where(mask2, tau, 1)
     norm = np.sqrt(np.einsum("ij,ij->i", Z, Z))
     ratio = Z / norm[:, None]
-    sim = np.where(mask, -np.inf, (ratio @ ratio.T) / chosen)
+    sim = np.where(mask, -np.inf, ratio.dot(ratio.T) / chosen)
     shifted = np.subtract(sim, sim.max(axis=1)[:, None], out=sim)
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
@@ -76,7 +76,7 @@ def _value_and_grad(Z, tau):
     grad_log_prob[n:, :n] = -ratio2
     grad_log_prob[:n, n:] = -ratio2
     grad_sim = grad_log_prob - weights * (grad_log_prob.sum(axis=1) / total)[:, None]
-    t1 = ((grad_sim + grad_sim.T) / chosen * mask2) @ ratio
+    t1 = ((grad_sim + grad_sim.T) / chosen * mask2).dot(ratio)
     ratio3 = np.einsum("ij,ij->i", Z, t1) / (
         np.where(norm != 0, norm, np.inf) * norm**2
     )
@@ -99,35 +99,36 @@ def _hvp(Z, tau, dZ):
     mask = np.eye(2 * n, dtype=Z.dtype) == 1
     mask2 = ~mask
     chosen = np.where(mask2, tau, 1)
-    sim = np.where(mask, -np.inf, (ratio3 @ ratio3.T) / chosen)
+    sim = np.where(mask, -np.inf, ratio3.dot(ratio3.T) / chosen)
     sim -= sim.max(axis=1)[:, None]
     weights = np.exp(sim, out=sim)
     total = weights.sum(axis=1)
     ratio5 = grad_log_prob.sum(axis=1) / total
     grad_sim = grad_log_prob - weights * ratio5[:, None]
     t1 = (grad_sim + grad_sim.T) / chosen * mask2
-    t2 = t1 @ ratio3
+    t2 = t1.dot(ratio3)
     difference = dZ / norm[:, None] - Z * ratio2[:, None]
-    t3 = difference @ ratio3.T
+    t3 = difference.dot(ratio3.T)
     dsim = (t3.T + t3) / chosen * mask2
     dlog_prob = np.subtract(
         dsim, (np.einsum("ij,ij->i", dsim, weights) / total)[:, None], out=dsim
     )
     dgrad_sim = ratio5[:, None] * weights * dlog_prob
-    t4 = ((-dgrad_sim.T - dgrad_sim) / chosen * mask2) @ ratio3 + t1 @ difference
-    t5 = norm2 * norm_squared
-    t6 = np.einsum("ij,ij->i", Z, t2)
-    t7 = (
-        2 * t6 * ratio / (norm2 * norm**3)
-        + t6 * ratio / (norm_squared * norm2**2)
-        - np.einsum("ij,ij->i", Z, t4) / t5
-        - np.einsum("ij,ij->i", dZ, t2) / t5
+    t4 = ((-dgrad_sim.T - dgrad_sim) / chosen * mask2).dot(ratio3)
+    t5 = t4 + t1.dot(difference)
+    t6 = norm2 * norm_squared
+    t7 = np.einsum("ij,ij->i", Z, t2)
+    t8 = (
+        2 * t7 * ratio / (norm2 * norm**3)
+        + t7 * ratio / (norm_squared * norm2**2)
+        - np.einsum("ij,ij->i", Z, t5) / t6
+        - np.einsum("ij,ij->i", dZ, t2) / t6
     )
     hvp_Z = (
-        Z * t7[:, None]
-        + t4 / norm[:, None]
+        Z * t8[:, None]
+        + t5 / norm[:, None]
         - t2 * ratio2[:, None]
-        - dZ * (t6 / t5)[:, None]
+        - dZ * (t7 / t6)[:, None]
     )
     return hvp_Z
 
@@ -145,7 +146,7 @@ def loss(Z, tau):
     float
     """
     Z, tau = _door(Z, tau)
-    return _owned(_loss(Z, tau))
+    return float(_loss(Z, tau))
 
 
 def grad(Z, tau):
@@ -161,7 +162,7 @@ def grad(Z, tau):
     (2 * n, d) array
     """
     Z, tau = _door(Z, tau)
-    return _owned(_grad(Z, tau))
+    return np.ascontiguousarray(_grad(Z, tau))
 
 
 def value_and_grad(Z, tau):
@@ -178,7 +179,8 @@ def value_and_grad(Z, tau):
     gradient : (2 * n, d) array
     """
     Z, tau = _door(Z, tau)
-    return _owned(_value_and_grad(Z, tau))
+    value, gradient = _value_and_grad(Z, tau)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(Z, tau, dZ):
@@ -196,7 +198,7 @@ def hvp(Z, tau, dZ):
     """
     Z, tau = _door(Z, tau)
     dZ = _direction("dZ", dZ, Z)
-    return _owned(_hvp(Z, tau, dZ))
+    return np.ascontiguousarray(_hvp(Z, tau, dZ))
 
 
 def bind(tau, *, n=None, d=None):
@@ -245,23 +247,24 @@ class Bound:
     def loss(self, Z):
         """The loss."""
         Z, tau = self._arguments(Z)
-        return _owned(_loss(Z, tau))
+        return float(_loss(Z, tau))
 
     def grad(self, Z):
         """The gradient by Z."""
         Z, tau = self._arguments(Z)
-        return _owned(_grad(Z, tau))
+        return np.ascontiguousarray(_grad(Z, tau))
 
     def value_and_grad(self, Z):
         """The loss and its gradient by Z, in one pass."""
         Z, tau = self._arguments(Z)
-        return _owned(_value_and_grad(Z, tau))
+        value, gradient = _value_and_grad(Z, tau)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, Z, dZ):
         """The Hessian times a direction."""
         Z, tau = self._arguments(Z)
         dZ = _direction("dZ", dZ, Z)
-        return _owned(_hvp(Z, tau, dZ))
+        return np.ascontiguousarray(_hvp(Z, tau, dZ))
 
     def pack(self, Z):
         """One flat float64 vector of Z."""
@@ -364,19 +367,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -28,7 +28,7 @@ def _loss(X, y, params):
     t2 = np.concatenate((cuts, np.full(1, np.inf, dtype=X.dtype)))
     upper = t2[y]
     beta = params[:-3]
-    eta = X @ beta
+    eta = X.dot(beta)
     margin = upper - eta
     tail = np.exp(-np.abs(margin))
     t3 = np.concatenate((np.full(1, -np.inf, dtype=X.dtype), cuts))
@@ -52,7 +52,7 @@ def _grad(X, y, params):
     t2 = np.concatenate((cuts, np.full(1, np.inf, dtype=X.dtype)))
     upper = t2[y]
     beta = params[:-3]
-    eta = X @ beta
+    eta = X.dot(beta)
     margin = upper - eta
     tail = np.exp(-np.abs(margin))
     t3 = 1 + tail
@@ -73,7 +73,7 @@ def _grad(X, y, params):
     t6 = np.cumsum((total[:3] - total2[1:])[::-1])[::-1]
     grad_params = np.concatenate(
         (
-            X.T @ (grad_lower - grad_upper),
+            (grad_lower - grad_upper).dot(X),
             np.full(1, t6[0], dtype=X.dtype),
             exponential * t6[1:],
         )
@@ -92,7 +92,7 @@ def _value_and_grad(X, y, params):
     t2 = np.concatenate((cuts, np.full(1, np.inf, dtype=X.dtype)))
     upper = t2[y]
     beta = params[:-3]
-    eta = X @ beta
+    eta = X.dot(beta)
     margin = upper - eta
     tail = np.exp(-np.abs(margin))
     t3 = 1 + tail
@@ -113,7 +113,7 @@ def _value_and_grad(X, y, params):
     t6 = np.cumsum((total[:3] - total2[1:])[::-1])[::-1]
     grad_params = np.concatenate(
         (
-            X.T @ (grad_lower - grad_upper),
+            (grad_lower - grad_upper).dot(X),
             np.full(1, t6[0], dtype=X.dtype),
             exponential * t6[1:],
         )
@@ -132,7 +132,7 @@ def _hvp(X, y, params, dparams):
     t2 = np.concatenate((cuts, np.full(1, np.inf, dtype=X.dtype)))
     upper = t2[y]
     beta = params[:-3]
-    eta = X @ beta
+    eta = X.dot(beta)
     margin = upper - eta
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
@@ -152,7 +152,7 @@ def _hvp(X, y, params, dparams):
     dcuts = np.cumsum(t7)
     total = np.zeros(4, dtype=X.dtype)
     total[1:] = dcuts
-    deta = X @ dparams[:-3]
+    deta = X.dot(dparams[:-3])
     t8 = (total[y] - deta) * ratio3
     t9 = (np.where(mask2, tail2, 1) / t5 - ratio2) * t8 / difference
     difference_squared = difference**2
@@ -176,7 +176,7 @@ def _hvp(X, y, params, dparams):
     t13 = t6 * np.cumsum((total5[:3] - total6[1:])[::-1])[::-1][1:]
     hvp_params = np.concatenate(
         (
-            X.T @ (dgrad_lower - dgrad_upper),
+            (dgrad_lower - dgrad_upper).dot(X),
             np.full(1, t12[0], dtype=X.dtype),
             exponential * t12[1:] + t13,
         )
@@ -195,7 +195,7 @@ def _hessian(X, y, params):
     t2 = np.concatenate((cuts, np.full(1, np.inf, dtype=X.dtype)))
     upper = t2[y]
     beta = params[:-3]
-    eta = X @ beta
+    eta = X.dot(beta)
     margin = upper - eta
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
@@ -214,7 +214,7 @@ def _hessian(X, y, params):
     t8 = np.cumsum(t7, axis=1)
     total = np.zeros((p + 3, 4), dtype=X.dtype)
     total[:, :3] = t8
-    t9 = X @ np.eye(p + 3, dtype=X.dtype)[:-3]
+    t9 = X.dot(np.eye(p + 3, dtype=X.dtype)[:-3])
     ratio3 = tail / t3**2
     t10 = (total[:, y].T - t9) * ratio3[:, None]
     t11 = t10 * ((np.where(mask, tail, 1) / t3 - ratio) / difference)[:, None]
@@ -239,7 +239,7 @@ def _hessian(X, y, params):
     t16 = t6.T * np.cumsum((total5[:3] - total6[1:])[::-1])[::-1][1:][:, None]
     hessian = np.concatenate(
         (
-            X.T @ (t13 + difference3 - t11),
+            X.T.dot(t13 + difference3 - t11),
             t15[:, 0][None],
             t16 + exponential[:, None] * t15[:, 1:].T,
         )
@@ -261,7 +261,7 @@ def loss(X, y, params):
     float
     """
     X, y, params = _door(X, y, params)
-    return _owned(_loss(X, y, params))
+    return float(_loss(X, y, params))
 
 
 def grad(X, y, params):
@@ -278,7 +278,7 @@ def grad(X, y, params):
     (p + 3,) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_grad(X, y, params))
+    return _grad(X, y, params)
 
 
 def value_and_grad(X, y, params):
@@ -296,7 +296,8 @@ def value_and_grad(X, y, params):
     gradient : (p + 3,) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_value_and_grad(X, y, params))
+    value, gradient = _value_and_grad(X, y, params)
+    return float(value), gradient
 
 
 def hvp(X, y, params, dparams):
@@ -315,7 +316,7 @@ def hvp(X, y, params, dparams):
     """
     X, y, params = _door(X, y, params)
     dparams = _direction("dparams", dparams, params)
-    return _owned(_hvp(X, y, params, dparams))
+    return _hvp(X, y, params, dparams)
 
 
 def hessian(X, y, params):
@@ -332,7 +333,7 @@ def hessian(X, y, params):
     (p + 3, p + 3) array
     """
     X, y, params = _door(X, y, params)
-    return _owned(_hessian(X, y, params))
+    return np.ascontiguousarray(_hessian(X, y, params))
 
 
 def bind(X, y):
@@ -388,28 +389,29 @@ class Bound:
     def loss(self, params):
         """The loss."""
         X, y, params = self._arguments(params)
-        return _owned(_loss(X, y, params))
+        return float(_loss(X, y, params))
 
     def grad(self, params):
         """The gradient by params."""
         X, y, params = self._arguments(params)
-        return _owned(_grad(X, y, params))
+        return _grad(X, y, params)
 
     def value_and_grad(self, params):
         """The loss and its gradient by params, in one pass."""
         X, y, params = self._arguments(params)
-        return _owned(_value_and_grad(X, y, params))
+        value, gradient = _value_and_grad(X, y, params)
+        return float(value), gradient
 
     def hvp(self, params, dparams):
         """The Hessian times a direction."""
         X, y, params = self._arguments(params)
         dparams = _direction("dparams", dparams, params)
-        return _owned(_hvp(X, y, params, dparams))
+        return _hvp(X, y, params, dparams)
 
     def hessian(self, params):
         """The Hessian by params."""
         X, y, params = self._arguments(params)
-        return _owned(_hessian(X, y, params))
+        return np.ascontiguousarray(_hessian(X, y, params))
 
     def pack(self, params):
         """One flat float64 vector of params."""
@@ -526,19 +528,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

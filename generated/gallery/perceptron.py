@@ -20,70 +20,74 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, Y, W1, b1, W2, b2, alpha):
     """The loss."""
     n = X.shape[0]
-    hidden = np.tanh(X @ W1 + b1)
-    scores = hidden @ W2 + b2
+    hidden = np.tanh(X.dot(W1) + b1)
+    scores = hidden.dot(W2) + b2
     shifted = scores - scores.max(axis=1)[:, None]
-    total = np.vdot(shifted - np.log(np.exp(shifted).sum(axis=1))[:, None], Y)
-    difference = 0.5 * alpha * (np.vdot(W1, W1) + np.vdot(W2, W2)) - total
-    return difference / n
+    t1 = (
+        np.log(np.exp(shifted).sum(axis=1)).sum()
+        + 0.5 * alpha * (np.vdot(W1, W1) + np.vdot(W2, W2))
+        - np.vdot(shifted, Y)
+    )
+    return t1 / n
 
 
 def _grad(X, Y, W1, b1, W2, b2, alpha):
     """The gradient by W1, b1, W2 and b2."""
     n = X.shape[0]
-    hidden = np.tanh(X @ W1 + b1)
-    scores = hidden @ W2 + b2
+    hidden = np.tanh(X.dot(W1) + b1)
+    scores = hidden.dot(W2) + b2
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     out = weights / weights.sum(axis=1)[:, None]
     difference = out - Y
-    ratio = (1 - hidden**2) * (difference @ W2.T) / n
+    ratio = (1 - hidden**2) * difference.dot(W2.T) / n
     ratio2 = alpha / n
-    grad_W2 = ratio2 * W2 + (hidden.T @ difference) / n
-    grad_b2 = difference.sum(axis=0) / n
-    return (X.T @ ratio + ratio2 * W1, ratio.sum(axis=0), grad_W2, grad_b2)
+    grad_W2 = ratio2 * W2 + hidden.T.dot(difference) / n
+    grad_W1 = X.T.dot(ratio) + ratio2 * W1
+    return (grad_W1, ratio.sum(axis=0), grad_W2, difference.sum(axis=0) / n)
 
 
 def _value_and_grad(X, Y, W1, b1, W2, b2, alpha):
     """The loss and its gradient by W1, b1, W2 and b2, in one pass."""
     n = X.shape[0]
-    hidden = np.tanh(X @ W1 + b1)
-    scores = hidden @ W2 + b2
+    hidden = np.tanh(X.dot(W1) + b1)
+    scores = hidden.dot(W2) + b2
     shifted = scores - scores.max(axis=1)[:, None]
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
-    difference = 0.5 * alpha * (np.vdot(W1, W1) + np.vdot(W2, W2)) - np.vdot(
-        shifted - np.log(total)[:, None], Y
+    t1 = (
+        np.log(total).sum()
+        + 0.5 * alpha * (np.vdot(W1, W1) + np.vdot(W2, W2))
+        - np.vdot(shifted, Y)
     )
     out = weights / total[:, None]
-    difference2 = out - Y
-    ratio = (1 - hidden**2) * (difference2 @ W2.T) / n
+    difference = out - Y
+    ratio = (1 - hidden**2) * difference.dot(W2.T) / n
     ratio2 = alpha / n
-    grad_W2 = ratio2 * W2 + (hidden.T @ difference2) / n
-    grad_b2 = difference2.sum(axis=0) / n
-    grad_W1 = X.T @ ratio + ratio2 * W1
-    return difference / n, (grad_W1, ratio.sum(axis=0), grad_W2, grad_b2)
+    grad_W2 = ratio2 * W2 + hidden.T.dot(difference) / n
+    grad_W1 = X.T.dot(ratio) + ratio2 * W1
+    return t1 / n, (grad_W1, ratio.sum(axis=0), grad_W2, difference.sum(axis=0) / n)
 
 
 def _hvp(X, Y, W1, b1, W2, b2, alpha, dW1, db1, dW2, db2):
     """The Hessian times a direction."""
     n = X.shape[0]
-    hidden = np.tanh(X @ W1 + b1)
-    scores = hidden @ W2 + b2
+    hidden = np.tanh(X.dot(W1) + b1)
+    scores = hidden.dot(W2) + b2
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     out = weights / weights.sum(axis=1)[:, None]
     difference = out - Y
     slope = 1 - hidden**2
-    dhidden = (X @ dW1 + db1) * slope
-    dscores = hidden @ dW2 + dhidden @ W2 + db2
+    dhidden = (X.dot(dW1) + db1) * slope
+    dscores = hidden.dot(dW2) + dhidden.dot(W2) + db2
     dout = out * (dscores - np.einsum("ij,ij->i", out, dscores)[:, None])
     t1 = (
-        slope * (dout @ W2.T)
-        + slope * (difference @ dW2.T)
-        - 2 * (difference @ W2.T) * hidden * dhidden
+        slope * dout.dot(W2.T)
+        + slope * difference.dot(dW2.T)
+        - 2 * difference.dot(W2.T) * hidden * dhidden
     )
     ratio = alpha / n
-    hvp_W2 = ratio * dW2 + (hidden.T @ dout + dhidden.T @ difference) / n
-    hvp_W1 = ratio * dW1 + (X.T @ t1) / n
+    hvp_W2 = ratio * dW2 + (hidden.T.dot(dout) + dhidden.T.dot(difference)) / n
+    hvp_W1 = ratio * dW1 + X.T.dot(t1) / n
     return (hvp_W1, t1.sum(axis=0) / n, hvp_W2, dout.sum(axis=0) / n)
 
 
@@ -105,7 +109,7 @@ def loss(X, Y, W1, b1, W2, b2, alpha):
     float
     """
     X, Y, W1, b1, W2, b2, alpha = _door(X, Y, W1, b1, W2, b2, alpha)
-    return _owned(_loss(X, Y, W1, b1, W2, b2, alpha))
+    return float(_loss(X, Y, W1, b1, W2, b2, alpha))
 
 
 def grad(X, Y, W1, b1, W2, b2, alpha):
@@ -129,7 +133,13 @@ def grad(X, Y, W1, b1, W2, b2, alpha):
     grad_b2 : (k,) array
     """
     X, Y, W1, b1, W2, b2, alpha = _door(X, Y, W1, b1, W2, b2, alpha)
-    return _owned(_grad(X, Y, W1, b1, W2, b2, alpha))
+    grad_W1, grad_b1, grad_W2, grad_b2 = _grad(X, Y, W1, b1, W2, b2, alpha)
+    return (
+        np.ascontiguousarray(grad_W1),
+        grad_b1,
+        np.ascontiguousarray(grad_W2),
+        grad_b2,
+    )
 
 
 def value_and_grad(X, Y, W1, b1, W2, b2, alpha):
@@ -151,7 +161,15 @@ def value_and_grad(X, Y, W1, b1, W2, b2, alpha):
     gradient : tuple of grad_W1 : (d, h) array, grad_b1 : (h,) array, grad_W2 : (h, k) array, grad_b2 : (k,) array
     """
     X, Y, W1, b1, W2, b2, alpha = _door(X, Y, W1, b1, W2, b2, alpha)
-    return _owned(_value_and_grad(X, Y, W1, b1, W2, b2, alpha))
+    value, (grad_W1, grad_b1, grad_W2, grad_b2) = _value_and_grad(
+        X, Y, W1, b1, W2, b2, alpha
+    )
+    return float(value), (
+        np.ascontiguousarray(grad_W1),
+        grad_b1,
+        np.ascontiguousarray(grad_W2),
+        grad_b2,
+    )
 
 
 def hvp(X, Y, W1, b1, W2, b2, alpha, dW1, db1, dW2, db2):
@@ -183,7 +201,10 @@ def hvp(X, Y, W1, b1, W2, b2, alpha, dW1, db1, dW2, db2):
     db1 = _direction("db1", db1, b1)
     dW2 = _direction("dW2", dW2, W2)
     db2 = _direction("db2", db2, b2)
-    return _owned(_hvp(X, Y, W1, b1, W2, b2, alpha, dW1, db1, dW2, db2))
+    hvp_W1, hvp_b1, hvp_W2, hvp_b2 = _hvp(
+        X, Y, W1, b1, W2, b2, alpha, dW1, db1, dW2, db2
+    )
+    return (np.ascontiguousarray(hvp_W1), hvp_b1, np.ascontiguousarray(hvp_W2), hvp_b2)
 
 
 def bind(X, Y, alpha, *, h=None):
@@ -258,17 +279,31 @@ class Bound:
     def loss(self, W1, b1, W2, b2):
         """The loss."""
         X, Y, W1, b1, W2, b2, alpha = self._arguments(W1, b1, W2, b2)
-        return _owned(_loss(X, Y, W1, b1, W2, b2, alpha))
+        return float(_loss(X, Y, W1, b1, W2, b2, alpha))
 
     def grad(self, W1, b1, W2, b2):
         """The gradient by W1, b1, W2 and b2."""
         X, Y, W1, b1, W2, b2, alpha = self._arguments(W1, b1, W2, b2)
-        return _owned(_grad(X, Y, W1, b1, W2, b2, alpha))
+        grad_W1, grad_b1, grad_W2, grad_b2 = _grad(X, Y, W1, b1, W2, b2, alpha)
+        return (
+            np.ascontiguousarray(grad_W1),
+            grad_b1,
+            np.ascontiguousarray(grad_W2),
+            grad_b2,
+        )
 
     def value_and_grad(self, W1, b1, W2, b2):
         """The loss and its gradient by W1, b1, W2 and b2, in one pass."""
         X, Y, W1, b1, W2, b2, alpha = self._arguments(W1, b1, W2, b2)
-        return _owned(_value_and_grad(X, Y, W1, b1, W2, b2, alpha))
+        value, (grad_W1, grad_b1, grad_W2, grad_b2) = _value_and_grad(
+            X, Y, W1, b1, W2, b2, alpha
+        )
+        return float(value), (
+            np.ascontiguousarray(grad_W1),
+            grad_b1,
+            np.ascontiguousarray(grad_W2),
+            grad_b2,
+        )
 
     def hvp(self, W1, b1, W2, b2, dW1, db1, dW2, db2):
         """The Hessian times a direction."""
@@ -277,7 +312,15 @@ class Bound:
         db1 = _direction("db1", db1, b1)
         dW2 = _direction("dW2", dW2, W2)
         db2 = _direction("db2", db2, b2)
-        return _owned(_hvp(X, Y, W1, b1, W2, b2, alpha, dW1, db1, dW2, db2))
+        hvp_W1, hvp_b1, hvp_W2, hvp_b2 = _hvp(
+            X, Y, W1, b1, W2, b2, alpha, dW1, db1, dW2, db2
+        )
+        return (
+            np.ascontiguousarray(hvp_W1),
+            hvp_b1,
+            np.ascontiguousarray(hvp_W2),
+            hvp_b2,
+        )
 
     def pack(self, W1, b1, W2, b2):
         """One flat float64 vector of W1, b1, W2 and b2."""
@@ -332,6 +375,31 @@ class Bound:
 
 def _door(X, Y, W1, b1, W2, b2, alpha):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(Y) is type(W1) is type(b1) is type(W2) is type(b2) is np.ndarray
+        and X.dtype
+        is Y.dtype
+        is W1.dtype
+        is b1.dtype
+        is W2.dtype
+        is b2.dtype
+        is _FLOAT64
+        and X.ndim == 2
+        and Y.ndim == 2
+        and W1.ndim == 2
+        and isinstance(alpha, float)
+    ):
+        n, d = X.shape
+        k = Y.shape[1]
+        h = W1.shape[1]
+        if (
+            Y.shape[0] == n
+            and W1.shape[0] == d
+            and b1.shape == (h,)
+            and W2.shape == (h, k)
+            and b2.shape == (k,)
+        ):
+            return X, Y, W1, b1, W2, b2, np.float64(alpha)
     X = _array("X", X, 2)
     Y = _array("Y", Y, 2)
     W1 = _array("W1", W1, 2)
@@ -415,19 +483,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

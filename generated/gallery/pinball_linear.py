@@ -18,22 +18,22 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, weight, coef, alpha, quantile):
     """The loss."""
     residual = coef[:-1]
-    r = y - X @ residual - coef[-1]
-    ratio = (weight @ np.maximum(quantile * r, (quantile - 1) * r)) / weight.sum()
-    return ratio + 0.5 * alpha * (residual @ residual)
+    r = y - X.dot(residual) - coef[-1]
+    total = weight.dot(np.maximum(quantile * r, (quantile - 1) * r))
+    return total / weight.sum() + 0.5 * alpha * residual.dot(residual)
 
 
 def _grad(X, y, weight, coef, alpha, quantile):
     """The gradient by coef."""
     residual = coef[:-1]
-    r = y - X @ residual - coef[-1]
+    r = y - X.dot(residual) - coef[-1]
     t1 = quantile * r
     difference = quantile - 1
     t2 = difference * r
     t3 = difference * np.heaviside(t2 - t1, 0.5) + quantile * np.heaviside(t1 - t2, 0.5)
     grad_r = weight * t3 / weight.sum()
     grad_coef = np.concatenate(
-        (alpha * residual - X.T @ grad_r, np.full(1, -grad_r.sum(), dtype=X.dtype))
+        (alpha * residual - grad_r.dot(X), np.full(1, -grad_r.sum(), dtype=X.dtype))
     )
     return grad_coef
 
@@ -41,16 +41,18 @@ def _grad(X, y, weight, coef, alpha, quantile):
 def _value_and_grad(X, y, weight, coef, alpha, quantile):
     """The loss and its gradient by coef, in one pass."""
     residual = coef[:-1]
-    r = y - X @ residual - coef[-1]
+    r = y - X.dot(residual) - coef[-1]
     t1 = quantile * r
     difference = quantile - 1
     t2 = difference * r
     total = weight.sum()
-    value = (weight @ np.maximum(t1, t2)) / total + 0.5 * alpha * (residual @ residual)
+    value = weight.dot(np.maximum(t1, t2)) / total + 0.5 * alpha * residual.dot(
+        residual
+    )
     t3 = difference * np.heaviside(t2 - t1, 0.5) + quantile * np.heaviside(t1 - t2, 0.5)
     grad_r = weight * t3 / total
     grad_coef = np.concatenate(
-        (alpha * residual - X.T @ grad_r, np.full(1, -grad_r.sum(), dtype=X.dtype))
+        (alpha * residual - grad_r.dot(X), np.full(1, -grad_r.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 
@@ -88,7 +90,7 @@ def loss(X, y, weight, coef, alpha, quantile):
     float
     """
     X, y, weight, coef, alpha, quantile = _door(X, y, weight, coef, alpha, quantile)
-    return _owned(_loss(X, y, weight, coef, alpha, quantile))
+    return float(_loss(X, y, weight, coef, alpha, quantile))
 
 
 def grad(X, y, weight, coef, alpha, quantile):
@@ -108,7 +110,7 @@ def grad(X, y, weight, coef, alpha, quantile):
     (d + 1,) array
     """
     X, y, weight, coef, alpha, quantile = _door(X, y, weight, coef, alpha, quantile)
-    return _owned(_grad(X, y, weight, coef, alpha, quantile))
+    return _grad(X, y, weight, coef, alpha, quantile)
 
 
 def value_and_grad(X, y, weight, coef, alpha, quantile):
@@ -129,7 +131,8 @@ def value_and_grad(X, y, weight, coef, alpha, quantile):
     gradient : (d + 1,) array
     """
     X, y, weight, coef, alpha, quantile = _door(X, y, weight, coef, alpha, quantile)
-    return _owned(_value_and_grad(X, y, weight, coef, alpha, quantile))
+    value, gradient = _value_and_grad(X, y, weight, coef, alpha, quantile)
+    return float(value), gradient
 
 
 def hvp(X, y, weight, coef, alpha, quantile, dcoef):
@@ -151,7 +154,7 @@ def hvp(X, y, weight, coef, alpha, quantile, dcoef):
     """
     X, y, weight, coef, alpha, quantile = _door(X, y, weight, coef, alpha, quantile)
     dcoef = _direction("dcoef", dcoef, coef)
-    return _owned(_hvp(X, alpha, dcoef))
+    return _hvp(X, alpha, dcoef)
 
 
 def hessian(X, y, weight, coef, alpha, quantile):
@@ -171,7 +174,7 @@ def hessian(X, y, weight, coef, alpha, quantile):
     (d + 1, d + 1) array
     """
     X, y, weight, coef, alpha, quantile = _door(X, y, weight, coef, alpha, quantile)
-    return _owned(_hessian(X, alpha))
+    return np.ascontiguousarray(_hessian(X, alpha))
 
 
 def bind(X, y, weight, alpha, quantile):
@@ -234,28 +237,29 @@ class Bound:
     def loss(self, coef):
         """The loss."""
         X, y, weight, coef, alpha, quantile = self._arguments(coef)
-        return _owned(_loss(X, y, weight, coef, alpha, quantile))
+        return float(_loss(X, y, weight, coef, alpha, quantile))
 
     def grad(self, coef):
         """The gradient by coef."""
         X, y, weight, coef, alpha, quantile = self._arguments(coef)
-        return _owned(_grad(X, y, weight, coef, alpha, quantile))
+        return _grad(X, y, weight, coef, alpha, quantile)
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
         X, y, weight, coef, alpha, quantile = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, weight, coef, alpha, quantile))
+        value, gradient = _value_and_grad(X, y, weight, coef, alpha, quantile)
+        return float(value), gradient
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
         X, y, weight, coef, alpha, quantile = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, alpha, dcoef))
+        return _hvp(X, alpha, dcoef)
 
     def hessian(self, coef):
         """The Hessian by coef."""
         X, y, weight, coef, alpha, quantile = self._arguments(coef)
-        return _owned(_hessian(X, alpha))
+        return np.ascontiguousarray(_hessian(X, alpha))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""
@@ -293,6 +297,16 @@ class Bound:
 
 def _door(X, y, weight, coef, alpha, quantile):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(weight) is type(coef) is np.ndarray
+        and X.dtype is y.dtype is weight.dtype is coef.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(alpha, float)
+        and isinstance(quantile, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and weight.shape == (n,) and coef.shape == (d + 1,):
+            return X, y, weight, coef, np.float64(alpha), np.float64(quantile)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     weight = _array("weight", weight, 1)
@@ -357,19 +371,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

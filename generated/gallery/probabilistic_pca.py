@@ -19,7 +19,7 @@ def _loss(X, mean, W, sigma2):
     """The loss."""
     n, d = X.shape
     difference = X - mean
-    t1 = W @ W.T + sigma2 * np.eye(d, dtype=X.dtype)
+    t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
     total = np.vdot(difference, np.linalg.solve(t1, difference.T).T)
     return -0.5 * np.linalg.slogdet(t1)[1] - 0.9189385332046727 * d - 0.5 * total / n
 
@@ -27,18 +27,18 @@ def _loss(X, mean, W, sigma2):
 def _grad(X, mean, W, sigma2):
     """The gradient by W and sigma2."""
     n, d = X.shape
-    t1 = W @ W.T + sigma2 * np.eye(d, dtype=X.dtype)
+    t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
     difference = X - mean
-    t2 = np.linalg.solve(t1, (np.linalg.solve(t1, difference.T) @ difference).T)
+    t2 = np.linalg.solve(t1, np.linalg.solve(t1, difference.T).dot(difference).T)
     grad_gram = 0.5 * (t2.T / n - np.linalg.inv(t1))
-    return (2 * (grad_gram @ W), np.trace(grad_gram))
+    return (2 * grad_gram.dot(W), np.trace(grad_gram))
 
 
 def _value_and_grad(X, mean, W, sigma2):
     """The loss and its gradient by W and sigma2, in one pass."""
     n, d = X.shape
     difference = X - mean
-    t1 = W @ W.T + sigma2 * np.eye(d, dtype=X.dtype)
+    t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
     t2 = np.linalg.solve(t1, difference.T)
     value = (
         -0.5 * np.linalg.slogdet(t1)[1]
@@ -46,24 +46,24 @@ def _value_and_grad(X, mean, W, sigma2):
         - 0.5 * np.vdot(difference, t2.T) / n
     )
     grad_gram = 0.5 * (
-        np.linalg.solve(t1, (t2 @ difference).T).T / n - np.linalg.inv(t1)
+        np.linalg.solve(t1, t2.dot(difference).T).T / n - np.linalg.inv(t1)
     )
-    return value, (2 * (grad_gram @ W), np.trace(grad_gram))
+    return value, (2 * grad_gram.dot(W), np.trace(grad_gram))
 
 
 def _hvp(X, mean, W, sigma2, dW, dsigma2):
     """The Hessian times a direction."""
     n, d = X.shape
     difference = X - mean
-    t1 = W @ W.T + sigma2 * np.eye(d, dtype=X.dtype)
-    t2 = np.linalg.solve(t1, difference.T) @ difference
-    t3 = dW @ W.T
+    t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
+    t2 = np.linalg.solve(t1, difference.T).dot(difference)
+    t3 = dW.dot(W.T)
     t4 = np.linalg.solve(t1, t3 + t3.T + dsigma2 * np.eye(d, dtype=X.dtype))
     t5 = np.linalg.solve(t1, t4.T)
-    t6 = t2 @ t5.T
+    t6 = t2.dot(t5.T)
     dgrad_gram = 0.5 * t5 + -0.5 * (t6 + t6.T) / n
     grad_gram = 0.5 * (np.linalg.solve(t1, t2.T).T / n - np.linalg.inv(t1))
-    return (2 * (dgrad_gram @ W + grad_gram @ dW), np.trace(dgrad_gram))
+    return (2 * (dgrad_gram.dot(W) + grad_gram.dot(dW)), np.trace(dgrad_gram))
 
 
 def loss(X, mean, W, sigma2):
@@ -81,7 +81,7 @@ def loss(X, mean, W, sigma2):
     float
     """
     X, mean, W, sigma2 = _door(X, mean, W, sigma2)
-    return _owned(_loss(X, mean, W, sigma2))
+    return float(_loss(X, mean, W, sigma2))
 
 
 def grad(X, mean, W, sigma2):
@@ -100,7 +100,8 @@ def grad(X, mean, W, sigma2):
     grad_sigma2 : float
     """
     X, mean, W, sigma2 = _door(X, mean, W, sigma2)
-    return _owned(_grad(X, mean, W, sigma2))
+    grad_W, grad_sigma2 = _grad(X, mean, W, sigma2)
+    return (np.ascontiguousarray(grad_W), float(grad_sigma2))
 
 
 def value_and_grad(X, mean, W, sigma2):
@@ -119,7 +120,8 @@ def value_and_grad(X, mean, W, sigma2):
     gradient : tuple of grad_W : (d, k) array, grad_sigma2 : float
     """
     X, mean, W, sigma2 = _door(X, mean, W, sigma2)
-    return _owned(_value_and_grad(X, mean, W, sigma2))
+    value, (grad_W, grad_sigma2) = _value_and_grad(X, mean, W, sigma2)
+    return float(value), (np.ascontiguousarray(grad_W), float(grad_sigma2))
 
 
 def hvp(X, mean, W, sigma2, dW, dsigma2):
@@ -142,7 +144,8 @@ def hvp(X, mean, W, sigma2, dW, dsigma2):
     X, mean, W, sigma2 = _door(X, mean, W, sigma2)
     dW = _direction("dW", dW, W)
     dsigma2 = _direction("dsigma2", dsigma2, sigma2)
-    return _owned(_hvp(X, mean, W, sigma2, dW, dsigma2))
+    hvp_W, hvp_sigma2 = _hvp(X, mean, W, sigma2, dW, dsigma2)
+    return (np.ascontiguousarray(hvp_W), float(hvp_sigma2))
 
 
 def bind(X, mean, *, k=None):
@@ -199,24 +202,27 @@ class Bound:
     def loss(self, W, sigma2):
         """The loss."""
         X, mean, W, sigma2 = self._arguments(W, sigma2)
-        return _owned(_loss(X, mean, W, sigma2))
+        return float(_loss(X, mean, W, sigma2))
 
     def grad(self, W, sigma2):
         """The gradient by W and sigma2."""
         X, mean, W, sigma2 = self._arguments(W, sigma2)
-        return _owned(_grad(X, mean, W, sigma2))
+        grad_W, grad_sigma2 = _grad(X, mean, W, sigma2)
+        return (np.ascontiguousarray(grad_W), float(grad_sigma2))
 
     def value_and_grad(self, W, sigma2):
         """The loss and its gradient by W and sigma2, in one pass."""
         X, mean, W, sigma2 = self._arguments(W, sigma2)
-        return _owned(_value_and_grad(X, mean, W, sigma2))
+        value, (grad_W, grad_sigma2) = _value_and_grad(X, mean, W, sigma2)
+        return float(value), (np.ascontiguousarray(grad_W), float(grad_sigma2))
 
     def hvp(self, W, sigma2, dW, dsigma2):
         """The Hessian times a direction."""
         X, mean, W, sigma2 = self._arguments(W, sigma2)
         dW = _direction("dW", dW, W)
         dsigma2 = _direction("dsigma2", dsigma2, sigma2)
-        return _owned(_hvp(X, mean, W, sigma2, dW, dsigma2))
+        hvp_W, hvp_sigma2 = _hvp(X, mean, W, sigma2, dW, dsigma2)
+        return (np.ascontiguousarray(hvp_W), float(hvp_sigma2))
 
     def pack(self, W, sigma2):
         """One flat float64 vector of W and sigma2."""
@@ -261,6 +267,17 @@ class Bound:
 
 def _door(X, mean, W, sigma2):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(mean) is type(W) is np.ndarray
+        and X.dtype is mean.dtype is W.dtype is _FLOAT64
+        and X.ndim == 2
+        and W.ndim == 2
+        and isinstance(sigma2, float)
+    ):
+        n, d = X.shape
+        k = W.shape[1]
+        if mean.shape == (d,) and W.shape[0] == d:
+            return X, mean, W, np.float64(sigma2)
     X = _array("X", X, 2)
     mean = _array("mean", mean, 1)
     W = _array("W", W, 2)
@@ -331,19 +348,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

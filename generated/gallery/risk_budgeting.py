@@ -14,23 +14,23 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(Sigma, budget, w):
     """The loss."""
-    return 0.5 * (w @ (Sigma @ w)) - np.log(w) @ budget
+    return 0.5 * w.dot(Sigma.dot(w)) - np.log(w).dot(budget)
 
 
 def _grad(Sigma, budget, w):
     """The gradient by w."""
-    return Sigma @ w - budget / w
+    return Sigma.dot(w) - budget / w
 
 
 def _value_and_grad(Sigma, budget, w):
     """The loss and its gradient by w, in one pass."""
-    t1 = Sigma @ w
-    return 0.5 * (w @ t1) - np.log(w) @ budget, t1 - budget / w
+    t1 = Sigma.dot(w)
+    return 0.5 * w.dot(t1) - np.log(w).dot(budget), t1 - budget / w
 
 
 def _hvp(Sigma, budget, w, dw):
     """The Hessian times a direction."""
-    return Sigma @ dw + budget * dw / w**2
+    return Sigma.dot(dw) + budget * dw / w**2
 
 
 def _hessian(Sigma, budget, w):
@@ -52,7 +52,7 @@ def loss(Sigma, budget, w):
     float
     """
     Sigma, budget, w = _door(Sigma, budget, w)
-    return _owned(_loss(Sigma, budget, w))
+    return float(_loss(Sigma, budget, w))
 
 
 def grad(Sigma, budget, w):
@@ -69,7 +69,7 @@ def grad(Sigma, budget, w):
     (d,) array
     """
     Sigma, budget, w = _door(Sigma, budget, w)
-    return _owned(_grad(Sigma, budget, w))
+    return _grad(Sigma, budget, w)
 
 
 def value_and_grad(Sigma, budget, w):
@@ -87,7 +87,8 @@ def value_and_grad(Sigma, budget, w):
     gradient : (d,) array
     """
     Sigma, budget, w = _door(Sigma, budget, w)
-    return _owned(_value_and_grad(Sigma, budget, w))
+    value, gradient = _value_and_grad(Sigma, budget, w)
+    return float(value), gradient
 
 
 def hvp(Sigma, budget, w, dw):
@@ -106,7 +107,7 @@ def hvp(Sigma, budget, w, dw):
     """
     Sigma, budget, w = _door(Sigma, budget, w)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(Sigma, budget, w, dw))
+    return _hvp(Sigma, budget, w, dw)
 
 
 def hessian(Sigma, budget, w):
@@ -123,7 +124,7 @@ def hessian(Sigma, budget, w):
     (d, d) array
     """
     Sigma, budget, w = _door(Sigma, budget, w)
-    return _owned(_hessian(Sigma, budget, w))
+    return np.ascontiguousarray(_hessian(Sigma, budget, w))
 
 
 def bind(Sigma, budget):
@@ -178,28 +179,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         Sigma, budget, w = self._arguments(w)
-        return _owned(_loss(Sigma, budget, w))
+        return float(_loss(Sigma, budget, w))
 
     def grad(self, w):
         """The gradient by w."""
         Sigma, budget, w = self._arguments(w)
-        return _owned(_grad(Sigma, budget, w))
+        return _grad(Sigma, budget, w)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         Sigma, budget, w = self._arguments(w)
-        return _owned(_value_and_grad(Sigma, budget, w))
+        value, gradient = _value_and_grad(Sigma, budget, w)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         Sigma, budget, w = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(Sigma, budget, w, dw))
+        return _hvp(Sigma, budget, w, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         Sigma, budget, w = self._arguments(w)
-        return _owned(_hessian(Sigma, budget, w))
+        return np.ascontiguousarray(_hessian(Sigma, budget, w))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -237,6 +239,14 @@ class Bound:
 
 def _door(Sigma, budget, w):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(Sigma) is type(budget) is type(w) is np.ndarray
+        and Sigma.dtype is budget.dtype is w.dtype is _FLOAT64
+        and Sigma.ndim == 2
+    ):
+        d = Sigma.shape[0]
+        if Sigma.shape[1] == d and budget.shape == (d,) and w.shape == (d,):
+            return Sigma, budget, w
     Sigma = _array("Sigma", Sigma, 2)
     budget = _array("budget", budget, 1)
     w = _array("w", w, 1)
@@ -298,19 +308,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -16,34 +16,34 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(Sigma, w):
     """The loss."""
-    contribution = w * (Sigma @ w)
+    contribution = w * Sigma.dot(w)
     residual = contribution[:, None] - contribution
     return np.vdot(residual, residual)
 
 
 def _grad(Sigma, w):
     """The gradient by w."""
-    t1 = Sigma @ w
+    t1 = Sigma.dot(w)
     contribution = w * t1
     residual = contribution[:, None] - contribution
     grad_contribution = 2 * (residual.sum(axis=1) - residual.sum(axis=0))
-    return Sigma @ (w * grad_contribution) + t1 * grad_contribution
+    return Sigma.dot(w * grad_contribution) + t1 * grad_contribution
 
 
 def _value_and_grad(Sigma, w):
     """The loss and its gradient by w, in one pass."""
-    t1 = Sigma @ w
+    t1 = Sigma.dot(w)
     contribution = w * t1
     residual = contribution[:, None] - contribution
     grad_contribution = 2 * (residual.sum(axis=1) - residual.sum(axis=0))
-    grad_w = Sigma @ (w * grad_contribution) + t1 * grad_contribution
+    grad_w = Sigma.dot(w * grad_contribution) + t1 * grad_contribution
     return np.vdot(residual, residual), grad_w
 
 
 def _hvp(Sigma, w, dw):
     """The Hessian times a direction."""
-    t1 = Sigma @ w
-    t2 = Sigma @ dw
+    t1 = Sigma.dot(w)
+    t2 = Sigma.dot(dw)
     dcontribution = w * t2 + t1 * dw
     dresidual = dcontribution[:, None] - dcontribution
     dgrad_contribution = 2 * (dresidual.sum(axis=1) - dresidual.sum(axis=0))
@@ -51,8 +51,8 @@ def _hvp(Sigma, w, dw):
     residual = contribution[:, None] - contribution
     grad_contribution = 2 * (residual.sum(axis=1) - residual.sum(axis=0))
     hvp_w = (
-        Sigma @ (dw * grad_contribution)
-        + Sigma @ (w * dgrad_contribution)
+        Sigma.dot(dw * grad_contribution)
+        + Sigma.dot(w * dgrad_contribution)
         + grad_contribution * t2
         + t1 * dgrad_contribution
     )
@@ -61,7 +61,7 @@ def _hvp(Sigma, w, dw):
 
 def _hessian(Sigma, w):
     """The Hessian by w."""
-    t1 = Sigma @ w
+    t1 = Sigma.dot(w)
     t2 = Sigma * w
     t3 = t2.T + np.diag(t1)
     difference = t3[:, None, :] - t3
@@ -70,7 +70,7 @@ def _hessian(Sigma, w):
     residual = contribution[:, None] - contribution
     grad_contribution = 2 * (residual.sum(axis=1) - residual.sum(axis=0))
     t4 = Sigma * (grad_contribution[:, None] + grad_contribution)
-    return t2 @ difference2 + t4 + t1[:, None] * difference2
+    return t2.dot(difference2) + t4 + t1[:, None] * difference2
 
 
 def loss(Sigma, w):
@@ -86,7 +86,7 @@ def loss(Sigma, w):
     float
     """
     Sigma, w = _door(Sigma, w)
-    return _owned(_loss(Sigma, w))
+    return float(_loss(Sigma, w))
 
 
 def grad(Sigma, w):
@@ -102,7 +102,7 @@ def grad(Sigma, w):
     (d,) array
     """
     Sigma, w = _door(Sigma, w)
-    return _owned(_grad(Sigma, w))
+    return _grad(Sigma, w)
 
 
 def value_and_grad(Sigma, w):
@@ -119,7 +119,8 @@ def value_and_grad(Sigma, w):
     gradient : (d,) array
     """
     Sigma, w = _door(Sigma, w)
-    return _owned(_value_and_grad(Sigma, w))
+    value, gradient = _value_and_grad(Sigma, w)
+    return float(value), gradient
 
 
 def hvp(Sigma, w, dw):
@@ -137,7 +138,7 @@ def hvp(Sigma, w, dw):
     """
     Sigma, w = _door(Sigma, w)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(Sigma, w, dw))
+    return _hvp(Sigma, w, dw)
 
 
 def hessian(Sigma, w):
@@ -153,7 +154,7 @@ def hessian(Sigma, w):
     (d, d) array
     """
     Sigma, w = _door(Sigma, w)
-    return _owned(_hessian(Sigma, w))
+    return np.ascontiguousarray(_hessian(Sigma, w))
 
 
 def bind(Sigma):
@@ -204,28 +205,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         Sigma, w = self._arguments(w)
-        return _owned(_loss(Sigma, w))
+        return float(_loss(Sigma, w))
 
     def grad(self, w):
         """The gradient by w."""
         Sigma, w = self._arguments(w)
-        return _owned(_grad(Sigma, w))
+        return _grad(Sigma, w)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         Sigma, w = self._arguments(w)
-        return _owned(_value_and_grad(Sigma, w))
+        value, gradient = _value_and_grad(Sigma, w)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         Sigma, w = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(Sigma, w, dw))
+        return _hvp(Sigma, w, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         Sigma, w = self._arguments(w)
-        return _owned(_hessian(Sigma, w))
+        return np.ascontiguousarray(_hessian(Sigma, w))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -263,6 +265,14 @@ class Bound:
 
 def _door(Sigma, w):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(Sigma) is type(w) is np.ndarray
+        and Sigma.dtype is w.dtype is _FLOAT64
+        and Sigma.ndim == 2
+    ):
+        d = Sigma.shape[0]
+        if Sigma.shape[1] == d and w.shape == (d,):
+            return Sigma, w
     Sigma = _array("Sigma", Sigma, 2)
     w = _array("w", w, 1)
     d = Sigma.shape[0]
@@ -321,19 +331,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -81,7 +81,7 @@ def loss(x):
     float
     """
     x = _door(x)
-    return _owned(_loss(x))
+    return float(_loss(x))
 
 
 def grad(x):
@@ -96,7 +96,7 @@ def grad(x):
     (n,) array
     """
     x = _door(x)
-    return _owned(_grad(x))
+    return _grad(x)
 
 
 def value_and_grad(x):
@@ -112,7 +112,8 @@ def value_and_grad(x):
     gradient : (n,) array
     """
     x = _door(x)
-    return _owned(_value_and_grad(x))
+    value, gradient = _value_and_grad(x)
+    return float(value), gradient
 
 
 def hvp(x, dx):
@@ -129,7 +130,7 @@ def hvp(x, dx):
     """
     x = _door(x)
     dx = _direction("dx", dx, x)
-    return _owned(_hvp(x, dx))
+    return _hvp(x, dx)
 
 
 def hessian(x):
@@ -144,7 +145,7 @@ def hessian(x):
     (n, n) array
     """
     x = _door(x)
-    return _owned(_hessian(x))
+    return np.ascontiguousarray(_hessian(x))
 
 
 def bind(*, n=None):
@@ -179,28 +180,29 @@ class Bound:
     def loss(self, x):
         """The loss."""
         x = self._arguments(x)
-        return _owned(_loss(x))
+        return float(_loss(x))
 
     def grad(self, x):
         """The gradient by x."""
         x = self._arguments(x)
-        return _owned(_grad(x))
+        return _grad(x)
 
     def value_and_grad(self, x):
         """The loss and its gradient by x, in one pass."""
         x = self._arguments(x)
-        return _owned(_value_and_grad(x))
+        value, gradient = _value_and_grad(x)
+        return float(value), gradient
 
     def hvp(self, x, dx):
         """The Hessian times a direction."""
         x = self._arguments(x)
         dx = _direction("dx", dx, x)
-        return _owned(_hvp(x, dx))
+        return _hvp(x, dx)
 
     def hessian(self, x):
         """The Hessian by x."""
         x = self._arguments(x)
-        return _owned(_hessian(x))
+        return np.ascontiguousarray(_hessian(x))
 
     def pack(self, x):
         """One flat float64 vector of x."""
@@ -310,19 +312,15 @@ def _at_most(left, right, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

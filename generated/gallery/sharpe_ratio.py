@@ -19,58 +19,58 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(R, rf, w):
     """The loss."""
     n = R.shape[0]
-    excess = R @ w - rf
+    excess = R.dot(w) - rf
     ratio = excess.sum() / n
     residual = excess - ratio
-    t1 = np.sqrt(residual @ residual) * float(np.sqrt(1 / (n - 1 or 1)))
+    t1 = np.sqrt(residual.dot(residual)) * float(np.sqrt(1 / (n - 1 or 1)))
     return -15.874507866387544 * ratio / t1
 
 
 def _grad(R, rf, w):
     """The gradient by w."""
     n = R.shape[0]
-    excess = R @ w - rf
+    excess = R.dot(w) - rf
     ratio = excess.sum() / n
     residual = excess - ratio
     power = float(np.sqrt(1 / (n - 1 or 1)))
-    norm = np.sqrt(residual @ residual)
+    norm = np.sqrt(residual.dot(residual))
     t1 = norm * power
     ratio2 = ratio * power / ((norm or np.inf) * t1**2)
     t2 = -15.874507866387544 * (1 / t1 + ratio2 * residual.sum())
-    return R.T @ (15.874507866387544 * ratio2 * residual + t2 / n)
+    return (15.874507866387544 * ratio2 * residual + t2 / n).dot(R)
 
 
 def _value_and_grad(R, rf, w):
     """The loss and its gradient by w, in one pass."""
     n = R.shape[0]
-    excess = R @ w - rf
+    excess = R.dot(w) - rf
     ratio = excess.sum() / n
     residual = excess - ratio
-    norm = np.sqrt(residual @ residual)
+    norm = np.sqrt(residual.dot(residual))
     power = float(np.sqrt(1 / (n - 1 or 1)))
     t1 = norm * power
     ratio2 = ratio * power / ((norm or np.inf) * t1**2)
     t2 = -15.874507866387544 * (1 / t1 + ratio2 * residual.sum())
-    grad_w = R.T @ (15.874507866387544 * ratio2 * residual + t2 / n)
+    grad_w = (15.874507866387544 * ratio2 * residual + t2 / n).dot(R)
     return -15.874507866387544 * ratio / t1, grad_w
 
 
 def _hvp(R, rf, w, dw):
     """The Hessian times a direction."""
     n = R.shape[0]
-    dexcess = R @ dw
+    dexcess = R.dot(dw)
     ratio = dexcess.sum() / n
     dresidual = dexcess - ratio
-    excess = R @ w - rf
+    excess = R.dot(w) - rf
     ratio2 = excess.sum() / n
     power = float(np.sqrt(1 / (n - 1 or 1)))
     residual = excess - ratio2
-    norm = np.sqrt(residual @ residual)
+    norm = np.sqrt(residual.dot(residual))
     t1 = norm * power
     power2 = t1**2
     norm2 = norm or np.inf
     t2 = norm2 * power2
-    ratio3 = (dresidual @ residual) / norm2
+    ratio3 = dresidual.dot(residual) / norm2
     ratio4 = ratio2 * ratio3 / (power2 * norm2**2)
     total = residual.sum()
     power3 = t1**3
@@ -92,19 +92,19 @@ def _hvp(R, rf, w, dw):
         + 15.874507866387544 * ratio2 * power / t2 * dresidual
         + power * t7 * residual
     )
-    return R.T @ dgrad_excess
+    return dgrad_excess.dot(R)
 
 
 def _hessian(R, rf, w):
     """The Hessian by w."""
     n = R.shape[0]
-    excess = R @ w - rf
+    excess = R.dot(w) - rf
     ratio = excess.sum() / n
     power = 1 / (n - 1 or 1)
     power_root = float(np.sqrt(power))
     t1 = ratio * power_root
     residual = excess - ratio
-    norm = np.sqrt(residual @ residual)
+    norm = np.sqrt(residual.dot(residual))
     t2 = norm * power_root
     power2 = t2**2
     norm2 = norm or np.inf
@@ -112,7 +112,7 @@ def _hessian(R, rf, w):
     ratio2 = t1 / t3
     ratio3 = R.sum(axis=0) / n
     difference = R - ratio3
-    ratio4 = (difference.T @ residual) / norm2
+    ratio4 = residual.dot(difference) / norm2
     ratio5 = t1 / (power2 * norm2**2)
     ratio6 = ratio * power / (norm2 * t2**3)
     t4 = (
@@ -132,7 +132,7 @@ def _hessian(R, rf, w):
         - 15.874507866387544 * ratio2 * difference.sum(axis=0)
     )
     t7 = t6 / n + np.outer(residual, t4) + 15.874507866387544 * ratio2 * difference
-    return R.T @ t7
+    return R.T.dot(t7)
 
 
 def loss(R, rf, w):
@@ -149,7 +149,7 @@ def loss(R, rf, w):
     float
     """
     R, rf, w = _door(R, rf, w)
-    return _owned(_loss(R, rf, w))
+    return float(_loss(R, rf, w))
 
 
 def grad(R, rf, w):
@@ -166,7 +166,7 @@ def grad(R, rf, w):
     (d,) array
     """
     R, rf, w = _door(R, rf, w)
-    return _owned(_grad(R, rf, w))
+    return _grad(R, rf, w)
 
 
 def value_and_grad(R, rf, w):
@@ -184,7 +184,8 @@ def value_and_grad(R, rf, w):
     gradient : (d,) array
     """
     R, rf, w = _door(R, rf, w)
-    return _owned(_value_and_grad(R, rf, w))
+    value, gradient = _value_and_grad(R, rf, w)
+    return float(value), gradient
 
 
 def hvp(R, rf, w, dw):
@@ -203,7 +204,7 @@ def hvp(R, rf, w, dw):
     """
     R, rf, w = _door(R, rf, w)
     dw = _direction("dw", dw, w)
-    return _owned(_hvp(R, rf, w, dw))
+    return _hvp(R, rf, w, dw)
 
 
 def hessian(R, rf, w):
@@ -220,7 +221,7 @@ def hessian(R, rf, w):
     (d, d) array
     """
     R, rf, w = _door(R, rf, w)
-    return _owned(_hessian(R, rf, w))
+    return np.ascontiguousarray(_hessian(R, rf, w))
 
 
 def bind(R, rf):
@@ -273,28 +274,29 @@ class Bound:
     def loss(self, w):
         """The loss."""
         R, rf, w = self._arguments(w)
-        return _owned(_loss(R, rf, w))
+        return float(_loss(R, rf, w))
 
     def grad(self, w):
         """The gradient by w."""
         R, rf, w = self._arguments(w)
-        return _owned(_grad(R, rf, w))
+        return _grad(R, rf, w)
 
     def value_and_grad(self, w):
         """The loss and its gradient by w, in one pass."""
         R, rf, w = self._arguments(w)
-        return _owned(_value_and_grad(R, rf, w))
+        value, gradient = _value_and_grad(R, rf, w)
+        return float(value), gradient
 
     def hvp(self, w, dw):
         """The Hessian times a direction."""
         R, rf, w = self._arguments(w)
         dw = _direction("dw", dw, w)
-        return _owned(_hvp(R, rf, w, dw))
+        return _hvp(R, rf, w, dw)
 
     def hessian(self, w):
         """The Hessian by w."""
         R, rf, w = self._arguments(w)
-        return _owned(_hessian(R, rf, w))
+        return np.ascontiguousarray(_hessian(R, rf, w))
 
     def pack(self, w):
         """One flat float64 vector of w."""
@@ -332,6 +334,15 @@ class Bound:
 
 def _door(R, rf, w):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(R) is type(w) is np.ndarray
+        and R.dtype is w.dtype is _FLOAT64
+        and R.ndim == 2
+        and isinstance(rf, float)
+    ):
+        n, d = R.shape
+        if w.shape == (d,):
+            return R, np.float64(rf), w
     R = _array("R", R, 2)
     rf = _array("rf", rf, 0)
     w = _array("w", w, 1)
@@ -389,19 +400,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -25,14 +25,14 @@ def _loss(X, target, Wq, Wk, Wv):
     t = X.shape[1]
     h = target.shape[2]
     mask = np.tri(t, t, 0, dtype=X.dtype) == 1
-    ratio = np.einsum("ijk,ilk->ilj", X @ (Wk @ Wq.T), X) / np.sqrt(
+    ratio = np.einsum("ijk,ilk->ilj", X.dot(Wk.dot(Wq.T)), X) / np.sqrt(
         np.where(mask, h, 1).astype(X.dtype)
     )
     scores = np.where(mask, ratio, -np.inf)
     peak = scores.max(axis=2)
     log_total = peak + np.log(np.exp(scores - peak[:, :, None]).sum(axis=2))
     t1 = np.einsum("ijk,ikl->ijl", np.exp(scores - log_total[:, :, None]), X)
-    out = t1 @ Wv
+    out = t1.dot(Wv)
     residual = np.subtract(out, target, out=out)
     return np.vdot(residual, residual) / (t * h * b)
 
@@ -44,18 +44,17 @@ def _grad(X, target, Wq, Wk, Wv):
     h = target.shape[2]
     mask = np.tri(t, t, 0, dtype=X.dtype) == 1
     power = np.sqrt(np.where(mask, h, 1).astype(X.dtype))
-    scores = np.where(
-        mask, np.einsum("ijk,ilk->ilj", X @ (Wk @ Wq.T), X) / power, -np.inf
-    )
+    ratio = np.einsum("ijk,ilk->ilj", X.dot(Wk.dot(Wq.T)), X) / power
+    scores = np.where(mask, ratio, -np.inf)
     peak = scores.max(axis=2)
     log_total = peak + np.log(np.exp(scores - peak[:, :, None]).sum(axis=2))
     scores -= log_total[:, :, None]
     exponential = np.exp(scores, out=scores)
     t1 = t * h * b
     t2 = np.einsum("ijk,ikl->ijl", exponential, X)
-    out = t2 @ Wv
+    out = t2.dot(Wv)
     residual = np.subtract(out, target, out=out)
-    t3 = exponential * np.einsum("ijk,ilk->ilj", X @ (Wv / t1), residual)
+    t3 = exponential * np.einsum("ijk,ilk->ilj", X.dot(Wv / t1), residual)
     t4 = (
         2
         * (t3 - exponential * t3.sum(axis=2)[:, :, None])
@@ -63,7 +62,7 @@ def _grad(X, target, Wq, Wk, Wv):
         / power
     )
     t5 = np.einsum("ijk,ijl->lk", np.einsum("ijk,ikl->ijl", t4, X), X)
-    return (t5 @ Wk, t5.T @ Wq, 2 * np.einsum("ijk,ijl->kl", t2, residual) / t1)
+    return (t5.dot(Wk), t5.T.dot(Wq), 2 * np.einsum("ijk,ijl->kl", t2, residual) / t1)
 
 
 def _value_and_grad(X, target, Wq, Wk, Wv):
@@ -73,18 +72,17 @@ def _value_and_grad(X, target, Wq, Wk, Wv):
     h = target.shape[2]
     mask = np.tri(t, t, 0, dtype=X.dtype) == 1
     power = np.sqrt(np.where(mask, h, 1).astype(X.dtype))
-    scores = np.where(
-        mask, np.einsum("ijk,ilk->ilj", X @ (Wk @ Wq.T), X) / power, -np.inf
-    )
+    ratio = np.einsum("ijk,ilk->ilj", X.dot(Wk.dot(Wq.T)), X) / power
+    scores = np.where(mask, ratio, -np.inf)
     peak = scores.max(axis=2)
     log_total = peak + np.log(np.exp(scores - peak[:, :, None]).sum(axis=2))
     scores -= log_total[:, :, None]
     exponential = np.exp(scores, out=scores)
     t1 = np.einsum("ijk,ikl->ijl", exponential, X)
-    out = t1 @ Wv
+    out = t1.dot(Wv)
     residual = out - target
     t2 = t * h * b
-    t3 = exponential * np.einsum("ijk,ilk->ilj", X @ (Wv / t2), residual)
+    t3 = exponential * np.einsum("ijk,ilk->ilj", X.dot(Wv / t2), residual)
     t4 = (
         2
         * (t3 - exponential * t3.sum(axis=2)[:, :, None])
@@ -93,7 +91,7 @@ def _value_and_grad(X, target, Wq, Wk, Wv):
     )
     t5 = np.einsum("ijk,ijl->lk", np.einsum("ijk,ikl->ijl", t4, X), X)
     grad_Wv = 2 * np.einsum("ijk,ijl->kl", t1, residual) / t2
-    return np.vdot(residual, residual) / t2, (t5 @ Wk, t5.T @ Wq, grad_Wv)
+    return np.vdot(residual, residual) / t2, (t5.dot(Wk), t5.T.dot(Wq), grad_Wv)
 
 
 def _hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv):
@@ -103,46 +101,45 @@ def _hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv):
     h = target.shape[2]
     mask = np.tri(t, t, 0, dtype=X.dtype) == 1
     power = np.sqrt(np.where(mask, h, 1).astype(X.dtype))
-    scores = np.where(
-        mask, np.einsum("ijk,ilk->ilj", X @ (Wk @ Wq.T), X) / power, -np.inf
-    )
+    ratio = np.einsum("ijk,ilk->ilj", X.dot(Wk.dot(Wq.T)), X) / power
+    scores = np.where(mask, ratio, -np.inf)
     peak = scores.max(axis=2)
     log_total = peak + np.log(np.exp(scores - peak[:, :, None]).sum(axis=2))
     scores -= log_total[:, :, None]
     exponential = np.exp(scores, out=scores)
-    ratio = mask.astype(X.dtype) / power
-    t1 = np.einsum("ijk,ilk->ilj", X, X @ (Wq @ dWk.T) + X @ (Wk @ dWq.T).T)
-    dscores = ratio * t1
+    ratio2 = mask.astype(X.dtype) / power
+    t1 = np.einsum("ijk,ilk->ilj", X, X.dot(Wq.dot(dWk.T)) + X.dot(Wk.dot(dWq.T).T))
+    dscores = ratio2 * t1
     difference = np.subtract(
         dscores, np.einsum("ijk,ijk->ij", exponential, dscores)[:, :, None], out=dscores
     )
     t2 = exponential * difference
     t3 = t * h * b
     t4 = np.einsum("ijk,ikl->ijl", exponential, X)
-    out = t4 @ Wv
+    out = t4.dot(Wv)
     residual = np.subtract(out, target, out=out)
-    t5 = exponential * np.einsum("ijk,ilk->ilj", X @ (Wv / t3), residual)
+    t5 = exponential * np.einsum("ijk,ilk->ilj", X.dot(Wv / t3), residual)
     t6 = t5.sum(axis=2)
-    dout = np.einsum("ijk,ikl->ijl", t2, X) @ Wv + t4 @ dWv
-    V = X @ Wv
-    t7 = np.einsum("ijk,ilk->ijl", residual @ dWv.T, X) + np.einsum(
+    dout = np.einsum("ijk,ikl->ijl", t2, X).dot(Wv) + t4.dot(dWv)
+    V = X.dot(Wv)
+    t7 = np.einsum("ijk,ilk->ijl", residual.dot(dWv.T), X) + np.einsum(
         "ijk,ilk->ijl", dout, V
     )
     t8 = exponential * t7 + t2 * np.einsum("ijk,ilk->ijl", residual, V)
     t9 = 2 * (
         t8 / t3 - exponential * (t8.sum(axis=2) / t3)[:, :, None] - t6[:, :, None] * t2
     )
-    ratio2 = t9 * mask / power
-    t10 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ijl->ikl", ratio2, X), X)
-    t11 = 2 * (t5 - exponential * t6[:, :, None]) * ratio
+    ratio3 = t9 * mask / power
+    t10 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ijl->ikl", ratio3, X), X)
+    t11 = 2 * (t5 - exponential * t6[:, :, None]) * ratio2
     t12 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ijl->ikl", t11, X), X)
-    t13 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ikl->ijl", ratio2, X), X)
+    t13 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ikl->ijl", ratio3, X), X)
     t14 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ikl->ijl", t11, X), X)
     t15 = np.einsum("ijk,ijl->ilk", residual, t2) + np.einsum(
         "ijk,ijl->ikl", exponential, dout
     )
     hvp_Wv = 2 * np.einsum("ijk,ijl->lk", t15, X) / t3
-    return (t10 @ Wk + t12 @ dWk, t13 @ Wq + t14 @ dWq, hvp_Wv)
+    return (t10.dot(Wk) + t12.dot(dWk), t13.dot(Wq) + t14.dot(dWq), hvp_Wv)
 
 
 def loss(X, target, Wq, Wk, Wv):
@@ -161,7 +158,7 @@ def loss(X, target, Wq, Wk, Wv):
     float
     """
     X, target, Wq, Wk, Wv = _door(X, target, Wq, Wk, Wv)
-    return _owned(_loss(X, target, Wq, Wk, Wv))
+    return float(_loss(X, target, Wq, Wk, Wv))
 
 
 def grad(X, target, Wq, Wk, Wv):
@@ -182,7 +179,12 @@ def grad(X, target, Wq, Wk, Wv):
     grad_Wv : (d, h) array
     """
     X, target, Wq, Wk, Wv = _door(X, target, Wq, Wk, Wv)
-    return _owned(_grad(X, target, Wq, Wk, Wv))
+    grad_Wq, grad_Wk, grad_Wv = _grad(X, target, Wq, Wk, Wv)
+    return (
+        np.ascontiguousarray(grad_Wq),
+        np.ascontiguousarray(grad_Wk),
+        np.ascontiguousarray(grad_Wv),
+    )
 
 
 def value_and_grad(X, target, Wq, Wk, Wv):
@@ -202,7 +204,12 @@ def value_and_grad(X, target, Wq, Wk, Wv):
     gradient : tuple of grad_Wq : (d, h) array, grad_Wk : (d, h) array, grad_Wv : (d, h) array
     """
     X, target, Wq, Wk, Wv = _door(X, target, Wq, Wk, Wv)
-    return _owned(_value_and_grad(X, target, Wq, Wk, Wv))
+    value, (grad_Wq, grad_Wk, grad_Wv) = _value_and_grad(X, target, Wq, Wk, Wv)
+    return float(value), (
+        np.ascontiguousarray(grad_Wq),
+        np.ascontiguousarray(grad_Wk),
+        np.ascontiguousarray(grad_Wv),
+    )
 
 
 def hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv):
@@ -229,7 +236,12 @@ def hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv):
     dWq = _direction("dWq", dWq, Wq)
     dWk = _direction("dWk", dWk, Wk)
     dWv = _direction("dWv", dWv, Wv)
-    return _owned(_hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv))
+    hvp_Wq, hvp_Wk, hvp_Wv = _hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv)
+    return (
+        np.ascontiguousarray(hvp_Wq),
+        np.ascontiguousarray(hvp_Wk),
+        np.ascontiguousarray(hvp_Wv),
+    )
 
 
 def bind(X, target):
@@ -301,17 +313,27 @@ class Bound:
     def loss(self, Wq, Wk, Wv):
         """The loss."""
         X, target, Wq, Wk, Wv = self._arguments(Wq, Wk, Wv)
-        return _owned(_loss(X, target, Wq, Wk, Wv))
+        return float(_loss(X, target, Wq, Wk, Wv))
 
     def grad(self, Wq, Wk, Wv):
         """The gradient by Wq, Wk and Wv."""
         X, target, Wq, Wk, Wv = self._arguments(Wq, Wk, Wv)
-        return _owned(_grad(X, target, Wq, Wk, Wv))
+        grad_Wq, grad_Wk, grad_Wv = _grad(X, target, Wq, Wk, Wv)
+        return (
+            np.ascontiguousarray(grad_Wq),
+            np.ascontiguousarray(grad_Wk),
+            np.ascontiguousarray(grad_Wv),
+        )
 
     def value_and_grad(self, Wq, Wk, Wv):
         """The loss and its gradient by Wq, Wk and Wv, in one pass."""
         X, target, Wq, Wk, Wv = self._arguments(Wq, Wk, Wv)
-        return _owned(_value_and_grad(X, target, Wq, Wk, Wv))
+        value, (grad_Wq, grad_Wk, grad_Wv) = _value_and_grad(X, target, Wq, Wk, Wv)
+        return float(value), (
+            np.ascontiguousarray(grad_Wq),
+            np.ascontiguousarray(grad_Wk),
+            np.ascontiguousarray(grad_Wv),
+        )
 
     def hvp(self, Wq, Wk, Wv, dWq, dWk, dWv):
         """The Hessian times a direction."""
@@ -319,7 +341,12 @@ class Bound:
         dWq = _direction("dWq", dWq, Wq)
         dWk = _direction("dWk", dWk, Wk)
         dWv = _direction("dWv", dWv, Wv)
-        return _owned(_hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv))
+        hvp_Wq, hvp_Wk, hvp_Wv = _hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv)
+        return (
+            np.ascontiguousarray(hvp_Wq),
+            np.ascontiguousarray(hvp_Wk),
+            np.ascontiguousarray(hvp_Wv),
+        )
 
     def pack(self, Wq, Wk, Wv):
         """One flat float64 vector of Wq, Wk and Wv."""
@@ -367,6 +394,22 @@ class Bound:
 
 def _door(X, target, Wq, Wk, Wv):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(target) is type(Wq) is type(Wk) is type(Wv) is np.ndarray
+        and X.dtype is target.dtype is Wq.dtype is Wk.dtype is Wv.dtype is _FLOAT64
+        and X.ndim == 3
+        and target.ndim == 3
+    ):
+        b, t, d = X.shape
+        h = target.shape[2]
+        if (
+            target.shape[0] == b
+            and target.shape[1] == t
+            and Wq.shape == (d, h)
+            and Wk.shape == (d, h)
+            and Wv.shape == (d, h)
+        ):
+            return X, target, Wq, Wk, Wv
     X = _array("X", X, 3)
     target = _array("target", target, 3)
     Wq = _array("Wq", Wq, 2)
@@ -441,19 +484,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -20,11 +20,15 @@ def _loss(word, context, noise, W, C):
     """The loss."""
     m = word.shape[0]
     t1 = W[word]
-    margin = np.einsum("ij,ij->i", t1, C[context])
-    positive_ = np.maximum(-margin, 0) + np.log1p(np.exp(-np.abs(margin)))
-    margin2 = C @ t1.T
-    t2 = np.maximum(margin2, 0) + np.log1p(np.exp(-np.abs(margin2)))
-    return -(-positive_.sum() - np.vdot(noise, t2.T)) / m
+    margin = C.dot(t1.T)
+    margin2 = np.einsum("ij,ij->i", t1, C[context])
+    positive_ = np.maximum(-margin2, 0) + np.log1p(np.exp(-np.abs(margin2)))
+    t2 = (
+        -positive_.sum()
+        - np.vdot(np.log1p(np.exp(-np.abs(margin))), noise.T)
+        - np.vdot(noise, np.maximum(margin, 0).T)
+    )
+    return -t2 / m
 
 
 def _grad(word, context, noise, W, C):
@@ -38,14 +42,14 @@ def _grad(word, context, noise, W, C):
     margin = np.einsum("ij,ij->i", t1, t2)
     tail = np.exp(-np.abs(margin))
     ratio = np.where(margin > 0, tail, 1) / (1 + tail) / m
-    margin2 = C @ t1.T
+    margin2 = C.dot(t1.T)
     tail2 = np.exp(-np.abs(margin2))
     grad_margin = noise.T * np.where(margin2 > 0, 1, tail2) / (1 + tail2) / m
     grad_W = np.zeros((users, k), dtype=noise.dtype)
-    np.add.at(grad_W, word, grad_margin.T @ C - t2 * ratio[:, None])
+    np.add.at(grad_W, word, grad_margin.T.dot(C) - t2 * ratio[:, None])
     total = np.zeros((items, k), dtype=noise.dtype)
     np.add.at(total, context, t1 * ratio[:, None])
-    return (grad_W, grad_margin @ t1 - total)
+    return (grad_W, grad_margin.dot(t1) - total)
 
 
 def _value_and_grad(word, context, noise, W, C):
@@ -55,20 +59,24 @@ def _value_and_grad(word, context, noise, W, C):
     items = noise.shape[1]
     k = W.shape[1]
     t1 = W[word]
-    t2 = C[context]
-    margin = np.einsum("ij,ij->i", t1, t2)
+    margin = C.dot(t1.T)
     tail = np.exp(-np.abs(margin))
-    positive_ = np.maximum(-margin, 0) + np.log1p(tail)
-    margin2 = C @ t1.T
+    t2 = C[context]
+    margin2 = np.einsum("ij,ij->i", t1, t2)
     tail2 = np.exp(-np.abs(margin2))
-    total = np.vdot(noise, (np.maximum(margin2, 0) + np.log1p(tail2)).T)
-    ratio = np.where(margin > 0, tail, 1) / (1 + tail) / m
-    grad_margin = noise.T * np.where(margin2 > 0, 1, tail2) / (1 + tail2) / m
+    positive_ = np.maximum(-margin2, 0) + np.log1p(tail2)
+    t3 = (
+        -positive_.sum()
+        - np.vdot(np.log1p(tail), noise.T)
+        - np.vdot(noise, np.maximum(margin, 0).T)
+    )
+    ratio = np.where(margin2 > 0, tail2, 1) / (1 + tail2) / m
+    grad_margin = noise.T * np.where(margin > 0, 1, tail) / (1 + tail) / m
     grad_W = np.zeros((users, k), dtype=noise.dtype)
-    np.add.at(grad_W, word, grad_margin.T @ C - t2 * ratio[:, None])
-    total2 = np.zeros((items, k), dtype=noise.dtype)
-    np.add.at(total2, context, t1 * ratio[:, None])
-    return -(-positive_.sum() - total) / m, (grad_W, grad_margin @ t1 - total2)
+    np.add.at(grad_W, word, grad_margin.T.dot(C) - t2 * ratio[:, None])
+    total = np.zeros((items, k), dtype=noise.dtype)
+    np.add.at(total, context, t1 * ratio[:, None])
+    return -t3 / m, (grad_W, grad_margin.dot(t1) - total)
 
 
 def _hvp(word, context, noise, W, C, dW, dC):
@@ -78,11 +86,11 @@ def _hvp(word, context, noise, W, C, dW, dC):
     items = noise.shape[1]
     k = W.shape[1]
     t1 = W[word]
-    margin = C @ t1.T
+    margin = C.dot(t1.T)
     tail = np.exp(-np.abs(margin))
     t2 = 1 + tail
     t3 = dW[word]
-    dgrad_margin = (C @ t3.T + dC @ t1.T) * noise.T * tail / t2**2 / m
+    dgrad_margin = (C.dot(t3.T) + dC.dot(t1.T)) * noise.T * tail / t2**2 / m
     grad_margin = noise.T * np.where(margin > 0, 1, tail) / t2 / m
     t4 = C[context]
     margin2 = np.einsum("ij,ij->i", t1, t4)
@@ -93,8 +101,8 @@ def _hvp(word, context, noise, W, C, dW, dC):
     dmargin = np.einsum("ij,ij->i", t3, t4) + np.einsum("ij,ij->i", t1, t6)
     ratio2 = dmargin * tail2 / t5**2 / m
     t7 = (
-        dgrad_margin.T @ C
-        + grad_margin.T @ dC
+        dgrad_margin.T.dot(C)
+        + grad_margin.T.dot(dC)
         + t4 * ratio2[:, None]
         - t6 * ratio[:, None]
     )
@@ -102,7 +110,7 @@ def _hvp(word, context, noise, W, C, dW, dC):
     np.add.at(hvp_W, word, t7)
     total = np.zeros((items, k), dtype=noise.dtype)
     np.add.at(total, context, t3 * ratio[:, None] - t1 * ratio2[:, None])
-    return (hvp_W, grad_margin @ t3 + dgrad_margin @ t1 - total)
+    return (hvp_W, grad_margin.dot(t3) + dgrad_margin.dot(t1) - total)
 
 
 def loss(word, context, noise, W, C):
@@ -121,7 +129,7 @@ def loss(word, context, noise, W, C):
     float
     """
     word, context, noise, W, C = _door(word, context, noise, W, C)
-    return _owned(_loss(word, context, noise, W, C))
+    return float(_loss(word, context, noise, W, C))
 
 
 def grad(word, context, noise, W, C):
@@ -141,7 +149,8 @@ def grad(word, context, noise, W, C):
     grad_C : (items, k) array
     """
     word, context, noise, W, C = _door(word, context, noise, W, C)
-    return _owned(_grad(word, context, noise, W, C))
+    grad_W, grad_C = _grad(word, context, noise, W, C)
+    return (np.ascontiguousarray(grad_W), np.ascontiguousarray(grad_C))
 
 
 def value_and_grad(word, context, noise, W, C):
@@ -161,7 +170,8 @@ def value_and_grad(word, context, noise, W, C):
     gradient : tuple of grad_W : (users, k) array, grad_C : (items, k) array
     """
     word, context, noise, W, C = _door(word, context, noise, W, C)
-    return _owned(_value_and_grad(word, context, noise, W, C))
+    value, (grad_W, grad_C) = _value_and_grad(word, context, noise, W, C)
+    return float(value), (np.ascontiguousarray(grad_W), np.ascontiguousarray(grad_C))
 
 
 def hvp(word, context, noise, W, C, dW, dC):
@@ -185,7 +195,8 @@ def hvp(word, context, noise, W, C, dW, dC):
     word, context, noise, W, C = _door(word, context, noise, W, C)
     dW = _direction("dW", dW, W)
     dC = _direction("dC", dC, C)
-    return _owned(_hvp(word, context, noise, W, C, dW, dC))
+    hvp_W, hvp_C = _hvp(word, context, noise, W, C, dW, dC)
+    return (np.ascontiguousarray(hvp_W), np.ascontiguousarray(hvp_C))
 
 
 def bind(word, context, noise, *, users=None, k=None):
@@ -256,24 +267,30 @@ class Bound:
     def loss(self, W, C):
         """The loss."""
         word, context, noise, W, C = self._arguments(W, C)
-        return _owned(_loss(word, context, noise, W, C))
+        return float(_loss(word, context, noise, W, C))
 
     def grad(self, W, C):
         """The gradient by W and C."""
         word, context, noise, W, C = self._arguments(W, C)
-        return _owned(_grad(word, context, noise, W, C))
+        grad_W, grad_C = _grad(word, context, noise, W, C)
+        return (np.ascontiguousarray(grad_W), np.ascontiguousarray(grad_C))
 
     def value_and_grad(self, W, C):
         """The loss and its gradient by W and C, in one pass."""
         word, context, noise, W, C = self._arguments(W, C)
-        return _owned(_value_and_grad(word, context, noise, W, C))
+        value, (grad_W, grad_C) = _value_and_grad(word, context, noise, W, C)
+        return float(value), (
+            np.ascontiguousarray(grad_W),
+            np.ascontiguousarray(grad_C),
+        )
 
     def hvp(self, W, C, dW, dC):
         """The Hessian times a direction."""
         word, context, noise, W, C = self._arguments(W, C)
         dW = _direction("dW", dW, W)
         dC = _direction("dC", dC, C)
-        return _owned(_hvp(word, context, noise, W, C, dW, dC))
+        hvp_W, hvp_C = _hvp(word, context, noise, W, C, dW, dC)
+        return (np.ascontiguousarray(hvp_W), np.ascontiguousarray(hvp_C))
 
     def pack(self, W, C):
         """One flat float64 vector of W and C."""
@@ -409,19 +426,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -16,51 +16,51 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, coef, C):
     """The loss."""
-    residual = np.maximum(1 - y * (X @ coef[:-1] + coef[-1]), 0)
-    return 0.5 * (coef @ coef) + C * (residual @ residual)
+    residual = np.maximum(1 - y * (X.dot(coef[:-1]) + coef[-1]), 0)
+    return 0.5 * coef.dot(coef) + C * residual.dot(residual)
 
 
 def _grad(X, y, coef, C):
     """The gradient by coef."""
-    difference = 1 - y * (X @ coef[:-1] + coef[-1])
+    difference = 1 - y * (X.dot(coef[:-1]) + coef[-1])
     t1 = np.maximum(difference, 0) * np.heaviside(difference, 0.5)
     t2 = C * y * t1
     grad_coef = coef.copy()
-    grad_coef[:-1] -= 2 * (X.T @ t2)
+    grad_coef[:-1] -= 2 * t2.dot(X)
     grad_coef[-1] -= 2 * t2.sum()
     return grad_coef
 
 
 def _value_and_grad(X, y, coef, C):
     """The loss and its gradient by coef, in one pass."""
-    difference = 1 - y * (X @ coef[:-1] + coef[-1])
+    difference = 1 - y * (X.dot(coef[:-1]) + coef[-1])
     residual = np.maximum(difference, 0)
     t1 = C * y * residual * np.heaviside(difference, 0.5)
     grad_coef = coef.copy()
-    grad_coef[:-1] -= 2 * (X.T @ t1)
+    grad_coef[:-1] -= 2 * t1.dot(X)
     grad_coef[-1] -= 2 * t1.sum()
-    return 0.5 * (coef @ coef) + C * (residual @ residual), grad_coef
+    return 0.5 * coef.dot(coef) + C * residual.dot(residual), grad_coef
 
 
 def _hvp(X, y, coef, C, dcoef):
     """The Hessian times a direction."""
-    power = np.heaviside(1 - y * (X @ coef[:-1] + coef[-1]), 0.5) ** 2
-    t1 = C * (X @ dcoef[:-1] + dcoef[-1]) * power
+    t1 = np.heaviside(1 - y * (X.dot(coef[:-1]) + coef[-1]), 0.5)
+    t2 = C * (X.dot(dcoef[:-1]) + dcoef[-1]) * t1**2
     hvp_coef = dcoef.copy()
-    hvp_coef[:-1] += 2 * (X.T @ t1)
-    hvp_coef[-1] += 2 * t1.sum()
+    hvp_coef[:-1] += 2 * t2.dot(X)
+    hvp_coef[-1] += 2 * t2.sum()
     return hvp_coef
 
 
 def _hessian(X, y, coef, C):
     """The Hessian by coef."""
     d = X.shape[1]
-    t1 = X @ np.eye(d + 1, dtype=X.dtype)[:-1] + np.eye(d + 1, dtype=X.dtype)[-1]
-    power = np.heaviside(1 - y * (X @ coef[:-1] + coef[-1]), 0.5) ** 2
-    t2 = t1 * (C * power)[:, None]
+    t1 = X.dot(np.eye(d + 1, dtype=X.dtype)[:-1]) + np.eye(d + 1, dtype=X.dtype)[-1]
+    t2 = np.heaviside(1 - y * (X.dot(coef[:-1]) + coef[-1]), 0.5)
+    t3 = t1 * (C * t2**2)[:, None]
     hessian = np.eye(d + 1, dtype=X.dtype)
-    hessian[-1] += 2 * t2.sum(axis=0)
-    hessian[:-1] += 2 * (X.T @ t2)
+    hessian[-1] += 2 * t3.sum(axis=0)
+    hessian[:-1] += 2 * X.T.dot(t3)
     return hessian
 
 
@@ -79,7 +79,7 @@ def loss(X, y, coef, C):
     float
     """
     X, y, coef, C = _door(X, y, coef, C)
-    return _owned(_loss(X, y, coef, C))
+    return float(_loss(X, y, coef, C))
 
 
 def grad(X, y, coef, C):
@@ -97,7 +97,7 @@ def grad(X, y, coef, C):
     (d + 1,) array
     """
     X, y, coef, C = _door(X, y, coef, C)
-    return _owned(_grad(X, y, coef, C))
+    return _grad(X, y, coef, C)
 
 
 def value_and_grad(X, y, coef, C):
@@ -116,7 +116,8 @@ def value_and_grad(X, y, coef, C):
     gradient : (d + 1,) array
     """
     X, y, coef, C = _door(X, y, coef, C)
-    return _owned(_value_and_grad(X, y, coef, C))
+    value, gradient = _value_and_grad(X, y, coef, C)
+    return float(value), gradient
 
 
 def hvp(X, y, coef, C, dcoef):
@@ -136,7 +137,7 @@ def hvp(X, y, coef, C, dcoef):
     """
     X, y, coef, C = _door(X, y, coef, C)
     dcoef = _direction("dcoef", dcoef, coef)
-    return _owned(_hvp(X, y, coef, C, dcoef))
+    return _hvp(X, y, coef, C, dcoef)
 
 
 def hessian(X, y, coef, C):
@@ -154,7 +155,7 @@ def hessian(X, y, coef, C):
     (d + 1, d + 1) array
     """
     X, y, coef, C = _door(X, y, coef, C)
-    return _owned(_hessian(X, y, coef, C))
+    return np.ascontiguousarray(_hessian(X, y, coef, C))
 
 
 def bind(X, y, C):
@@ -209,28 +210,29 @@ class Bound:
     def loss(self, coef):
         """The loss."""
         X, y, coef, C = self._arguments(coef)
-        return _owned(_loss(X, y, coef, C))
+        return float(_loss(X, y, coef, C))
 
     def grad(self, coef):
         """The gradient by coef."""
         X, y, coef, C = self._arguments(coef)
-        return _owned(_grad(X, y, coef, C))
+        return _grad(X, y, coef, C)
 
     def value_and_grad(self, coef):
         """The loss and its gradient by coef, in one pass."""
         X, y, coef, C = self._arguments(coef)
-        return _owned(_value_and_grad(X, y, coef, C))
+        value, gradient = _value_and_grad(X, y, coef, C)
+        return float(value), gradient
 
     def hvp(self, coef, dcoef):
         """The Hessian times a direction."""
         X, y, coef, C = self._arguments(coef)
         dcoef = _direction("dcoef", dcoef, coef)
-        return _owned(_hvp(X, y, coef, C, dcoef))
+        return _hvp(X, y, coef, C, dcoef)
 
     def hessian(self, coef):
         """The Hessian by coef."""
         X, y, coef, C = self._arguments(coef)
-        return _owned(_hessian(X, y, coef, C))
+        return np.ascontiguousarray(_hessian(X, y, coef, C))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""
@@ -268,6 +270,15 @@ class Bound:
 
 def _door(X, y, coef, C):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(coef) is np.ndarray
+        and X.dtype is y.dtype is coef.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(C, float)
+    ):
+        n, d = X.shape
+        if y.shape == (n,) and coef.shape == (d + 1,):
+            return X, y, coef, np.float64(C)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     coef = _array("coef", coef, 1)
@@ -328,19 +339,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -19,7 +19,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(P, Y):
     """The loss."""
     n = P.shape[0]
-    num = Y @ Y.T
+    num = Y.dot(Y.T)
     sum_Y = np.einsum("ij,ij->i", Y, Y)
     num2 = (1 - np.eye(n, dtype=P.dtype)) / (1 + sum_Y[:, None] + sum_Y - 2 * num)
     Q = num2 / num2.sum()
@@ -31,7 +31,7 @@ def _grad(P, Y):
     """The gradient by Y."""
     n = P.shape[0]
     off_diagonal = 1 - np.eye(n, dtype=P.dtype)
-    num = Y @ Y.T
+    num = Y.dot(Y.T)
     sum_Y = np.einsum("ij,ij->i", Y, Y)
     t1 = 1 + sum_Y[:, None] + sum_Y - 2 * num
     num2 = off_diagonal / t1
@@ -42,14 +42,14 @@ def _grad(P, Y):
     t2 = off_diagonal * (grad_Q.T / total - np.vdot(grad_Q, num2) / total**2).T
     grad_num = t2 / t1**2
     t3 = Y * (2 * (grad_num.sum(axis=0) + grad_num.sum(axis=1)))[:, None]
-    return (-2 * (grad_num.T + grad_num)) @ Y + t3
+    return (-2 * (grad_num.T + grad_num)).dot(Y) + t3
 
 
 def _value_and_grad(P, Y):
     """The loss and its gradient by Y, in one pass."""
     n = P.shape[0]
     off_diagonal = 1 - np.eye(n, dtype=P.dtype)
-    num = Y @ Y.T
+    num = Y.dot(Y.T)
     sum_Y = np.einsum("ij,ij->i", Y, Y)
     t1 = 1 + sum_Y[:, None] + sum_Y - 2 * num
     num2 = off_diagonal / t1
@@ -61,14 +61,14 @@ def _value_and_grad(P, Y):
     grad_num = t2 / t1**2
     t3 = Y * (2 * (grad_num.sum(axis=0) + grad_num.sum(axis=1)))[:, None]
     value = np.vdot(P, np.log(np.maximum(P, 1e-12) / Q2))
-    return value, (-2 * (grad_num.T + grad_num)) @ Y + t3
+    return value, (-2 * (grad_num.T + grad_num)).dot(Y) + t3
 
 
 def _hvp(P, Y, dY):
     """The Hessian times a direction."""
     n = P.shape[0]
     off_diagonal = 1 - np.eye(n, dtype=P.dtype)
-    num = Y @ Y.T
+    num = Y.dot(Y.T)
     sum_Y = np.einsum("ij,ij->i", Y, Y)
     t1 = 1 + sum_Y[:, None] + sum_Y - 2 * num
     num2 = off_diagonal / t1
@@ -84,7 +84,7 @@ def _hvp(P, Y, dY):
     grad_num = off_diagonal * difference.T / power
     t3 = dY * (2 * (grad_num.sum(axis=0) + grad_num.sum(axis=1)))[:, None]
     dsum_Y = np.einsum("ij,ij->i", Y, dY)
-    t4 = dY @ Y.T
+    t4 = dY.dot(Y.T)
     t5 = 2 * (dsum_Y[:, None] + dsum_Y - t4 - t4.T)
     dnum = t5 * off_diagonal / power
     total3 = dnum.sum()
@@ -95,8 +95,8 @@ def _hvp(P, Y, dY):
     dgrad_num = off_diagonal * (t7 / power - 2 * t5 * difference / t1**3).T
     t8 = Y * (2 * (dgrad_num.sum(axis=0) + dgrad_num.sum(axis=1)))[:, None]
     hvp_Y = (
-        (-2 * (dgrad_num + dgrad_num.T)) @ Y
-        + (-2 * (grad_num.T + grad_num)) @ dY
+        (-2 * (dgrad_num + dgrad_num.T)).dot(Y)
+        + (-2 * (grad_num.T + grad_num)).dot(dY)
         + t3
         + t8
     )
@@ -116,7 +116,7 @@ def loss(P, Y):
     float
     """
     P, Y = _door(P, Y)
-    return _owned(_loss(P, Y))
+    return float(_loss(P, Y))
 
 
 def grad(P, Y):
@@ -132,7 +132,7 @@ def grad(P, Y):
     (n, k) array
     """
     P, Y = _door(P, Y)
-    return _owned(_grad(P, Y))
+    return np.ascontiguousarray(_grad(P, Y))
 
 
 def value_and_grad(P, Y):
@@ -149,7 +149,8 @@ def value_and_grad(P, Y):
     gradient : (n, k) array
     """
     P, Y = _door(P, Y)
-    return _owned(_value_and_grad(P, Y))
+    value, gradient = _value_and_grad(P, Y)
+    return float(value), np.ascontiguousarray(gradient)
 
 
 def hvp(P, Y, dY):
@@ -167,7 +168,7 @@ def hvp(P, Y, dY):
     """
     P, Y = _door(P, Y)
     dY = _direction("dY", dY, Y)
-    return _owned(_hvp(P, Y, dY))
+    return np.ascontiguousarray(_hvp(P, Y, dY))
 
 
 def bind(P, *, k=None):
@@ -220,23 +221,24 @@ class Bound:
     def loss(self, Y):
         """The loss."""
         P, Y = self._arguments(Y)
-        return _owned(_loss(P, Y))
+        return float(_loss(P, Y))
 
     def grad(self, Y):
         """The gradient by Y."""
         P, Y = self._arguments(Y)
-        return _owned(_grad(P, Y))
+        return np.ascontiguousarray(_grad(P, Y))
 
     def value_and_grad(self, Y):
         """The loss and its gradient by Y, in one pass."""
         P, Y = self._arguments(Y)
-        return _owned(_value_and_grad(P, Y))
+        value, gradient = _value_and_grad(P, Y)
+        return float(value), np.ascontiguousarray(gradient)
 
     def hvp(self, Y, dY):
         """The Hessian times a direction."""
         P, Y = self._arguments(Y)
         dY = _direction("dY", dY, Y)
-        return _owned(_hvp(P, Y, dY))
+        return np.ascontiguousarray(_hvp(P, Y, dY))
 
     def pack(self, Y):
         """One flat float64 vector of Y."""
@@ -273,6 +275,16 @@ class Bound:
 
 def _door(P, Y):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(P) is type(Y) is np.ndarray
+        and P.dtype is Y.dtype is _FLOAT64
+        and P.ndim == 2
+        and Y.ndim == 2
+    ):
+        n = P.shape[0]
+        k = Y.shape[1]
+        if P.shape[1] == n and Y.shape[0] == n:
+            return P, Y
     P = _array("P", P, 2)
     Y = _array("Y", Y, 2)
     n = P.shape[0]
@@ -341,19 +353,15 @@ def _solved(name, axis, size, rest, factor, declared):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

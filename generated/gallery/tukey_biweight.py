@@ -17,7 +17,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, beta, scale):
     """The loss."""
-    difference = y - X @ beta
+    difference = y - X.dot(beta)
     z = difference / scale
     mask = np.abs(z) <= 4.685
     difference2 = 1 - 0.04555969516007968 * (difference / np.where(mask, scale, 1)) ** 2
@@ -27,18 +27,18 @@ def _loss(X, y, beta, scale):
 
 def _grad(X, y, beta, scale):
     """The gradient by beta."""
-    difference = y - X @ beta
+    difference = y - X.dot(beta)
     z = difference / scale
     mask = np.abs(z) <= 4.685
     chosen = np.where(mask, scale, 1)
     ratio = difference / chosen
     ratio2 = ratio * (1 - 0.04555969516007968 * ratio**2) ** 2 / chosen
-    return -0.9999999999999998 * (X.T @ (ratio2 * mask))
+    return -0.9999999999999998 * (ratio2 * mask).dot(X)
 
 
 def _value_and_grad(X, y, beta, scale):
     """The loss and its gradient by beta, in one pass."""
-    difference = y - X @ beta
+    difference = y - X.dot(beta)
     z = difference / scale
     mask = np.abs(z) <= 4.685
     chosen = np.where(mask, scale, 1)
@@ -47,32 +47,34 @@ def _value_and_grad(X, y, beta, scale):
     chosen2 = np.where(
         mask, 3.658204166666666 * (1 - difference2**3), 3.658204166666666
     )
-    grad_beta = -0.9999999999999998 * (X.T @ (ratio * difference2**2 / chosen * mask))
+    grad_beta = -0.9999999999999998 * (ratio * difference2**2 / chosen * mask).dot(X)
     return chosen2.sum(), grad_beta
 
 
 def _hvp(X, y, beta, scale, dbeta):
     """The Hessian times a direction."""
-    difference = y - X @ beta
+    difference = y - X.dot(beta)
     z = difference / scale
     mask = np.abs(z) <= 4.685
     chosen = np.where(mask, scale, 1)
     power = (difference / chosen) ** 2
     difference2 = 1 - 0.04555969516007968 * power
     difference3 = 0.18223878064031873 * power * difference2 - difference2**2
-    return -0.9999999999999998 * (X.T @ ((X @ dbeta) * difference3 / chosen**2 * mask))
+    return -0.9999999999999998 * (X.dot(dbeta) * difference3 / chosen**2 * mask).dot(X)
 
 
 def _hessian(X, y, beta, scale):
     """The Hessian by beta."""
-    difference = y - X @ beta
+    difference = y - X.dot(beta)
     z = difference / scale
     mask = np.abs(z) <= 4.685
     chosen = np.where(mask, scale, 1)
     power = (difference / chosen) ** 2
     difference2 = 1 - 0.04555969516007968 * power
     difference3 = 0.18223878064031873 * power * difference2 - difference2**2
-    return -0.9999999999999998 * ((X * (difference3 / chosen**2 * mask)[:, None]).T @ X)
+    return -0.9999999999999998 * (
+        X * (difference3 / chosen**2 * mask)[:, None]
+    ).T.dot(X)
 
 
 def loss(X, y, beta, scale):
@@ -90,7 +92,7 @@ def loss(X, y, beta, scale):
     float
     """
     X, y, beta, scale = _door(X, y, beta, scale)
-    return _owned(_loss(X, y, beta, scale))
+    return float(_loss(X, y, beta, scale))
 
 
 def grad(X, y, beta, scale):
@@ -108,7 +110,7 @@ def grad(X, y, beta, scale):
     (p,) array
     """
     X, y, beta, scale = _door(X, y, beta, scale)
-    return _owned(_grad(X, y, beta, scale))
+    return _grad(X, y, beta, scale)
 
 
 def value_and_grad(X, y, beta, scale):
@@ -127,7 +129,8 @@ def value_and_grad(X, y, beta, scale):
     gradient : (p,) array
     """
     X, y, beta, scale = _door(X, y, beta, scale)
-    return _owned(_value_and_grad(X, y, beta, scale))
+    value, gradient = _value_and_grad(X, y, beta, scale)
+    return float(value), gradient
 
 
 def hvp(X, y, beta, scale, dbeta):
@@ -147,7 +150,7 @@ def hvp(X, y, beta, scale, dbeta):
     """
     X, y, beta, scale = _door(X, y, beta, scale)
     dbeta = _direction("dbeta", dbeta, beta)
-    return _owned(_hvp(X, y, beta, scale, dbeta))
+    return _hvp(X, y, beta, scale, dbeta)
 
 
 def hessian(X, y, beta, scale):
@@ -165,7 +168,7 @@ def hessian(X, y, beta, scale):
     (p, p) array
     """
     X, y, beta, scale = _door(X, y, beta, scale)
-    return _owned(_hessian(X, y, beta, scale))
+    return np.ascontiguousarray(_hessian(X, y, beta, scale))
 
 
 def bind(X, y, scale):
@@ -220,28 +223,29 @@ class Bound:
     def loss(self, beta):
         """The loss."""
         X, y, beta, scale = self._arguments(beta)
-        return _owned(_loss(X, y, beta, scale))
+        return float(_loss(X, y, beta, scale))
 
     def grad(self, beta):
         """The gradient by beta."""
         X, y, beta, scale = self._arguments(beta)
-        return _owned(_grad(X, y, beta, scale))
+        return _grad(X, y, beta, scale)
 
     def value_and_grad(self, beta):
         """The loss and its gradient by beta, in one pass."""
         X, y, beta, scale = self._arguments(beta)
-        return _owned(_value_and_grad(X, y, beta, scale))
+        value, gradient = _value_and_grad(X, y, beta, scale)
+        return float(value), gradient
 
     def hvp(self, beta, dbeta):
         """The Hessian times a direction."""
         X, y, beta, scale = self._arguments(beta)
         dbeta = _direction("dbeta", dbeta, beta)
-        return _owned(_hvp(X, y, beta, scale, dbeta))
+        return _hvp(X, y, beta, scale, dbeta)
 
     def hessian(self, beta):
         """The Hessian by beta."""
         X, y, beta, scale = self._arguments(beta)
-        return _owned(_hessian(X, y, beta, scale))
+        return np.ascontiguousarray(_hessian(X, y, beta, scale))
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
@@ -279,6 +283,15 @@ class Bound:
 
 def _door(X, y, beta, scale):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(y) is type(beta) is np.ndarray
+        and X.dtype is y.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(scale, float)
+    ):
+        n, p = X.shape
+        if y.shape == (n,) and beta.shape == (p,):
+            return X, y, beta, np.float64(scale)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
     beta = _array("beta", beta, 1)
@@ -339,19 +352,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -17,46 +17,47 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, time, event, beta, log_sigma):
     """The loss."""
     logarithm = np.log(time)
-    z = (logarithm - X @ beta) / np.exp(log_sigma)
-    return -np.sum(event * (z - log_sigma - logarithm) - np.exp(z))
+    z = (logarithm - X.dot(beta)) / np.exp(log_sigma)
+    return np.exp(z).sum() - event.dot(z - log_sigma - logarithm)
 
 
 def _grad(X, time, event, beta, log_sigma):
     """The gradient by beta and log_sigma."""
-    difference = np.log(time) - X @ beta
+    difference = np.log(time) - X.dot(beta)
     sigma = np.exp(log_sigma)
     z = difference / sigma
     grad_z = np.exp(z) - event
-    return (-(X.T @ grad_z) / sigma, event.sum() - (grad_z @ difference) / sigma)
+    return (-grad_z.dot(X) / sigma, event.sum() - grad_z.dot(difference) / sigma)
 
 
 def _value_and_grad(X, time, event, beta, log_sigma):
     """The loss and its gradient by beta and log_sigma, in one pass."""
     logarithm = np.log(time)
-    difference = logarithm - X @ beta
+    difference = logarithm - X.dot(beta)
     sigma = np.exp(log_sigma)
     z = difference / sigma
     exponential = np.exp(z)
-    value = np.sum(event * (z - log_sigma - logarithm) - exponential)
+    value = exponential.sum() - event.dot(z - log_sigma - logarithm)
     grad_z = exponential - event
-    grad_log_sigma = event.sum() - (grad_z @ difference) / sigma
-    return -value, (-(X.T @ grad_z) / sigma, grad_log_sigma)
+    grad_log_sigma = event.sum() - grad_z.dot(difference) / sigma
+    return value, (-grad_z.dot(X) / sigma, grad_log_sigma)
 
 
 def _hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma):
     """The Hessian times a direction."""
-    t1 = X @ dbeta
+    t1 = X.dot(dbeta)
     sigma = np.exp(log_sigma)
     ratio = sigma * dlog_sigma / sigma**2
-    difference = np.log(time) - X @ beta
+    difference = np.log(time) - X.dot(beta)
     z = difference / sigma
     exponential = np.exp(z)
     dgrad_z = exponential * (-t1 / sigma - ratio * difference)
     grad_z = exponential - event
-    hvp_log_sigma = (grad_z @ difference) * ratio - (
-        dgrad_z @ difference - t1 @ grad_z
-    ) / sigma
-    return (-(X.T @ (dgrad_z / sigma - ratio * grad_z)), hvp_log_sigma)
+    hvp_log_sigma = (
+        grad_z.dot(difference) * ratio
+        - (dgrad_z.dot(difference) - t1.dot(grad_z)) / sigma
+    )
+    return (-(dgrad_z / sigma - ratio * grad_z).dot(X), hvp_log_sigma)
 
 
 def loss(X, time, event, beta, log_sigma):
@@ -75,7 +76,7 @@ def loss(X, time, event, beta, log_sigma):
     float
     """
     X, time, event, beta, log_sigma = _door(X, time, event, beta, log_sigma)
-    return _owned(_loss(X, time, event, beta, log_sigma))
+    return float(_loss(X, time, event, beta, log_sigma))
 
 
 def grad(X, time, event, beta, log_sigma):
@@ -95,7 +96,8 @@ def grad(X, time, event, beta, log_sigma):
     grad_log_sigma : float
     """
     X, time, event, beta, log_sigma = _door(X, time, event, beta, log_sigma)
-    return _owned(_grad(X, time, event, beta, log_sigma))
+    grad_beta, grad_log_sigma = _grad(X, time, event, beta, log_sigma)
+    return (grad_beta, float(grad_log_sigma))
 
 
 def value_and_grad(X, time, event, beta, log_sigma):
@@ -115,7 +117,10 @@ def value_and_grad(X, time, event, beta, log_sigma):
     gradient : tuple of grad_beta : (p,) array, grad_log_sigma : float
     """
     X, time, event, beta, log_sigma = _door(X, time, event, beta, log_sigma)
-    return _owned(_value_and_grad(X, time, event, beta, log_sigma))
+    value, (grad_beta, grad_log_sigma) = _value_and_grad(
+        X, time, event, beta, log_sigma
+    )
+    return float(value), (grad_beta, float(grad_log_sigma))
 
 
 def hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma):
@@ -139,7 +144,8 @@ def hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma):
     X, time, event, beta, log_sigma = _door(X, time, event, beta, log_sigma)
     dbeta = _direction("dbeta", dbeta, beta)
     dlog_sigma = _direction("dlog_sigma", dlog_sigma, log_sigma)
-    return _owned(_hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma))
+    hvp_beta, hvp_log_sigma = _hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma)
+    return (hvp_beta, float(hvp_log_sigma))
 
 
 def bind(X, time, event):
@@ -198,24 +204,31 @@ class Bound:
     def loss(self, beta, log_sigma):
         """The loss."""
         X, time, event, beta, log_sigma = self._arguments(beta, log_sigma)
-        return _owned(_loss(X, time, event, beta, log_sigma))
+        return float(_loss(X, time, event, beta, log_sigma))
 
     def grad(self, beta, log_sigma):
         """The gradient by beta and log_sigma."""
         X, time, event, beta, log_sigma = self._arguments(beta, log_sigma)
-        return _owned(_grad(X, time, event, beta, log_sigma))
+        grad_beta, grad_log_sigma = _grad(X, time, event, beta, log_sigma)
+        return (grad_beta, float(grad_log_sigma))
 
     def value_and_grad(self, beta, log_sigma):
         """The loss and its gradient by beta and log_sigma, in one pass."""
         X, time, event, beta, log_sigma = self._arguments(beta, log_sigma)
-        return _owned(_value_and_grad(X, time, event, beta, log_sigma))
+        value, (grad_beta, grad_log_sigma) = _value_and_grad(
+            X, time, event, beta, log_sigma
+        )
+        return float(value), (grad_beta, float(grad_log_sigma))
 
     def hvp(self, beta, log_sigma, dbeta, dlog_sigma):
         """The Hessian times a direction."""
         X, time, event, beta, log_sigma = self._arguments(beta, log_sigma)
         dbeta = _direction("dbeta", dbeta, beta)
         dlog_sigma = _direction("dlog_sigma", dlog_sigma, log_sigma)
-        return _owned(_hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma))
+        hvp_beta, hvp_log_sigma = _hvp(
+            X, time, event, beta, log_sigma, dbeta, dlog_sigma
+        )
+        return (hvp_beta, float(hvp_log_sigma))
 
     def pack(self, beta, log_sigma):
         """One flat float64 vector of beta and log_sigma."""
@@ -260,6 +273,15 @@ class Bound:
 
 def _door(X, time, event, beta, log_sigma):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(X) is type(time) is type(event) is type(beta) is np.ndarray
+        and X.dtype is time.dtype is event.dtype is beta.dtype is _FLOAT64
+        and X.ndim == 2
+        and isinstance(log_sigma, float)
+    ):
+        n, p = X.shape
+        if time.shape == (n,) and event.shape == (n,) and beta.shape == (p,):
+            return X, time, event, beta, np.float64(log_sigma)
     X = _array("X", X, 2)
     time = _array("time", time, 1)
     event = _array("event", event, 1)
@@ -323,19 +345,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

@@ -26,13 +26,13 @@ def _loss(Z, X, y, params):
     """The loss."""
     q = Z.shape[1]
     mask = y == 0
-    margin = Z @ params[:q]
+    margin = Z.dot(params[:q])
     mask2 = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
     w = np.where(mask2, 1, tail) / t1
     ratio = np.where(mask2, tail, 1) / t1
-    t2 = X @ params[q:]
+    t2 = X.dot(params[q:])
     exponential = np.exp(np.where(mask, -np.exp(np.where(mask, t2, 0)), 0))
     mask3 = ~mask
     exponential2 = np.exp(np.where(mask3, t2, 0))
@@ -50,13 +50,13 @@ def _grad(Z, X, y, params):
     """The gradient by params."""
     q = Z.shape[1]
     mask = y == 0
-    margin = Z @ params[:q]
+    margin = Z.dot(params[:q])
     mask2 = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
     ratio = np.where(mask2, tail, 1) / t1
     w = np.where(mask2, 1, tail) / t1
-    t2 = X @ params[q:]
+    t2 = X.dot(params[q:])
     exponential = np.exp(np.where(mask, t2, 0))
     exponential2 = np.exp(np.where(mask, -exponential, 0))
     chosen = np.where(mask, exponential2 * ratio + w, 1)
@@ -68,21 +68,21 @@ def _grad(Z, X, y, params):
         mask, -exponential2 * exponential * ratio * ratio2, exponential3 * difference
     )
     chosen3 = np.where(mask, 1 / chosen, -1 / np.where(mask3, ratio, 1))
-    t3 = Z.T @ ((chosen3 - exponential2 * ratio2) * tail / t1**2)
-    return np.concatenate((t3, X.T @ chosen2))
+    t3 = ((chosen3 - exponential2 * ratio2) * tail / t1**2).dot(Z)
+    return np.concatenate((t3, chosen2.dot(X)))
 
 
 def _value_and_grad(Z, X, y, params):
     """The loss and its gradient by params, in one pass."""
     q = Z.shape[1]
     mask = y == 0
-    margin = Z @ params[:q]
+    margin = Z.dot(params[:q])
     mask2 = margin > 0
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
     w = np.where(mask2, 1, tail) / t1
     ratio = np.where(mask2, tail, 1) / t1
-    t2 = X @ params[q:]
+    t2 = X.dot(params[q:])
     exponential = np.exp(np.where(mask, t2, 0))
     exponential2 = np.exp(np.where(mask, -exponential, 0))
     chosen = np.where(mask, exponential2 * ratio + w, 1)
@@ -100,21 +100,21 @@ def _value_and_grad(Z, X, y, params):
     t4 = exponential3 * (y / chosen2 * mask3 - mask3.astype(Z.dtype))
     chosen4 = np.where(mask, -exponential2 * exponential * ratio * ratio2, t4)
     grad_w = np.where(mask, 1 / chosen, -1 / chosen3) - exponential2 * ratio2
-    grad_params = np.concatenate((Z.T @ (grad_w * tail / t1**2), X.T @ chosen4))
+    grad_params = np.concatenate(((grad_w * tail / t1**2).dot(Z), chosen4.dot(X)))
     return np.where(mask, np.log(chosen), t3).sum(), grad_params
 
 
 def _hvp(Z, X, y, params, dparams):
     """The Hessian times a direction."""
     q = Z.shape[1]
-    margin = Z @ params[:q]
+    margin = Z.dot(params[:q])
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
     ratio = tail / t1**2
     mask = y == 0
-    t2 = X @ params[q:]
+    t2 = X.dot(params[q:])
     exponential = np.exp(np.where(mask, t2, 0))
-    t3 = X @ dparams[q:]
+    t3 = X.dot(dparams[q:])
     t4 = exponential * t3 * mask
     exponential2 = np.exp(np.where(mask, -exponential, 0))
     t5 = exponential2 * t4 * mask
@@ -123,7 +123,7 @@ def _hvp(Z, X, y, params, dparams):
     ratio2 = np.where(mask2, tail, 1) / t1
     chosen = np.where(mask, exponential2 * ratio2 + w, 1)
     ratio3 = mask.astype(Z.dtype) / chosen
-    dw = (Z @ dparams[:q]) * ratio
+    dw = Z.dot(dparams[:q]) * ratio
     t6 = t5 * ratio2
     t7 = (dw - t6 - exponential2 * dw) * mask
     chosen_squared = chosen**2
@@ -150,23 +150,23 @@ def _hvp(Z, X, y, params, dparams):
         -(exponential * t10 + exponential2 * ratio3 * t4 * ratio2),
         exponential3 * t3 * t11 * mask3,
     )
-    return np.concatenate((Z.T @ t9, X.T @ chosen4))
+    return np.concatenate((t9.dot(Z), chosen4.dot(X)))
 
 
 def _hessian(Z, X, y, params):
     """The Hessian by params."""
     q = Z.shape[1]
     p = X.shape[1]
-    margin = Z @ params[:q]
+    margin = Z.dot(params[:q])
     tail = np.exp(-np.abs(margin))
     t1 = 1 + tail
     ratio = tail / t1**2
-    t2 = (Z * ratio[:, None]) @ np.eye(q + p, dtype=Z.dtype)[:q]
+    t2 = (Z * ratio[:, None]).dot(np.eye(q + p, dtype=Z.dtype)[:q])
     mask = y == 0
     mask2 = margin > 0
     w = np.where(mask2, 1, tail) / t1
     ratio2 = np.where(mask2, tail, 1) / t1
-    t3 = X @ params[q:]
+    t3 = X.dot(params[q:])
     exponential = np.exp(np.where(mask, t3, 0))
     exponential2 = np.exp(np.where(mask, -exponential, 0))
     chosen = np.where(mask, exponential2 * ratio2 + w, 1)
@@ -174,7 +174,7 @@ def _hessian(Z, X, y, params):
     mask3 = ~mask
     chosen2 = np.where(mask3, ratio2, 1)
     grad_w = np.where(mask, 1 / chosen, -1 / chosen2) - exponential2 * ratio3
-    t4 = X @ np.eye(q + p, dtype=Z.dtype)[q:]
+    t4 = X.dot(np.eye(q + p, dtype=Z.dtype)[q:])
     t5 = t4 * (exponential2 * exponential * ratio3 * mask)[:, None]
     t6 = ratio2 * mask
     difference = (1 - exponential2)[:, None] * t2 - t4 * (
@@ -206,7 +206,7 @@ def _hessian(Z, X, y, params):
         - y * exponential3 / chosen3**2 * mask3
     )
     chosen4 = np.where(mask[:, None], -t11, t4 * (exponential3 * t12 * mask3)[:, None])
-    return np.concatenate((Z.T @ t9, X.T @ chosen4))
+    return np.concatenate((Z.T.dot(t9), X.T.dot(chosen4)))
 
 
 def loss(Z, X, y, params):
@@ -224,7 +224,7 @@ def loss(Z, X, y, params):
     float
     """
     Z, X, y, params = _door(Z, X, y, params)
-    return _owned(_loss(Z, X, y, params))
+    return float(_loss(Z, X, y, params))
 
 
 def grad(Z, X, y, params):
@@ -242,7 +242,7 @@ def grad(Z, X, y, params):
     (q + p,) array
     """
     Z, X, y, params = _door(Z, X, y, params)
-    return _owned(_grad(Z, X, y, params))
+    return _grad(Z, X, y, params)
 
 
 def value_and_grad(Z, X, y, params):
@@ -261,7 +261,8 @@ def value_and_grad(Z, X, y, params):
     gradient : (q + p,) array
     """
     Z, X, y, params = _door(Z, X, y, params)
-    return _owned(_value_and_grad(Z, X, y, params))
+    value, gradient = _value_and_grad(Z, X, y, params)
+    return float(value), gradient
 
 
 def hvp(Z, X, y, params, dparams):
@@ -281,7 +282,7 @@ def hvp(Z, X, y, params, dparams):
     """
     Z, X, y, params = _door(Z, X, y, params)
     dparams = _direction("dparams", dparams, params)
-    return _owned(_hvp(Z, X, y, params, dparams))
+    return _hvp(Z, X, y, params, dparams)
 
 
 def hessian(Z, X, y, params):
@@ -299,7 +300,7 @@ def hessian(Z, X, y, params):
     (q + p, q + p) array
     """
     Z, X, y, params = _door(Z, X, y, params)
-    return _owned(_hessian(Z, X, y, params))
+    return np.ascontiguousarray(_hessian(Z, X, y, params))
 
 
 def bind(Z, X, y):
@@ -359,28 +360,29 @@ class Bound:
     def loss(self, params):
         """The loss."""
         Z, X, y, params = self._arguments(params)
-        return _owned(_loss(Z, X, y, params))
+        return float(_loss(Z, X, y, params))
 
     def grad(self, params):
         """The gradient by params."""
         Z, X, y, params = self._arguments(params)
-        return _owned(_grad(Z, X, y, params))
+        return _grad(Z, X, y, params)
 
     def value_and_grad(self, params):
         """The loss and its gradient by params, in one pass."""
         Z, X, y, params = self._arguments(params)
-        return _owned(_value_and_grad(Z, X, y, params))
+        value, gradient = _value_and_grad(Z, X, y, params)
+        return float(value), gradient
 
     def hvp(self, params, dparams):
         """The Hessian times a direction."""
         Z, X, y, params = self._arguments(params)
         dparams = _direction("dparams", dparams, params)
-        return _owned(_hvp(Z, X, y, params, dparams))
+        return _hvp(Z, X, y, params, dparams)
 
     def hessian(self, params):
         """The Hessian by params."""
         Z, X, y, params = self._arguments(params)
-        return _owned(_hessian(Z, X, y, params))
+        return np.ascontiguousarray(_hessian(Z, X, y, params))
 
     def pack(self, params):
         """One flat float64 vector of params."""
@@ -419,6 +421,16 @@ class Bound:
 
 def _door(Z, X, y, params):
     """The arguments as arrays of the working dtype, their shapes checked."""
+    if (
+        type(Z) is type(X) is type(y) is type(params) is np.ndarray
+        and Z.dtype is X.dtype is y.dtype is params.dtype is _FLOAT64
+        and Z.ndim == 2
+        and X.ndim == 2
+    ):
+        n, q = Z.shape
+        p = X.shape[1]
+        if X.shape[0] == n and y.shape == (n,) and params.shape == (q + p,):
+            return Z, X, y, params
     Z = _array("Z", Z, 2)
     X = _array("X", X, 2)
     y = _array("y", y, 1)
@@ -482,19 +494,15 @@ def _mismatch(name, shape, axis, size, wanted):
 
 def _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
+    if (
+        type(value) is np.ndarray
+        and value.dtype is like.dtype
+        and value.ndim
+        and value.shape == like.shape
+    ):
+        return value
     array = _array(name, value, like.ndim)
     for axis, size in enumerate(like.shape):
         if array.shape[axis] != size:
             raise _mismatch(name, array.shape, axis, size, "that of its variable")
     return array.astype(like.dtype, copy=False)[()]
-
-
-def _owned(result):
-    """Floats, and C-contiguous arrays that nobody else holds."""
-    if type(result) is tuple:
-        return tuple([_owned(one) for one in result])
-    return (
-        np.ascontiguousarray(result)
-        if type(result) is np.ndarray and result.ndim
-        else float(result)
-    )

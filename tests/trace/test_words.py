@@ -248,6 +248,9 @@ STACKS: dict[str, Case] = {
 }
 WIDE = {
     "pinv": lambda X: np.linalg.pinv(X),
+    "a nuclear norm": lambda X: np.linalg.norm(X, "nuc"),
+    "nuclear norms of a stack": lambda X: np.linalg.norm(np.stack([X, 2 * X]), "nuc", axis=(2, 0), keepdims=True),
+    "a nuclear norm of a column": lambda X: np.linalg.norm(X[:, :1], "nuc", axis=(0, 1)),
     "pinv of a stack": lambda X: np.linalg.pinv(np.stack([X, 2 * X])),
     "pinv of the transpose": lambda X: np.linalg.pinv(X.T) @ X[0],
 }

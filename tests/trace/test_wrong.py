@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradgen import NotSupportedError, SpecError
+from gradgen import SpecError
 from gradgen.errors import SpecErrors
 from gradgen.spec import load_spec
 
@@ -154,11 +154,6 @@ SCIPY = [
 @pytest.mark.parametrize(("line", "hint"), SCIPY, ids=[line for line, _ in SCIPY])
 def test_functions_of_other_modules(tmp_path: Path, line: str, hint: str) -> None:
     assert hint in error_of(tmp_path, line).hint
-
-
-def test_what_the_language_promises_says_so(tmp_path: Path) -> None:
-    error = error_of(tmp_path, "return np.linalg.norm(X, 'nuc')")
-    assert isinstance(error, NotSupportedError) and "not supported yet" in error.message
 
 
 TOP = "import numpy as np\nfrom gradgen import *\nn, d = dims('n d')\n"

@@ -59,14 +59,32 @@ def _of_vectors(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> A
         return total(size, axes, keepdims=keepdims)
     if order in (np.inf, -np.inf):
         return (maximum if order > 0 else minimum)(size, axes, keepdims=keepdims)
-    return _of_order(x if order > 0 and order % 2 == 0 else size, float(order), axes, keepdims)
+    if order < 0:
+        return _of_negative_order(size, float(order), axes, keepdims)
+    return _of_order(x if order % 2 == 0 else size, float(order), axes, keepdims)
 
 
 def _of_order(size: Array, order: float, axes: tuple[int, ...], keepdims: Any) -> Array:
-    """``sum(size ** p) ** (1 / p)``, which is constant 0 where the sum is."""
-    powers = total(entrywise("power", size, order), axes, keepdims=keepdims)
-    some = entrywise("greater", powers, 0.0, boolean=True)
-    return where(some, entrywise("power", where(some, powers, 1.0), 1 / order), 0.0)
+    """``sum(size ** p) ** (1 / p)``, which is constant 0 where the sum is; for p < 2 what is 0 is a kink, and left
+    out."""
+    powers = entrywise("power", size, order) if order >= 2 else _powers(size, order)
+    summed = total(powers, axes, keepdims=keepdims)
+    some = entrywise("greater", summed, 0.0, boolean=True)
+    return where(some, entrywise("power", where(some, summed, 1.0), 1 / order), 0.0)
+
+
+def _powers(size: Array, order: float) -> Array:
+    some = entrywise("greater", size, 0.0, boolean=True)
+    return where(some, entrywise("power", where(some, size, 1.0), order), 0.0)
+
+
+def _of_negative_order(size: Array, order: float, axes: tuple[int, ...], keepdims: Any) -> Array:
+    """``sum(size ** p) ** (1 / p)``, which is constant 0 where an entry is."""
+    zeros = total(entrywise("equal", size, 0.0, boolean=True), axes, keepdims=True)
+    none = entrywise("equal", zeros, 0.0, boolean=True)
+    summed = total(entrywise("power", where(none, size, 1.0), order), axes, keepdims=keepdims)
+    alone = none if keepdims else call("squeeze", (none, axes), {})
+    return where(alone, entrywise("power", summed, 1 / order), 0.0)
 
 
 def _of_matrices(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> Array:
@@ -79,7 +97,7 @@ def _of_matrices(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> 
         return _nuclear(x, tuple(sorted(axes)), keepdims)
     plain = isinstance(order, (int, float, np.integer, np.floating)) and not isinstance(order, bool)
     if not plain or order not in (1, -1, np.inf, -np.inf):
-        known = "'fro', 'nuc', 1, -1, np.inf and -np.inf are known"
+        known = "the orders 'fro', 'nuc', 1, -1, np.inf and -np.inf of np.linalg.norm are known"
         largest = "the largest singular value is np.sqrt(np.max(np.linalg.eigvalsh(X.T @ X)))"
         hint = largest if said(order) in ("2", "-2") else known
         raise wrong(f"there is no norm of order {said(order)} of a matrix here", hint)

@@ -3,8 +3,15 @@ at kinks."""
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 from typing import Any
+
+# Compilation is all that takes time in these tests: what makes fast code is left out of it.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
+)
 
 import jax
 import jax.numpy as jnp
@@ -58,6 +65,8 @@ SPECIAL = _twin(
 )
 MODULES = {np: NUMPY, scipy.special: SPECIAL}
 WORDS = {
+    max: jnp.max,
+    min: jnp.min,
     words.sigmoid: jax.nn.sigmoid,
     words.softplus: jax.nn.softplus,
     words.relu: jax.nn.relu,

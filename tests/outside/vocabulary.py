@@ -22,10 +22,6 @@ from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
-# Compilation is all that takes time here: what makes fast code is left out of it.
-QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-os.environ.setdefault("XLA_FLAGS", f"{QUICK} --xla_cpu_use_fusion_emitters=false")
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -323,7 +319,7 @@ def worst(cell: Cell) -> tuple[dict[str, float], int]:
 def refusals(cell: Cell) -> list[str]:
     """What is wrong with a cell that must be refused: what NumPy or gradgen takes all the same."""
     found = []
-    inputs = {**draw(cell, SIZES[0], np.random.default_rng(0)), **{n: s for n, s in SIZES[0].items()}}
+    inputs = {**draw(cell, SIZES[0], np.random.default_rng(0)), **SIZES[0]}
     for text in cell.spellings:
         try:
             eval(text, {"np": np, "logdet": gradgen.logdet, **inputs})

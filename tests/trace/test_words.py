@@ -169,6 +169,8 @@ MATRICES: dict[str, Case] = {
     "T": lambda X: X.T + np.transpose(X) + X.swapaxes(0, 1) + X.mT,
     "fliplr": lambda X: np.fliplr(X),
     "roll of two": lambda X: np.roll(X, (1, -1), axis=(0, 1)),
+    "reshape by columns": lambda X: X.reshape(X.shape[::-1], order="F") * X.ravel("F")[0],
+    "tril of a vector": lambda X: np.tril(X[0]) + np.triu(X[0], 1),
     "tril": lambda X: np.tril(X) + np.tril(X, 1) + np.tril(X, k=-1),
     "triu": lambda X: np.triu(X) + np.triu(X, 1) + np.triu(X, k=-1),
     "diagonal": lambda X: np.diag(X @ X.T) + np.diagonal(X @ X.T),

@@ -113,4 +113,4 @@ def _nuclear(x: Array, axes: tuple[int, ...], keepdims: Any) -> Array:
         return euclidean(x, axes, keepdims)
     last: Array = call("moveaxis", (x, axes, (-2, -1)), {})
     found = record("nuclear", (last,), last.call.shape[:-2])
-    return call("expand_dims", (found, axes), {}) if keepdims else found  # type: ignore[no-any-return]
+    return call("expand_dims", (found, axes), {}) if keepdims else found

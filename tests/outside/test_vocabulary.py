@@ -1,5 +1,4 @@
-"""Each word of the vocabulary on vectors, matrices and stacks of matrices, with its gradient and Hessian-vector product,
-against JAX."""
+"""Each word of the vocabulary on vectors, matrices and stacks of matrices, twice differentiated, against JAX."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ TAKEN = [cell for cell in CELLS if not cell.refused]
 REFUSED = [cell for cell in CELLS if cell.refused]
 # What the contract and README list, word by word.
 WORDS = """
-+ - * / ** @ abs sign square sqrt reciprocal exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin arccos arctan arctan2
-sinh cosh tanh arcsinh arccosh arctanh maximum minimum logaddexp hypot clip where > >= < <= == != & | ~
++ - * / ** @ abs sign square sqrt reciprocal exp expm1 exp2 log log1p log2 log10 sin cos tan arcsin arccos arctan
+arctan2 sinh cosh tanh arcsinh arccosh arctanh maximum minimum logaddexp hypot clip where > >= < <= == != & | ~
 expit logit log_expit xlogy xlog1py entr rel_entr erf erfc ndtr log_ndtr gammaln digamma
 sum mean var std prod max min cumsum logsumexp softmax log_softmax trace diagonal
 norm norm_1 norm_-1 norm_inf norm_-inf norm_0 norm_-2 norm_p norm_fro norm_nuc

@@ -290,7 +290,8 @@ class Variant:
 
 def variants(cell: Cell) -> list[Variant]:
     one = {"d": 1} if cell.kind == "matrix" else {"n": 1}
-    return [Variant("bent", SIZES, {}), Variant("straight", ({**SIZES[0], **one},), one)]
+    sizes = SIZES[::2] if cell.kind == "vector" else SIZES
+    return [Variant("bent", sizes, {}), Variant("straight", ({**SIZES[0], **one},), one)]
 
 
 def measured(cell: Cell) -> Iterator[tuple[str, dict[str, float]]]:

@@ -162,7 +162,7 @@ def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
 @_atom("power_log")
 def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     """aᵇ log(a), 0 where the power is"""
-    return call("power", a, b - 1) * (1 + b * call("log", a)), call("xlogy", y, a)
+    return call("power", a, b - 1) + b * call("power_log", a, b - 1), call("xlogy", y, a)
 
 
 @_atom("xlogy")

@@ -18,6 +18,7 @@ from gradgen.ops.adjugate import Adjugate, AdjugateAlong
 from gradgen.ops.factor import Cholesky, Eigenvalues, Eigenvectors
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.matrix import Matrices
+from gradgen.ops.nuclear import Nuclear, Polar, PolarAlong
 from gradgen.ops.operation import Operation
 from gradgen.ops.solve import Solve
 from gradgen.walk import order
@@ -27,6 +28,7 @@ Order = tuple[int, ...]
 Tree = int | tuple["Tree", "Tree"]
 EXHAUSTIVE = 8
 ENTRY, BYTES, MAP = 8, 16, 80
+SINGULAR = 20  # flops of a singular value decomposition for each entry and each singular value
 
 
 def entries(shape: Shape) -> int:
@@ -215,6 +217,8 @@ def node_cost(node: Node) -> int:
 def _matrices(node: Matrices) -> int:
     """2 n³ flops for each matrix, of which a solution, or a determinant, takes a third and its right-hand sides."""
     rows, batch = node.size.typical, entries(node.frame[:-2])
+    if isinstance(node, Nuclear | Polar | PolarAlong):
+        return SINGULAR * entries(node.frame) * min(size.typical for size in node.frame[-2:])
     if isinstance(node, Inverse | Adjugate | Eigenvectors | Eigenvalues | Cholesky):
         return 2 * batch * rows**3
     columns = entries(node.shape) // (rows * batch) if isinstance(node, Solve) else 0

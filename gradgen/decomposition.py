@@ -1,4 +1,4 @@
-"""Cholesky factors, eigenvalues and pseudoinverses in any field, over stacks of matrices."""
+"""Cholesky factors, eigenvalues, pseudoinverses and nuclear norms in any field, over stacks of matrices."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ def pseudoinverse(field: Field, matrices: Array) -> Array:
     if matrices.shape[-2] >= matrices.shape[-1]:
         return np.asarray(np.matmul(inverse(field, np.matmul(transposed, matrices)), transposed))
     return np.asarray(np.matmul(transposed, inverse(field, np.matmul(matrices, transposed))))
+
+
+def nuclear(field: Field, matrices: Array) -> Array:
+    """The sum of the roots of the eigenvalues of AᵀA, or of A Aᵀ where that is smaller; not finite where rounding makes
+    one of them negative."""
+    transposed = np.swapaxes(matrices, -2, -1)
+    tall = matrices.shape[-2] >= matrices.shape[-1]
+    spectra = eigenvalues(field, np.matmul(transposed, matrices) if tall else np.matmul(matrices, transposed))
+    return np.asarray(np.sum(field.functions["sqrt"](spectra), axis=-1))
 
 
 def _each(function: Callable[[Field, Array], Any], field: Field, matrices: Array, shape: tuple[int, ...]) -> Array:

@@ -13,7 +13,7 @@ ZERO = frozenset(("absolute", "sign", "relu"))
 TRUTH = frozenset(("logical_not", "logical_and", "logical_or"))
 MEET = frozenset(("maximum", "minimum", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal"))
 REDUCED = frozenset(("max", "min"))
-INVERTED = frozenset(("inv", "solve", "logdet", "detsign", "pinv", "cholesky"))
+INVERTED = frozenset(("inv", "solve", "logdet", "detsign", "pinv", "cholesky", "nuclear"))
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ from gradgen.ops.determinant import det, detsign, logdet
 from gradgen.ops.factor import cholesky, eigenvalues
 from gradgen.ops.gather import gather
 from gradgen.ops.inverse import inverse
+from gradgen.ops.nuclear import nuclear
 from gradgen.ops.pinv import pinv
 from gradgen.ops.reduce import prod, reduce
 from gradgen.ops.reshape import reshape
@@ -582,6 +583,7 @@ _LOWER: dict[str, Callable[[_Step], Node]] = {
     "cholesky": _matrices(cholesky, lambda x: x ** Fraction(1, 2)),
     "eigvalsh": _eigvalsh,
     "pinv": _pinv,
+    "nuclear": lambda step: nuclear(step.nodes[0]),
     "arange": lambda step: arange(step.shape[0]) if step.shape else zero(()),
     "eye": _eye,
 }

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gradgen.arrays import Array
+from gradgen.arrays import Array, record
+from gradgen.dims import is_one
 from gradgen.entrywise import entrywise, mask, numeric, where
-from gradgen.errors import NotSupportedError
 from gradgen.reductions import euclidean, maximum, minimum, total
-from gradgen.registry import function
+from gradgen.registry import call, function
 from gradgen.scope import said, wrong
 from gradgen.shapes import axes_of, axis_of, spell
 
@@ -59,14 +59,32 @@ def _of_vectors(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> A
         return total(size, axes, keepdims=keepdims)
     if order in (np.inf, -np.inf):
         return (maximum if order > 0 else minimum)(size, axes, keepdims=keepdims)
-    return _of_order(x if order > 0 and order % 2 == 0 else size, float(order), axes, keepdims)
+    if order < 0:
+        return _of_negative_order(size, float(order), axes, keepdims)
+    return _of_order(x if order % 2 == 0 else size, float(order), axes, keepdims)
 
 
 def _of_order(size: Array, order: float, axes: tuple[int, ...], keepdims: Any) -> Array:
-    """``sum(size ** p) ** (1 / p)``, which is constant 0 where the sum is."""
-    powers = total(entrywise("power", size, order), axes, keepdims=keepdims)
-    some = entrywise("greater", powers, 0.0, boolean=True)
-    return where(some, entrywise("power", where(some, powers, 1.0), 1 / order), 0.0)
+    """``sum(size ** p) ** (1 / p)``, which is constant 0 where the sum is; for p < 2 what is 0 is a kink, and left
+    out."""
+    powers = entrywise("power", size, order) if order >= 2 else _powers(size, order)
+    summed = total(powers, axes, keepdims=keepdims)
+    some = entrywise("greater", summed, 0.0, boolean=True)
+    return where(some, entrywise("power", where(some, summed, 1.0), 1 / order), 0.0)
+
+
+def _powers(size: Array, order: float) -> Array:
+    some = entrywise("greater", size, 0.0, boolean=True)
+    return where(some, entrywise("power", where(some, size, 1.0), order), 0.0)
+
+
+def _of_negative_order(size: Array, order: float, axes: tuple[int, ...], keepdims: Any) -> Array:
+    """``sum(size ** p) ** (1 / p)``, which is constant 0 where an entry is."""
+    zeros = total(entrywise("equal", size, 0.0, boolean=True), axes, keepdims=True)
+    none = entrywise("equal", zeros, 0.0, boolean=True)
+    summed = total(entrywise("power", where(none, size, 1.0), order), axes, keepdims=keepdims)
+    alone = none if keepdims else call("squeeze", (none, axes), {})
+    return where(alone, entrywise("power", summed, 1 / order), 0.0)
 
 
 def _of_matrices(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> Array:
@@ -76,11 +94,10 @@ def _of_matrices(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> 
     if said(order) in ("None", "'fro'"):
         return euclidean(x, tuple(sorted(axes)), keepdims)
     if said(order) == "'nuc'":
-        hint = "np.linalg.norm(X) is the Frobenius norm"
-        raise wrong("the norm of order 'nuc' of a matrix is not supported yet", hint, NotSupportedError)
+        return _nuclear(x, tuple(sorted(axes)), keepdims)
     plain = isinstance(order, (int, float, np.integer, np.floating)) and not isinstance(order, bool)
     if not plain or order not in (1, -1, np.inf, -np.inf):
-        known = "np.linalg.norm(X) is the Frobenius norm; 1, -1, np.inf and -np.inf are known too"
+        known = "the orders 'fro', 'nuc', 1, -1, np.inf and -np.inf of np.linalg.norm are known"
         largest = "the largest singular value is np.sqrt(np.max(np.linalg.eigvalsh(X.T @ X)))"
         hint = largest if said(order) in ("2", "-2") else known
         raise wrong(f"there is no norm of order {said(order)} of a matrix here", hint)
@@ -88,3 +105,12 @@ def _of_matrices(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> 
     sums = total(entrywise("absolute", x), summed, keepdims=keepdims)
     left = chosen if keepdims or chosen < summed else chosen - 1
     return (maximum if order > 0 else minimum)(sums, left, keepdims=keepdims)
+
+
+def _nuclear(x: Array, axes: tuple[int, ...], keepdims: Any) -> Array:
+    """The sum of the singular values; a row or a column has one, its length."""
+    if any(is_one(x.call.shape[i]) for i in axes):
+        return euclidean(x, axes, keepdims)
+    last: Array = call("moveaxis", (x, axes, (-2, -1)), {})
+    found = record("nuclear", (last,), last.call.shape[:-2])
+    return call("expand_dims", (found, axes), {}) if keepdims else found

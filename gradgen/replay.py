@@ -209,6 +209,7 @@ INTERPRETATIONS: Mapping[str, Interpretation] = {
     "cholesky": _eliminated(decomposition.cholesky),
     "eigvalsh": _eliminated(decomposition.eigenvalues),
     "pinv": _eliminated(decomposition.pseudoinverse),
+    "nuclear": _eliminated(decomposition.nuclear),
     "det": _eliminated(elimination.det),
     "logdet": lambda at, call, x: at.field.functions["log"](abs(elimination.det(at.field, at.field.numbers(x)))),
     "detsign": lambda at, call, x: at.field.functions["sign"](elimination.det(at.field, at.field.numbers(x))),

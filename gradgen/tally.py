@@ -61,7 +61,7 @@ class Items:
 
 Value = Array | Number | Items
 SCALAR = Array()
-# Flops for each matrix of n rows, in n³.
+# Flops for each matrix of m rows and n columns, in m n²; `norm` is the nuclear one.
 MATRIX = {
     "inv": Fraction(2),
     "det": Fraction(2, 3),
@@ -74,7 +74,11 @@ MATRIX = {
     "svd": Fraction(14),
     "_adjugate": Fraction(2),
     "_adjugate_along": Fraction(8),
+    "norm": Fraction(4),
+    "_polar": Fraction(16),
+    "_polar_along": Fraction(32),
 }
+ALONG = frozenset(("_adjugate_along", "_polar_along"))
 REDUCTIONS = frozenset("sum max min prod mean cumsum".split())
 _LIBRARY = re.compile(r"(np|scipy)(\.\w+)+")
 VIEWS = frozenset("transpose swapaxes reshape ravel diagonal broadcast_to squeeze".split())
@@ -270,7 +274,7 @@ class _Reader:
         if name in MADE:
             return self._made(name, tree.args)
         if name in MATRIX:
-            return self._matrix(name, [self._array(a) for a in tree.args])
+            return self._matrix(name, [self._array(a) for a in tree.args if not isinstance(a, ast.Constant)])
         axis = [keywords["axis"]] if "axis" in keywords else []
         return self._function(name, [self.value(a) for a in (*tree.args, *axis)])
 
@@ -371,18 +375,20 @@ class _Reader:
         return self._counted(result=shape, flops=NOTHING)
 
     def _matrix(self, name: str, operands: Sequence[Array]) -> Value:
-        """What LAPACK does with square matrices, the last two axes of the first operand."""
+        """What LAPACK does with matrices, the last two axes of the first operand."""
         shape = operands[0].shape
-        n, batch = shape[-1], volume(shape[:-2])
-        flops = MATRIX[name] * (batch * n * n * n)
+        n = shape[-1]
+        flops = MATRIX[name] * (volume(shape) * n)
         result = shape
         if name == "solve":
             right = operands[1].shape
             result = right if len(right) == 1 and len(shape) == 2 else (*broadcast(shape[:-2], right[:-2]), *right[-2:])
             flops = flops + 2 * (volume(result) * n)
-        elif name in ("pinv", "_adjugate_along"):
-            result = operands[-1].shape if name == "_adjugate_along" else (*shape[:-2], *shape[:-3:-1])
-        elif name in ("det", "slogdet"):
+        elif name == "pinv":
+            result = (*shape[:-2], *shape[:-3:-1])
+        elif name in ALONG:
+            result = operands[-1].shape
+        elif name in ("det", "slogdet", "norm"):
             result = shape[:-2]
         elif name == "eigvalsh":
             result = shape[:-1]

@@ -46,6 +46,7 @@ arange                          none; the floats 0, 1, ... of ``shape`` (n,)
 cholesky                        none; the lower factor of the last two axes, which are proved or declared symmetric
 eigvalsh                        none, likewise: the eigenvalues in ascending order
 pinv                            none; the pseudo-inverse of the last two axes
+nuclear                         none; the sum of the singular values of the last two axes, of which none is literal 1
 ==============================  ==================================================================================
 """
 
@@ -70,7 +71,7 @@ BINARY = (
 OTHER = (
     "argument constant size where matmul dot inner outer trace transpose sum mean max min logsumexp softmax "
     "log_softmax getitem broadcast_to ones zeros eye inv det logdet detsign solve norm diag diagonal concatenate "
-    "unknown formula einsum prod cumsum reshape take pick tril triu arange cholesky eigvalsh pinv"
+    "unknown formula einsum prod cumsum reshape take pick tril triu arange cholesky eigvalsh pinv nuclear"
 ).split()
 OPS = frozenset((*UNARY, *BINARY, *OTHER))
 

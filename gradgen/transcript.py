@@ -256,6 +256,7 @@ SPECIAL: Mapping[str, Callable[[Transcript, Call], str]] = {
     "inv": lambda to, call: to.function(call, name="linalg.inv"),
     "solve": lambda to, call: to.function(call, name="linalg.solve"),
     "pinv": lambda to, call: to.function(call, name="linalg.pinv"),
+    "nuclear": lambda to, call: to.function(call, '"nuc"', "axis=(-2, -1)", name="linalg.norm"),
     "cholesky": lambda to, call: to.function(call, name="linalg.cholesky"),
     "eigvalsh": lambda to, call: to.function(call, name="linalg.eigvalsh"),
     "det": lambda to, call: to.function(call, name="linalg.det"),

@@ -68,10 +68,12 @@ def _each(axes: Any, rank: int) -> list[int]:
 @function("reshape")
 def reshape(a: Any, /, shape: Any = None, order: Any = "C", *, newshape: Any = None, copy: Any = None) -> Array:
     x, wanted = lift(a), newshape if shape is None else shape
-    if order not in ("C", "A"):
-        hint = "entries are taken row by row: transpose first"
+    if order not in ("C", "A", "F"):
+        hint = "'C' takes entries row by row, 'F' column by column"
         raise wrong(f"the order {said(order)} is not in the vocabulary", hint)
     target = _filled_in(x.call.shape, wanted)
+    if order == "F":
+        return transpose(reshape(transpose(x), tuple(map(wrap, target[::-1]))))
     if target == x.call.shape:
         return Array(x.call)
     return record("reshape", (x,), target, x.call.boolean)
@@ -169,8 +171,10 @@ def _rolled(x: Array, shift: Any, axis: int) -> Array:
 
 def _triangle(op: str, m: Any, k: Any) -> Array:
     x = numeric(m)
-    if x.ndim < 2:
-        raise wrong(f"np.{op} takes a matrix, not shape {spell(x.call.shape)}", "np.diag makes a matrix of a vector")
+    if not x.ndim:
+        raise wrong(f"np.{op} takes a matrix, not a scalar")
+    if x.ndim == 1:  # NumPy repeats a vector in each row
+        x = broadcast_to(x, (*x.shape, *x.shape))
     return record(op, (x,), x.call.shape, k=integer(k, f"np.{op} takes an integer as k"))
 
 

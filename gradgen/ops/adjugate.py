@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradgen.labels import Labels
-from gradgen.nodes import Node, Operand, Shape, intern, operand, tag, view
+from gradgen.nodes import Node, Shape, intern, tag, view
 from gradgen.notation import ATOM, PRODUCT, Math
-from gradgen.ops.matrix import Matrices, framed, ready, standing, transposed
+from gradgen.ops.matrix import Along, Matrices, along, framed, ready, standing
 from gradgen.ops.operation import Part, Spelling, read
-from gradgen.text import ATOM as TIGHT
-from gradgen.text import Expr, call
+from gradgen.text import call
 
 TEMPLATE = "adjugate"
 
@@ -58,43 +57,16 @@ def adjugate(matrices: Node) -> Node:
     return view(1, made, back, matrices.shape)
 
 
-class AdjugateAlong(Matrices):
-    """The differential of adj(A) in a direction, in which it is linear.
+class AdjugateAlong(Along):
+    """The differential of adj(A) in a direction."""
 
-    ``direction`` runs over the labels ``along`` of the frame and of the result's axes behind it.
-    """
-
-    __slots__ = ("along", "direction", "width")
-    fields = ("node", "labels", "coefficient", "width", "direction", "along")
-    linear = (1,)
-    direction: Node
-    along: Labels
-    width: int  # the rank of the frame
-
-    def parts(self) -> tuple[Node, ...]:
-        return (self.node, self.direction)
-
-    @property
-    def arguments(self) -> tuple[Operand, ...]:
-        return ((self.coefficient, self.node, self.labels), (1, self.direction, self.along))
-
-    @property
-    def frame(self) -> Shape:
-        return self.shape[: self.width]
-
-    def _direction(self, node: Node) -> Node:
-        return view(1, node, self.along, self.shape)
+    __slots__ = ()
 
     def rebuild(self, new: Callable[[Node], Node]) -> Node:
-        matrices = view(self.coefficient, new(self.node), self.labels, self.frame)
-        return adjugate_along(matrices, self._direction(new(self.direction)))
+        return self.both(adjugate_along, new)
 
     def differential(self, tangents: Sequence[Node | None], extra: Shape) -> Node:
-        moved, along = tangents
-        assert moved is None and along is not None, "a third derivative of det"
-        rank = self.rank
-        labels = (*self.along, *range(rank, rank + len(extra)))
-        return adjugate_along(self.matrices, view(1, along, labels, (*self.shape, *extra)))
+        return self.further(adjugate_along, tangents, extra)
 
     def transpose(self, cotangent: Node, position: int) -> Node:
         """<C, adj'(A)[D]> = <adj'(A)[Cᵀ]ᵀ, D>"""
@@ -105,25 +77,7 @@ class AdjugateAlong(Matrices):
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         spelling.help(TEMPLATE)
-        rank, r = self.rank, len(self.frame)
-        expr, swapped = ready(parts[0], r, self.frame, self.coefficient, spelling)
-        if swapped:
-            expr = transposed(expr, r)
-        batch = rank - 2
-        if rank > r and r > 2:
-            expr = Expr(f"{expr.at(TIGHT)}[{', '.join([':'] * (r - 2) + ['None'] * (rank - r))}]")
-        place = {k: k if k < r - 2 else batch + k - (r - 2) if k < r else k - 2 for k in range(rank)}
-        text, axes = parts[1]
-        moved = (text, tuple(place[k] for k in axes))
-        inner = tuple(self.shape[k] for k in sorted(place, key=place.__getitem__))
-        direction, turned = ready(moved, rank, inner, 1, spelling)
-        if turned:
-            direction = transposed(direction, rank)
-        return call("_adjugate_along", expr, direction), self.stands([])
-
-    def stands(self, orders: Sequence[Labels]) -> Labels:
-        r = len(self.frame)
-        return (*range(r - 2), *range(r, self.rank), r - 2, r - 1)
+        return call("_adjugate_along", *self.texts(parts, spelling)), self.stands([])
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
         return Math(f"adj'({parts[0][0].text})[{parts[1][0].text}]")
@@ -131,13 +85,4 @@ class AdjugateAlong(Matrices):
 
 def adjugate_along(matrices: Node, direction: Node) -> Node:
     """The differential of the adjugate of matrices (…, n, n) in a direction (…, n, n, …)."""
-    c, core, labels, _, back = framed(matrices)
-    rank = direction.rank
-    order = (*back, *(k for k in range(rank) if k not in back))
-    place = {label: axis for axis, label in enumerate(order)}
-    e, inner, along = operand(direction, tuple(place[k] for k in range(rank)))
-    full = tuple(direction.shape[k] for k in order)
-    width = len(back)
-    signature = (core.digest, tag(c), *labels, width, inner.digest, *along)
-    made = intern(AdjugateAlong, full, (core, labels, c, width, inner, along), signature)
-    return view(e, made, order, direction.shape)
+    return along(AdjugateAlong, matrices, direction)

@@ -5,45 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from gradgen.labels import Labels
-from gradgen.nodes import Node, Shape, intern, product, tag, view, zero
+from gradgen.nodes import Node, Shape, view, zero
 from gradgen.notation import Math
 from gradgen.ops.adjugate import adjugate
 from gradgen.ops.inverse import inverse
-from gradgen.ops.matrix import Matrices, framed, ready
+from gradgen.ops.matrix import Single, singly
 from gradgen.ops.operation import Part, Spelling
 from gradgen.text import Expr, call
 
 
-class Determinant(Matrices):
-    """What has a number for each matrix; ``square`` is the shape of its frame's last two axes."""
-
-    __slots__ = ("square",)
-    fields = ("node", "labels", "coefficient", "square")
-    square: Shape
-
-    @property
-    def frame(self) -> Shape:
-        return (*self.shape, *self.square)
-
-    def stands(self, orders: Sequence[Labels]) -> Labels:
-        return tuple(range(self.rank))
-
-    def weighed(self, weights: Node, tangent: Node, extra: Shape) -> Node:
-        """tr(W dA)"""
-        rank, more = self.rank, len(extra)
-        batch = tuple(range(rank))
-        i, j = rank + more, rank + more + 1
-        d = self.tangent(tangent, extra)
-        return product(
-            [(weights, (*batch, j, i), 1), (d, (*batch, i, j, *range(rank, rank + more)), 1)], (*self.shape, *extra)
-        )
-
-    def text(self, parts: Sequence[Part], spelling: Spelling) -> Expr:
-        """The matrices, rows and columns in either order."""
-        return ready(parts[0], len(self.frame), self.frame, self.coefficient, spelling)[0]
-
-
-class Det(Determinant):
+class Det(Single):
     """det(A), whose differential is tr(adj(A) dA), at singular matrices too."""
 
     __slots__ = ()
@@ -54,7 +25,7 @@ class Det(Determinant):
     def differential(self, tangents: Sequence[Node | None], extra: Shape) -> Node:
         [tangent] = tangents
         assert tangent is not None
-        return self.weighed(adjugate(self.matrices), tangent, extra)
+        return self.weighed(_turned(adjugate(self.matrices)), tangent, extra)
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         return call("np.linalg.det", self.text(parts, spelling)), tuple(range(self.rank))
@@ -63,7 +34,7 @@ class Det(Determinant):
         return Math(f"det({parts[0][0].text})")
 
 
-class LogDet(Determinant):
+class LogDet(Single):
     """log|det(A)|, whose differential is tr(A⁻¹ dA)."""
 
     __slots__ = ()
@@ -74,7 +45,7 @@ class LogDet(Determinant):
     def differential(self, tangents: Sequence[Node | None], extra: Shape) -> Node:
         [tangent] = tangents
         assert tangent is not None
-        return self.weighed(inverse(self.matrices), tangent, extra)
+        return self.weighed(_turned(inverse(self.matrices)), tangent, extra)
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         found = call("np.linalg.slogdet", self.text(parts, spelling))
@@ -84,7 +55,7 @@ class LogDet(Determinant):
         return Math(f"log|det({parts[0][0].text})|")
 
 
-class DetSign(Determinant):
+class DetSign(Single):
     """The sign of det(A), whose differential is 0."""
 
     __slots__ = ()
@@ -103,22 +74,23 @@ class DetSign(Determinant):
         return Math(f"sign(det({parts[0][0].text}))")
 
 
-def _of(kind: type[Determinant], matrices: Node) -> Node:
-    c, core, labels, shape, back = framed(matrices)
-    made = intern(kind, shape[:-2], (core, labels, c, shape[-2:]), (core.digest, tag(c), *labels))
-    return view(1, made, back[:-2], matrices.shape[:-2])
+def _turned(matrices: Node) -> Node:
+    """Aᵀ of each matrix"""
+    rank = matrices.rank
+    shape = (*matrices.shape[:-2], matrices.shape[-1], matrices.shape[-2])
+    return view(1, matrices, (*range(rank - 2), rank - 1, rank - 2), shape)
 
 
 def det(matrices: Node) -> Node:
     """The determinant of each matrix (…, n, n)."""
-    return _of(Det, matrices)
+    return singly(Det, matrices)
 
 
 def logdet(matrices: Node) -> Node:
     """log|det(A)| of each matrix (…, n, n)."""
-    return _of(LogDet, matrices)
+    return singly(LogDet, matrices)
 
 
 def detsign(matrices: Node) -> Node:
     """The sign of the determinant of each matrix (…, n, n)."""
-    return _of(DetSign, matrices)
+    return singly(DetSign, matrices)

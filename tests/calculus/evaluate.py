@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 from scipy import special
 
 from gradgen.atoms import Unknown
@@ -35,6 +36,7 @@ from gradgen.ops.factor import Cholesky, Eigenvalues, Eigenvectors
 from gradgen.ops.gather import Gather, Index, Scatter
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.matrix import Matrices
+from gradgen.ops.nuclear import Nuclear, Polar, PolarAlong
 from gradgen.ops.operation import Operation
 from gradgen.ops.others import Others, OthersAlong
 from gradgen.ops.pinv import Pinv
@@ -262,6 +264,11 @@ def _of_matrices(node: Matrices, done: Mapping[Node, np.ndarray]) -> np.ndarray:
         return adjugate(matrices)
     if isinstance(node, AdjugateAlong):
         return _along(matrices, np.broadcast_to(*_on(node.direction, node.along, node, done)))
+    if isinstance(node, Polar):
+        return polar(matrices)
+    if isinstance(node, PolarAlong):
+        directions = np.broadcast_to(*_on(node.direction, node.along, node, done))
+        return _in_front(matrices, directions, lambda first: polar_along(matrices, first))
     if isinstance(node, Solve):
         right = np.broadcast_to(*_on(node.right, node.side, node, done))
         columns = right[..., None] if right.ndim < matrices.ndim else right
@@ -269,6 +276,8 @@ def _of_matrices(node: Matrices, done: Mapping[Node, np.ndarray]) -> np.ndarray:
         return found.reshape(right.shape)
     if isinstance(node, Cholesky | Eigenvalues | Eigenvectors):
         return _factored(node, (matrices + matrices.mT) / 2)
+    if isinstance(node, Nuclear):
+        return np.linalg.norm(matrices, "nuc", axis=(-2, -1))
     kinds = {Det: np.linalg.det, LogDet: lambda a: np.linalg.slogdet(a)[1], DetSign: lambda a: np.linalg.slogdet(a)[0]}
     return np.asarray(kinds[type(node)](matrices))
 
@@ -324,12 +333,42 @@ def adjugate(matrices: np.ndarray) -> np.ndarray:
 
 def _along(matrices: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """The derivative of the adjugate, by a complex step; the axes of the directions behind the matrices stay there."""
+    step = 1e-30
+    return _in_front(matrices, directions, lambda first: adjugate(matrices + 1j * step * first).imag / step)
+
+
+def _in_front(matrices: np.ndarray, directions: np.ndarray, function: Callable[..., np.ndarray]) -> np.ndarray:
+    """The function of directions whose axes behind the matrices stand in front of them, and go back."""
     rank = matrices.ndim
     more = directions.ndim - rank
     first = np.moveaxis(directions, range(rank, rank + more), range(more))
-    step = 1e-30
-    found = adjugate(matrices + 1j * step * first).imag / step
-    return np.moveaxis(found, range(more), range(rank, rank + more))
+    return np.moveaxis(function(first), range(more), range(rank, rank + more))
+
+
+def polar(matrices: np.ndarray) -> np.ndarray:
+    """The polar factor of each matrix."""
+    return _each(lambda matrix: scipy.linalg.polar(matrix)[0], matrices)
+
+
+def polar_along(matrices: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """dP = (dA - P dH) H⁻¹ of each tall matrix A = P H, where H dH + dH H = dAᵀ A + Aᵀ dA; of a wide one by its
+    transpose."""
+    if matrices.shape[-1] > matrices.shape[-2]:
+        return polar_along(matrices.mT, directions.mT).mT
+    return _each(_tall_polar_along, *np.broadcast_arrays(matrices, directions))
+
+
+def _tall_polar_along(matrix: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    factor, root = scipy.linalg.polar(matrix)
+    right = direction.T @ matrix + matrix.T @ direction
+    moved = scipy.linalg.solve_sylvester(root, root, right)
+    return np.asarray((direction - factor @ moved) @ np.linalg.inv(root))
+
+
+def _each(function: Callable[..., np.ndarray], *stacks: np.ndarray) -> np.ndarray:
+    sides = stacks[0].shape[-2:]
+    flat = [stack.reshape(-1, *sides) for stack in stacks]
+    return np.array([function(*one) for one in zip(*flat, strict=True)]).reshape(stacks[0].shape)
 
 
 def indices(picks: Sequence[Pick]) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from gradgen.ops.determinant import det, detsign, logdet
 from gradgen.ops.factor import cholesky, eigenvalues, eigenvectors
 from gradgen.ops.gather import gather, scatter
 from gradgen.ops.inverse import inverse
+from gradgen.ops.nuclear import nuclear, polar_along
 from gradgen.ops.operation import Operation
 from gradgen.ops.others import others_along
 from gradgen.ops.pinv import pinv
@@ -243,6 +244,30 @@ def the_adjugate_along_a_stack_of_directions() -> tuple[Node, Symbol]:
 def the_adjugate_along_a_diagonal() -> tuple[Node, Symbol]:
     A, x = symbols("A:nn x:n")
     return adjugate_along(A, product([(x, (0,), 1), (delta(N), (0, 1), 1)], A.shape)), x
+
+
+@linear
+def the_polar_factor_along_a_direction() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nd x:nd")
+    return polar_along(A, x), x
+
+
+@linear
+def the_polar_factor_along_a_transposed_direction() -> tuple[Node, Symbol]:
+    A, x = symbols("A:dn x:nd")
+    return polar_along(-2 * A.T, 3 * x), x
+
+
+@linear
+def the_polar_factors_of_a_stack_along_a_stack() -> tuple[Node, Symbol]:
+    A, x = symbols("A:mnd x:nmd")
+    return polar_along(A, view(1, x, (1, 0, 2), A.shape)), x
+
+
+@linear
+def the_polar_factor_along_a_stack_of_directions() -> tuple[Node, Symbol]:
+    A, x = symbols("A:nd x:ndk")
+    return polar_along(A, x), x
 
 
 @linear
@@ -517,6 +542,13 @@ NONLINEAR: dict[str, tuple[str, Scalar]] = {
         "x:nmd B:dmn",
         lambda x, B: _over(pinv(view(1, x, (1, 0, 2), (x.shape[1], N, D))), B),
     ),
+    "a nuclear norm of a tall matrix": ("x:nd", lambda x: nuclear(-3 * x) ** 2),
+    "a nuclear norm of a wide transpose": ("x:nd A:nn", lambda x, A: nuclear((A @ x).T)),
+    "nuclear norms of a stack": ("x:mnd a:m", lambda x, a: a @ nuclear(x) ** 2),
+    "nuclear norms of a stack in another order": (
+        "x:nmd a:m",
+        lambda x, a: a @ nuclear(view(1, x, (1, 0, 2), (x.shape[1], N, D))) ** 2,
+    ),
     "an unknown function": ("x:nd A:kn", lambda x, A: _total((A @ _unknown(x)) ** 2)),
     "an unknown function of itself": ("x:d", lambda x: _total(_unknown(_unknown(0.3 * x)))),
 }
@@ -542,6 +574,7 @@ SYMMETRIC: dict[str, tuple[str, Scalar]] = {
     "products of a symmetric matrix's rows": ("x:nn:symmetric a:n", lambda x, a: prod(x, 0) @ a + _total(prod(x, 1))),
     "a flat symmetric matrix": ("x:nn:symmetric a:nn", lambda x, a: reshape(x, (N * N,)) ** 3 @ reshape(a, (N * N,))),
     "a pseudoinverse of a symmetric matrix": ("x:nn:symmetric A:nn", lambda x, A: _total(A * pinv(_far(x)))),
+    "a nuclear norm of a symmetric matrix": ("x:nn:symmetric", lambda x: nuclear(_far(x)) ** 2),
     "a diagonal of a symmetric matrix": ("x:nn:symmetric", lambda x: _total(view(1, x @ x, (0, 0), x.shape[:1]) ** 2)),
 }
 

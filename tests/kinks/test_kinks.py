@@ -56,6 +56,26 @@ CASES = {
     "norm of order infinity": of_vector("np.linalg.norm(x, np.inf)", [2, -2, 1], 2, [0.5, -0.5, 0], [0, 0, 0]),
     "norm of order minus infinity": of_vector("np.linalg.norm(x, -np.inf)", [2, -1, 1], 1, [0, -0.5, 0.5], [0, 0, 0]),
     "norm of order 3": of_vector("np.linalg.norm(x, 3)", [0, 0], 0, [0, 0], [0, 0]),
+    "nuclear norm": of_matrix("np.linalg.norm(X, 'nuc')", np.zeros((2, 3)), 0, np.zeros((2, 3)), np.zeros((2, 3))),
+    "nuclear norm of a row": of_matrix(
+        "np.linalg.norm(X[:1], 'nuc')", np.zeros((2, 3)), 0, np.zeros((2, 3)), np.zeros((2, 3))
+    ),
+    "nuclear norm where one singular value is 0": of_matrix(
+        "np.linalg.norm(X, 'nuc')", [[3, 0], [0, 0]], 3, [[1, 0], [0, 0]]
+    ),
+    "nuclear norms of a stack": of_matrix(
+        "np.sum(np.linalg.norm(X[:, :, None] * X[:, None, :], 'nuc', axis=(1, 2)))",
+        [[0, 0], [3, 4]],
+        25,
+        [[0, 0], [6, 8]],
+    ),
+    "norm of order -1 with a zero": of_vector("np.linalg.norm(x, -1)", [0, 2], 0, [0, 0], [0, 0]),
+    "norm of order -2": of_vector("np.linalg.norm(x, -2)", [0, 0], 0, [0, 0], [0, 0]),
+    "norms of order -2": of_matrix("np.sum(np.linalg.norm(X, -2, axis=1))", [[0, 2], [0, -3]], 0, [[0, 0], [0, 0]]),
+    "norm of order 3 / 2": of_vector("np.linalg.norm(x, 1.5)", [0, 0], 0, [0, 0], [0, 0]),
+    "norm of order 3 / 2 with a zero": of_vector("np.linalg.norm(x, 1.5)", [0, 2], 2, [0, 1], [0, 0]),
+    "norm of order 1 / 2 with a zero": of_vector("np.linalg.norm(x, 0.5)", [0, 2], 2, [0, 1], [0, 0]),
+    "norm of order 5 / 2": of_vector("np.linalg.norm(x, 2.5)", [0, 0], 0, [0, 0], [0, 0]),
     "norm of order 3 with a zero": of_vector("np.linalg.norm(x, 3)", [0, 2], 2, [0, 1], [0, 0]),
     "norm of order 0": of_vector("np.linalg.norm(x, 0)", [0, 2], 1, [0, 0], [0, 0]),
     "std of a constant": of_vector("np.std(x)", [2, 2, 2], 0, [0, 0, 0], [0, 0, 0], [1, -1, 2]),

@@ -115,6 +115,9 @@ CASES = {
     "a running sum behind": of_vector("np.sum(np.cumsum(np.where(x > 0, np.log(x), 0)))", [0, 1], 0, [0, 1], [0, -1]),
     "a product of all behind": of_vector("np.prod(np.where(x > 0, np.log(x), 2))", [0, np.e], 2, [0, 2 / np.e], None),
     "a largest behind": of_vector("np.max(np.where(x > 0, np.log(x), -9))", [0, 1], 0, [0, 1], [0, -1]),
+    "a sum of quotients": of_vector(
+        "np.where(x[0] > 0, np.sum(1 / x), 3)", [2, 4], 0.75, [-1 / 4, -1 / 16], [1 / 4, 1 / 32]
+    ),
     "a norm behind": of_vector("np.linalg.norm(np.where(x > 0, np.log(x), 3))", [0, 1], 3, [0, 0], None),
     "gammaln": of_vector(
         "np.sum(np.where(x > 0, scipy.special.gammaln(x), 0))", [0, -1, 1], 0, [0, 0, -np.euler_gamma], None

@@ -69,6 +69,7 @@ CASES = {
     ),
     "cholesky": Case("np.sum(np.linalg.cholesky(S))", "S: SPD[n]", (NONE,), 0, NONE, NONE, wrt="S"),
     "eigvalsh": Case("np.sum(np.linalg.eigvalsh(S))", "S: Symmetric[n]", (NONE,), 0, NONE, NONE, wrt="S"),
+    "nuclear norm": of_matrix("np.linalg.norm(X, 'nuc')", np.zeros((0, 3)), 0, np.zeros((0, 3)), np.zeros((0, 3))),
     "pinv": of_matrix("np.sum(np.linalg.pinv(X))", np.zeros((0, 3)), 0, np.zeros((0, 3)), np.zeros((0, 3))),
     "symmetric": Case("np.sum(S * S)", "S: Symmetric[n]", (NONE,), 0, NONE, NONE, wrt="S"),
     "triangular": Case("np.sum(L @ L.T)", "L: LowerTriangular[n]", (NONE,), 0, NONE, NONE, wrt="L"),

@@ -215,6 +215,11 @@ MATRICES = {
     "eigvalsh": (lambda x, y, v, A: eigenvalues(A + A.T), lambda x, y, v, A: np.linalg.eigvalsh(A + A.T)),
     "pinv": (lambda x, y, v, A: pseudoinverse(x), lambda x, y, v, A: np.linalg.pinv(x)),
     "pinv of a wide one": (lambda x, y, v, A: pseudoinverse(x.T), lambda x, y, v, A: np.linalg.pinv(x.T)),
+    "nuclear": (lambda x, y, v, A: term("nuclear", (x,), ()), lambda x, y, v, A: np.linalg.norm(x, "nuc")),
+    "nuclear of a wide one": (
+        lambda x, y, v, A: term("nuclear", (x.T,), ()),
+        lambda x, y, v, A: np.linalg.norm(x, "nuc"),
+    ),
     "diag": (lambda x, y, v, A: term("diag", (v,), (d, d)), lambda x, y, v, A: np.diag(v)),
     "diag of a mask": (lambda x, y, v, A: term("diag", (v > 0,), (d, d), True), lambda x, y, v, A: np.diag(v > 0)),
     "diagonal": (lambda x, y, v, A: term("diagonal", (A,), (d,)), lambda x, y, v, A: np.diag(A)),
@@ -261,6 +266,7 @@ def test_stacks_of_matrices(field, shape):
     close(run("eigvalsh", field, S), np.linalg.eigvalsh(S))
     close(run("cholesky", field, P), np.linalg.cholesky(P))
     close(run("pinv", field, W), np.linalg.pinv(W))
+    close(run("nuclear", field, W), np.linalg.norm(W, "nuc", axis=(-2, -1)))
     close(run("solve", field, A, b), np.linalg.solve(A, b))
     close(run("solve", field, A, B), np.linalg.solve(A, B))
 
@@ -361,7 +367,7 @@ def test_structured_arguments_are_matrices_in_the_formula():
 
 def test_a_matrix_is_only_read():
     A = np.array([[1.0, 2.0], [3.0, 4.0]])
-    for op in ("inv", "det", "solve", "eigvalsh", "pinv"):
+    for op in ("inv", "det", "solve", "eigvalsh", "pinv", "nuclear"):
         interpret(Setting(FLOAT, {}, {}, {}), term(op, [lifted(0)] * 2, ()).call, [A, A][: 1 + (op == "solve")])
     assert A.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 

@@ -19,11 +19,13 @@ import scipy.special
 
 from gradgen import emit
 from gradgen.derive import derive
+from gradgen.dims import Dim, Size
 from gradgen.lower import lower
 from gradgen.nodes import arena
 from gradgen.pipeline import generate_module
 from gradgen.plan import plan
 from gradgen.spec import Declaration, load_spec
+from gradgen.tally import tally
 
 SPECS = sorted(Path("specs").glob("**/*.py"))
 LAPACK = {"solve": 2 / 3, "inv": 2, "det": 2 / 3, "slogdet": 2 / 3, "cholesky": 1 / 3, "eigvalsh": 4 / 3, "eigh": 9}
@@ -175,3 +177,12 @@ def test_costs_are_what_the_code_does(one: Declaration) -> None:
             with np.errstate(all="ignore"):
                 module[function.name](**{name: given[name] for name in function.takes if name})
             assert flops[0] == pytest.approx(float(sum(c.flops.value(sizes) for c in costs)))
+
+
+def test_costs_of_a_nuclear_norm() -> None:
+    """Singular values alone are cheaper than the polar factor, and that than its derivative; n d² each."""
+    n, d = Dim(0, "n"), Dim(1, "d")
+    lines = ['a = np.linalg.norm(X, "nuc")', "P = _polar(X)", "D = _polar_along(X, P)"]
+    costs = tally(lines, {"X": (Size.of(n), Size.of(d))}, {})
+    values, polar, along = (cost.flops.value({n: 20, d: 10}) for cost in costs)
+    assert 4 * 2000 == values < polar < along <= 40 * 2000

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradgen import Matrix, NotSupportedError, Scalar, SpecError, Vector, dims, eye, logdet, loss, ones, zeros
+from gradgen import Matrix, Scalar, SpecError, Vector, dims, eye, logdet, loss, ones, zeros
 from gradgen.oracle import evaluate
 from gradgen.spec import load_spec
 from gradgen.tape import Call
@@ -342,12 +342,6 @@ def test_what_does_not_fit_says_both_shapes(tmp_path: Path, line: str, message: 
     assert hint in error.hint
     assert error.place is not None and (Path(error.place.file).name, error.place.line) == ("misfit.py", LINE)
     assert "^" in error.place.excerpt()
-
-
-def test_what_comes_later_says_so(tmp_path: Path) -> None:
-    error = error_of(tmp_path, "return np.linalg.norm(A, 'nuc')")
-    assert isinstance(error, NotSupportedError)
-    assert "not supported yet" in error.message
 
 
 def test_blocks_over_several_lines_are_named_too(tmp_path: Path) -> None:

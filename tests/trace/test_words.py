@@ -169,6 +169,8 @@ MATRICES: dict[str, Case] = {
     "T": lambda X: X.T + np.transpose(X) + X.swapaxes(0, 1) + X.mT,
     "fliplr": lambda X: np.fliplr(X),
     "roll of two": lambda X: np.roll(X, (1, -1), axis=(0, 1)),
+    "reshape by columns": lambda X: X.reshape(X.shape[::-1], order="F") * X.ravel("F")[0],
+    "tril of a vector": lambda X: np.tril(X[0]) + np.triu(X[0], 1),
     "tril": lambda X: np.tril(X) + np.tril(X, 1) + np.tril(X, k=-1),
     "triu": lambda X: np.triu(X) + np.triu(X, 1) + np.triu(X, k=-1),
     "diagonal": lambda X: np.diag(X @ X.T) + np.diagonal(X @ X.T),
@@ -248,6 +250,9 @@ STACKS: dict[str, Case] = {
 }
 WIDE = {
     "pinv": lambda X: np.linalg.pinv(X),
+    "a nuclear norm": lambda X: np.linalg.norm(X, "nuc"),
+    "nuclear norms of a stack": lambda X: np.linalg.norm(np.stack([X, 2 * X]), "nuc", axis=(2, 0), keepdims=True),
+    "a nuclear norm of a column": lambda X: np.linalg.norm(X[:, :1], "nuc", axis=(0, 1)),
     "pinv of a stack": lambda X: np.linalg.pinv(np.stack([X, 2 * X])),
     "pinv of the transpose": lambda X: np.linalg.pinv(X.T) @ X[0],
 }

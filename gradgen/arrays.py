@@ -14,7 +14,7 @@ from gradgen.dims import Size, is_one
 from gradgen.errors import SpecError
 from gradgen.hints import escape
 from gradgen.indexing import Entry, normalise, whole
-from gradgen.positions import Positions, selects
+from gradgen.positions import Positions, counts, selects
 from gradgen.registry import UFUNCS, apply, call, unknown
 from gradgen.scope import wrong
 from gradgen.shapes import Shape
@@ -263,6 +263,8 @@ class Array:
             raise wrong("a scalar cannot be iterated over")
         if isinstance(self.shape[0], Dimension):
             hint = "use NumPy's functions along the axis, such as np.sum(x, axis=0)"
+            if counts(self):  # range(n)
+                hint = "loop over an axis whose length is a number, or write the loop as sums over an axis"
             raise wrong(
                 f"a loop over an axis of length {self.shape[0]}, which is not known while the loss is traced", hint
             )

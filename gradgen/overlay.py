@@ -71,6 +71,21 @@ def _min(*values: Any, **options: Any) -> Any:
     return _extreme("min", min, *values, **options)
 
 
+# ---- what counts up to a dimension
+
+
+def _arange(*bounds: Any, **options: Any) -> Any:
+    if any(isinstance(b, Dimension) and b.size.constant is None for b in bounds):
+        return words.arange(*bounds)
+    return np.arange(*bounds, **options)
+
+
+def _range(*bounds: Any) -> Any:
+    if any(isinstance(b, Dimension) and b.size.constant is None for b in bounds):
+        return words.arange(*bounds)
+    return range(*bounds)
+
+
 # ---- SciPy's functions that no protocol reaches, with SciPy's defaults
 
 
@@ -90,7 +105,7 @@ def _log_softmax(x: Any, axis: Any = None) -> Any:
 
 def tracing() -> dict[Any, Any]:
     """What a trace replaces."""
-    replaced: dict[Any, Any] = {len: _len, sum: _sum, max: _max, min: _min}
+    replaced: dict[Any, Any] = {len: _len, sum: _sum, max: _max, min: _min, range: _range, np.arange: _arange}
     special = sys.modules.get("scipy.special")
     if special is not None:
         replaced[special.logsumexp] = _logsumexp
@@ -190,7 +205,7 @@ class Overlay:
 
     def _module(self, module: ModuleType) -> ModuleType:
         ours = self._ours(module.__name__, getattr(module, "__file__", None))
-        proxied = ours or module.__name__ in ("scipy", "scipy.special", "gradgen")
+        proxied = ours or module.__name__ in ("numpy", "scipy", "scipy.special", "gradgen")
         return self._keep(module, _Proxy(module, self.replace) if proxied else module)  # type: ignore[no-any-return]
 
     def function(self, value: FunctionType) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from gradgen.cost import entries, node_cost
 from gradgen.derive import Derived
 from gradgen.dims import Dim
 from gradgen.distribute import distributed
+from gradgen.entries import by_entries
 from gradgen.nodes import Add, Count, Map, Node, Product, Symbol, View
 from gradgen.opening import opened
 from gradgen.ops.operation import Operation
@@ -49,7 +50,7 @@ def plan(derived: Derived) -> Plan:
     """The kernels of a loss: loss, grad, value_and_grad, hvp, and hessian where there is one; of a function: value,
     jvp, vjp, and jacobian likewise."""
     names = derived.names
-    spelled = stable(derived.roots, names)
+    spelled = by_entries(stable(derived.roots, names), names)
     moving = _moving(derived, spelled)
     plain = opened(distributed(spelled, names, lambda node: node not in moving), names, entrywise=True)
     ready = derived.of(associate(plain, names))

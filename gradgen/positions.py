@@ -71,7 +71,12 @@ class Positions:
 
 def gathers(entry: Any) -> bool:
     """Whether an entry of an index is an array of positions."""
-    return isinstance(entry, (list, Positions)) or (isinstance(entry, np.ndarray) and entry.ndim > 0)
+    return isinstance(entry, (list, Positions)) or (isinstance(entry, np.ndarray) and entry.ndim > 0) or counts(entry)
+
+
+def counts(entry: Any) -> bool:
+    """Whether a traced array is 0, 1, ... in turn, as np.arange(n) makes it."""
+    return getattr(getattr(entry, "call", None), "op", None) == "arange"
 
 
 def selects(index: Any) -> bool:

@@ -53,10 +53,10 @@ def _value_and_grad(X, y, weight, coef, alpha, fixed, grad_nll):
     k = coef.shape[0]
     residual = coef[:, :-1]
     eta = X @ residual.T + coef[:, -1]
+    t1 = np.eye(k, dtype=X.dtype)[y]
     peak = eta.max(axis=1)
     weights = np.exp(eta - peak[:, None])
     total = weights.sum(axis=1)
-    t1 = np.eye(k, dtype=X.dtype)[y]
     nll = peak + np.log(total) - np.einsum("ij,ij->i", eta, t1)
     value = 0.5 * alpha * np.vdot(residual, residual) + (weight @ nll) / fixed
     grad_eta = grad_nll[:, None] * (weights / total[:, None] - t1)

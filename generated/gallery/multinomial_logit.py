@@ -55,7 +55,7 @@ def _hvp(X, y, W, dW):
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     prob = weights / weights.sum(axis=1)[:, None]
     t1 = prob * (dscores - np.einsum("ij,ij->i", dscores, prob)[:, None])
-    return -((X * np.eye(k, dtype=X.dtype)[y].sum(axis=1)[:, None]).T @ t1)
+    return -(X.T @ (np.eye(k, dtype=X.dtype)[y].sum(axis=1)[:, None] * t1))
 
 
 def loss(X, y, W):

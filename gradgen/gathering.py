@@ -15,7 +15,7 @@ from gradgen.dims import ONE, Size, holds, is_one
 from gradgen.errors import NotSupportedError
 from gradgen.indexing import as_size, spread
 from gradgen.joining import concatenate
-from gradgen.positions import Positions, gathers
+from gradgen.positions import Column, Positions, gathers
 from gradgen.registry import function
 from gradgen.scope import presuppose, said, wrong
 from gradgen.shapes import axis_of, spell
@@ -233,7 +233,21 @@ def _grid(x: Array, arrays: Sequence[tuple[int, Chosen]], place: int) -> Array:
     return reshape(flat, (*map(wrap, sizes[:place]), *shape, *map(wrap, sizes[place + 1 :])))
 
 
-# ---- np.take
+# ---- np.take, np.take_along_axis
+
+
+@function("take_along_axis")
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Array:
+    """The entry of each row at an index, as a column."""
+    x = lift(arr)
+    if not isinstance(indices, Column) or x.ndim != 2 or axis_of(axis, x.ndim) != 1:
+        hint = "write np.take_along_axis(Z, y[:, None], axis=1), or Z[np.arange(n), y], with y: Indices[n, k]"
+        raise wrong("np.take_along_axis takes an entry of each row of a matrix here", hint)
+    rows = x.call.shape[0]
+    if indices.call.shape[0] != rows:
+        raise wrong(f"{indices.name} is {indices.call.shape[0]} long, and the matrix has {rows} rows")
+    y = Positions(indices.call, indices.below)
+    return x[counted(0, wrap(rows), 1), y][:, None]
 
 
 @function("take")

@@ -118,6 +118,8 @@ def _facts(argument: Argument) -> frozenset[str]:
     """The facts of an argument; what is said of rows says nothing of the graph where a row has one entry."""
     if argument.kind == "Indices":
         return frozenset({"index"})
+    if argument.kind == "LowerTriangular":
+        return argument.facts | {"triangular"}
     if argument.shape and is_one(argument.shape[-1]):
         return argument.facts - {"one_hot", "simplex"}
     return argument.facts

@@ -123,6 +123,7 @@ _FACTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "one_hot": lambda x: (x == x.max(axis=-1, keepdims=True)) * 1.0,
     "simplex": lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
     "unit_interval": special.expit,
+    "triangular": np.tril,
     "indices": lambda x: np.reshape(
         np.arange(x.size) * 2 % 3 * 1.0, x.shape
     ),  # 0, 2, 1, 0, …: into an axis of at least 3, with repeats

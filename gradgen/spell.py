@@ -41,6 +41,7 @@ from gradgen.nodes import (
     one,
     operand,
 )
+from gradgen.ops.factor import decomposed
 from gradgen.ops.gather import Scatter
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select, Tile, Tiles, apart, index, tiles
@@ -145,6 +146,7 @@ class Speller:
         self.layouts = layouts(nodes, [r.node for r in roots], stored, preferred(self.names))
         self.uses = self._uses(nodes, roots)
         self.weak = _weak(nodes)
+        self.decomposed = decomposed(nodes)
         self.roots = {core(root.node): root.name for root in roots}
         self.alone = len(roots) == 1
         for node in nodes:
@@ -241,8 +243,23 @@ class Speller:
         elif isinstance(node, Embed | Scatter):
             if self.uses[node] > 1 or node in self.names:
                 self.done[node] = self._scatter(node, [], [(1, node, tuple(range(node.rank)))])
+        elif node in self.decomposed:
+            self._decompose(*self.decomposed[node])
         else:
             self.done[node] = self._line(node, self._text(node))
+
+    def _decompose(self, *both: Node) -> None:
+        """Eigenvalues and eigenvectors, which one call gives, on one line."""
+        if both[0] in self.done:
+            return
+        called = self._text(both[1]).text.removesuffix("[1]")
+        chosen = []
+        for node, hint in zip(both, ("eigenvalues", "eigenvectors"), strict=True):
+            name = self.names.get(node)
+            chosen.append(self.fresh(name.text if name else hint))
+            self.owned[chosen[-1]] = False
+            self.done[node] = text.name(chosen[-1])
+        self.lines.append(f"{', '.join(chosen)} = {called}")
 
     def _tiled(self, node: Node, found: Tiles) -> Expr:
         """Arrays put together: side by side, or as blocks of a matrix."""

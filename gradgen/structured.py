@@ -46,18 +46,23 @@ def inverse_of_diagonal(node: Node) -> Node | None:
 
 
 def sign_over_absolute(node: Node) -> Node | None:
-    """sign(x) / |x| = 1 / x"""
-    if not isinstance(node, Product):
-        return None
-    for sign, labels, power in node.factors:
-        for size, axes, divided in node.factors:
-            of = (isinstance(f, Map) and f.atom.name == name for f, name in ((sign, "sign"), (size, "absolute")))
-            if all(of) and sign.operands == size.operands and labels == axes and power > 0 > divided:
+    """sign(x) / |x| = 1 / x, of whole powers: those of a negative number are numbers"""
+    factors = node.factors if isinstance(node, Product) else ()
+    whole = [f for f in factors if isinstance(f[0], Map) and isinstance(f[2], int)]
+    for sign, labels, power in whole:
+        for size, axes, divided in whole:
+            if power > 0 > divided and labels == axes and _sign_and_size(sign, size):
                 times = min(power, -divided)
-                rest = [f for f in node.factors if f not in ((sign, labels, power), (size, axes, divided))]
+                rest = [f for f in factors if f not in ((sign, labels, power), (size, axes, divided))]
                 left = [(sign, labels, power - times), (size, axes, divided + times), (_inner(sign), labels, -times)]
                 return product([*rest, *left], node.shape)
     return None
+
+
+def _sign_and_size(sign: Node, size: Node) -> bool:
+    if not (isinstance(sign, Map) and isinstance(size, Map)):
+        return False
+    return sign.arguments == size.arguments and (sign.atom.name, size.atom.name) == ("sign", "absolute")
 
 
 def _inner(node: Node) -> Node:

@@ -59,17 +59,15 @@ def _value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
 def _hvp(Sigma, w0, w, risk_aversion, impact, dw):
     """The Hessian times a direction."""
     trade = w0 - w
-    hvp_w = 0.75 * impact * dw * np.sign(trade) ** 1.5 / np.sqrt(
-        trade
-    ) + risk_aversion * (Sigma @ dw)
-    return hvp_w
+    t1 = impact * dw * np.sign(trade) ** 2 / np.sqrt(np.abs(trade))
+    return 0.75 * t1 + risk_aversion * (Sigma @ dw)
 
 
 def _hessian(w0, w, impact, fixed):
     """The Hessian by w."""
     trade = w0 - w
-    t1 = np.diag(np.sign(trade) ** 1.5 * impact * (1 / np.sqrt(trade)))
-    return fixed + 0.75 * t1
+    t1 = np.sign(trade) ** 2 * impact * (1 / np.sqrt(np.abs(trade)))
+    return fixed + 0.75 * np.diag(t1)
 
 
 def loss(mu, Sigma, w0, w, risk_aversion, cost, impact):

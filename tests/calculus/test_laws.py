@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -219,6 +220,14 @@ NEAR_MISSES: dict[str, tuple[str, Callable[..., Node]]] = {
         lambda A, B: det(A * triangle(N, N, 0) + B * triangle(N, N, 0).T),
     ),
     "a triangle on its own": ("A:nn", lambda A: inverse(A * triangle(N, N, 0))),
+    "a sign over a root of its size": (
+        "x:n",
+        lambda x: call("sign", x) ** 2 / call("absolute", x) ** Fraction(1, 2),
+    ),
+    "a sign over the size of a multiple": (
+        "x:n",
+        lambda x: call("sign", 2 * x) / call("absolute", 3 * x) + call("sign", -x) / call("absolute", x),
+    ),
     "a sign over another size": ("x:n y:n", lambda x, y: call("sign", x) / call("absolute", y)),
     "an adjugate over another determinant": ("A:nn", lambda A: adjugate(A) / det(2 * A)),
     "an adjugate over a power": ("A:nn", lambda A: adjugate(A) / det(A) ** 2),

@@ -25,9 +25,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _from_data(x, gamma):
     """What depends on the data alone."""
     d = x.shape[1]
-    gamma_squared = gamma**2
-    fixed2 = gamma_squared * np.tri(d, d, -1, dtype=x.dtype).diagonal()
-    return gamma_squared * np.tri(d, d, -1, dtype=x.dtype), fixed2
+    return gamma**2 * np.tri(d, d, -1, dtype=x.dtype)
 
 
 def _loss(x, alphas, means, q, L, gamma, m):
@@ -108,7 +106,7 @@ def _value_and_grad(x, alphas, means, q, L, gamma, m, fixed):
     return value, (grad_alphas, t4 + exponential * t3, grad_q, np.tril(t6, -1))
 
 
-def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2):
+def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed):
     """The Hessian times a direction."""
     n, d = x.shape
     weights = np.exp(alphas - alphas.max())
@@ -143,8 +141,6 @@ def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2):
     hvp_q = (
         t4[:, None]
         + dmeans * t7
-        + fixed2 * exponential * dL.diagonal(axis1=1, axis2=2)
-        + fixed2 * L.diagonal(axis1=1, axis2=2) * t2
         + 2 * gamma**2 * dq * exponential**2
         - exponential * t12.diagonal(axis1=1, axis2=2)
         - t2 * np.einsum("ijk,ijk->jk", t5, difference)
@@ -196,7 +192,7 @@ def grad(x, alphas, means, q, L, gamma, m):
     grad_L : (k, d, d) array
     """
     x, alphas, means, q, L, gamma, m = _door(x, alphas, means, q, L, gamma, m)
-    fixed, fixed2 = _from_data(x, gamma)
+    fixed = _from_data(x, gamma)
     return _owned(_grad(x, alphas, means, q, L, gamma, m, fixed))
 
 
@@ -219,7 +215,7 @@ def value_and_grad(x, alphas, means, q, L, gamma, m):
     gradient : tuple of grad_alphas : (k,) array, grad_means : (k, d) array, grad_q : (k, d) array, grad_L : (k, d, d) array
     """
     x, alphas, means, q, L, gamma, m = _door(x, alphas, means, q, L, gamma, m)
-    fixed, fixed2 = _from_data(x, gamma)
+    fixed = _from_data(x, gamma)
     return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m, fixed))
 
 
@@ -252,10 +248,8 @@ def hvp(x, alphas, means, q, L, gamma, m, dalphas, dmeans, dq, dL):
     dmeans = _direction("dmeans", dmeans, means)
     dq = _direction("dq", dq, q)
     dL = _direction("dL", dL, L)
-    fixed, fixed2 = _from_data(x, gamma)
-    return _owned(
-        _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2)
-    )
+    fixed = _from_data(x, gamma)
+    return _owned(_hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed))
 
 
 def bind(x, gamma, m, *, k=None):
@@ -294,8 +288,8 @@ class Bound:
         x, gamma, m = (value.astype(dtype, copy=False) for value in self._data)
         gamma = gamma[()]
         m = m[()]
-        fixed, fixed2 = _from_data(x, gamma)
-        return x, gamma, m, fixed, fixed2
+        fixed = _from_data(x, gamma)
+        return x, gamma, m, fixed
 
     def _arguments(self, alphas, means, q, L):
         """The arguments in the working dtype, checked, and what depends on the data alone."""
@@ -322,45 +316,37 @@ class Bound:
         dtype = _dtype(*self._data, alphas, means, q, L)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        x, gamma, m, fixed, fixed2 = self._in[dtype]
+        x, gamma, m, fixed = self._in[dtype]
         alphas = alphas.astype(dtype, copy=False)
         means = means.astype(dtype, copy=False)
         q = q.astype(dtype, copy=False)
         L = L.astype(dtype, copy=False)
-        return x, alphas, means, q, L, gamma, m, fixed, fixed2
+        return x, alphas, means, q, L, gamma, m, fixed
 
     def loss(self, alphas, means, q, L):
         """The loss."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m, fixed = self._arguments(alphas, means, q, L)
         return _owned(_loss(x, alphas, means, q, L, gamma, m))
 
     def grad(self, alphas, means, q, L):
         """The gradient by alphas, means, q and L."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m, fixed = self._arguments(alphas, means, q, L)
         return _owned(_grad(x, alphas, means, q, L, gamma, m, fixed))
 
     def value_and_grad(self, alphas, means, q, L):
         """The loss and its gradient by alphas, means, q and L, in one pass."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m, fixed = self._arguments(alphas, means, q, L)
         return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m, fixed))
 
     def hvp(self, alphas, means, q, L, dalphas, dmeans, dq, dL):
         """The Hessian times a direction."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m, fixed = self._arguments(alphas, means, q, L)
         dalphas = _direction("dalphas", dalphas, alphas)
         dmeans = _direction("dmeans", dmeans, means)
         dq = _direction("dq", dq, q)
         dL = _direction("dL", dL, L)
         return _owned(
-            _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2)
+            _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed)
         )
 
     def pack(self, alphas, means, q, L):

@@ -14,13 +14,15 @@ from gradgen.dims import Size, is_one
 from gradgen.errors import SpecError
 from gradgen.hints import escape
 from gradgen.indexing import Entry, normalise, whole
-from gradgen.positions import Positions, selects
+from gradgen.positions import Positions, counts, selects
 from gradgen.registry import UFUNCS, apply, call, unknown
 from gradgen.scope import wrong
 from gradgen.shapes import Shape
 from gradgen.tape import Call
 
 LARGEST = 1000
+MASK = "np.where(mask, x, 0) keeps the shape: np.sum(np.where(mask, x, 0)) sums what the mask chooses"
+ADDED_UP = "eye(k)[rows].T @ v adds up v by the index rows, an argument Indices[m, k]"
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}
 METHODS = "sum mean max min prod var std cumsum dot trace diagonal squeeze clip ravel flatten take".split()
 
@@ -84,6 +86,9 @@ class Array:
     def __repr__(self) -> str:
         return f"<traced {self.call.op} of shape {self.shape}>"
 
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
     @property
     def shape(self) -> tuple[Any, ...]:
         return tuple(wrap(s) for s in self.call.shape)
@@ -116,7 +121,8 @@ class Array:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         name = ufunc.__name__
         if kwargs.get("out") is not None:
-            raise wrong("a real array cannot take traced values in place", "write a = a + b in place of a += b")
+            given = f"leave out= away: y = np.{name}(...)" if "out=" in scope.source() else ""
+            raise wrong("no array is filled in place", given or "write a = a + b in place of a += b")
         if method == "reduce" and name in REDUCTIONS:
             return call(REDUCTIONS[name], inputs, {"axis": 0, **kwargs})
         if method == "outer" and name in UFUNCS and not kwargs:
@@ -124,6 +130,8 @@ class Array:
             return apply(name, a[(..., *(None,) * b.ndim)], b)
         if method == "accumulate" and name == "add":
             return call("cumsum", inputs, {"axis": 0, **kwargs})
+        if method == "at":
+            raise wrong("a traced array cannot be changed in place", f"{ADDED_UP}; to read entries, write x[rows]")
         if method != "__call__":
             raise wrong(f"np.{name}.{method} is not in the vocabulary", "write it with the operators and a sum")
         if name not in UFUNCS:
@@ -238,6 +246,10 @@ class Array:
     def __getitem__(self, index: Any) -> Array:
         if selects(index):
             return call("__getitem__", (self, index), {})  # type: ignore[no-any-return]
+        for entry in index if isinstance(index, tuple) else (index,):
+            if isinstance(entry, Array):
+                hint = MASK if entry.call.boolean else "let positions be an argument: rows: Indices[m, n]"
+                raise wrong("a traced array cannot be an index", hint)
         entries, shape = normalise(index, self.call.shape)
         if _is_identity(entries, self.call.shape):
             return self
@@ -263,6 +275,8 @@ class Array:
             raise wrong("a scalar cannot be iterated over")
         if isinstance(self.shape[0], Dimension):
             hint = "use NumPy's functions along the axis, such as np.sum(x, axis=0)"
+            if counts(self):  # range(n)
+                hint = "loop over an axis whose length is a number, or write the loop as sums over an axis"
             raise wrong(
                 f"a loop over an axis of length {self.shape[0]}, which is not known while the loss is traced", hint
             )
@@ -276,9 +290,7 @@ class Array:
 
     def __bool__(self) -> NoReturn:
         if not any(c.op == "argument" for c in _below(self.call)):
-            raise wrong(
-                "the dimensions are not known while the loss is traced", "a loss takes one path whatever its sizes"
-            )
+            escape("the dimensions are not known while the loss is traced", "a loss takes one path whatever its sizes")
         escape("Python cannot branch on a traced array", "choose entry by entry with np.where(condition, a, b)")
 
     def __float__(self) -> NoReturn:

@@ -14,6 +14,7 @@ from gradgen.adjoint import adjoint
 from gradgen.atoms import Unknown
 from gradgen.blocks import by_blocks
 from gradgen.differential import Tangents, differential
+from gradgen.entries import by_entries
 from gradgen.factor import factor
 from gradgen.flatten import flatten
 from gradgen.lower import Lowered
@@ -128,7 +129,9 @@ def _varied(
 
 
 def _simplified(lowered: Lowered, names: Names) -> list[Node]:
-    return flatten(by_blocks(simplify(flatten([lowered.value], names), names), names), names)
+    flat = flatten(by_blocks(simplify(flatten([lowered.value], names), names), names), names)
+    taken = by_entries(flat, names)
+    return flat if taken == flat else flatten(simplify(flatten(taken, names), names), names)
 
 
 def _structured(gradient: Node, variable: Symbol, lowered: Lowered) -> Node:
@@ -164,7 +167,7 @@ def _split(node: Node) -> tuple[Node, Node]:
 def normal(roots: list[Node], names: Names) -> list[Node]:
     """The roots in normal form, with common factors outside."""
     flat = flatten(roots, names)
-    parted = by_blocks(flat, names)
+    parted = by_entries(by_blocks(flat, names), names)
     if parted != flat:
         flat = flatten(parted, names)
     joined = opened(merge_masks(factor(tidy(flat, names), names), names), names)

@@ -8,7 +8,7 @@ from gradgen.arrays import Array, record
 from gradgen.dimension import wrap
 from gradgen.dims import Size, holds
 from gradgen.entrywise import numeric
-from gradgen.hints import origins, square_of
+from gradgen.hints import argument, origins, square_of
 from gradgen.joining import concatenate
 from gradgen.reductions import total
 from gradgen.registry import function
@@ -67,10 +67,22 @@ def _cut(stack: Array, offset: int) -> Array:
         length = columns - right
     else:
         text = f"which of the {rows} rows and {columns} columns are fewer is not known while the loss is traced"
-        raise wrong(f"a diagonal of shape {spell((rows, columns))}: {text}", "cut it to a square, such as X[:p, :p]")
+        raise wrong(f"a diagonal of shape {spell((rows, columns))}: {text}", _fewer(rows, columns))
     if (length.constant or 0) < 0:
         length = Size.of(0)
     return stack[..., down : wrap(length + down), right : wrap(length + right)]
+
+
+def _fewer(rows: Size, columns: Size) -> str:
+    """How to say which side of a matrix is the shorter one."""
+    return (
+        f"{_cuts(rows, columns)}; or declare it, as in Matrix[{columns} + p, {columns}] or Matrix[{rows}, {rows} + p]"
+    )
+
+
+def _cuts(rows: Size, columns: Size) -> str:
+    text = argument()
+    return f"{text}[:{columns}], where there are more rows, or {text}[:, :{rows}] is square"
 
 
 @function("linalg.diagonal")
@@ -87,9 +99,8 @@ def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = 
     if rows is not None and rows == columns and not _offset(offset):
         return record("trace", (x,), ())
     if rows is not None and columns is not None and not holds(rows, columns) and not holds(columns, rows):
-        raise wrong(
-            f"the trace of shape {spell(x.call.shape)}, which is not square{origins()}", square_of(x.call.shape)
-        )
+        hint = f"{square_of(x.call.shape)}; {_cuts(rows, columns)}"
+        raise wrong(f"the trace of shape {spell(x.call.shape)}, which is not square{origins()}", hint)
     return total(diagonal(x, offset, axis1, axis2), -1)
 
 

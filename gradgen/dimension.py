@@ -56,6 +56,9 @@ class Dimension:
     def __repr__(self) -> str:
         return str(self._size)
 
+    def __format__(self, spec: str) -> str:
+        return str(self)
+
     def __hash__(self) -> int:
         return hash(self._size)
 

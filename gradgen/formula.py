@@ -262,7 +262,7 @@ class _Writer:
     def _operation(self, node: Operation) -> Math:
         if isinstance(node, Embed | Scatter):
             target = self.layouts[node]
-            left = tuple(kept(node.picks)) if isinstance(node, Embed) else tuple(range(node.rank))
+            left = tuple(kept(node.picks)) if isinstance(node, Embed) else node.places
             inside = self._term(operand(node.node, left), tuple(k for k in target if k in left), whole=True)
             return node.math([(inside, target), *map(self._part, node.arguments[1:])], _Plain())
         parts = [self._part(argument) for argument in node.arguments]

@@ -1,4 +1,4 @@
-"""Entries gathered by arrays of positions: ``U[rows]``, ``x[[0, 2]]``, ``R[rows, cols]``."""
+"""Entries gathered by arrays of positions: ``U[rows]``, ``x[[0, 2]]``, ``R[rows, cols]``, ``Z[np.arange(n), y]``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from gradgen.arrays import Array, lift, record
+from gradgen.arrays import Array, constant, lift, record
 from gradgen.dimension import wrap
-from gradgen.dims import Size, holds, is_one
+from gradgen.dims import ONE, Size, holds, is_one
 from gradgen.errors import NotSupportedError
 from gradgen.indexing import as_size, spread
 from gradgen.joining import concatenate
-from gradgen.positions import Positions, gathers
+from gradgen.positions import Column, Positions, gathers
 from gradgen.registry import function
 from gradgen.scope import presuppose, said, wrong
 from gradgen.shapes import axis_of, spell
-from gradgen.views import ravel, reshape, transpose
+from gradgen.views import counted, ravel, reshape, transpose
 
 FIX = "an index is made of integers, slices, None, arrays of integers and Indices arguments"
-Chosen = Positions | np.ndarray[Any, Any]
+Chosen = Positions | Array | np.ndarray[Any, Any]  # an array is 0, 1, ... in turn
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def selected(x: Array, index: Any) -> Array:
     if len(arrays) == 1:
         axis, chosen = arrays[0]
         return _placed(gathered(part, chosen, axis), axis, chosen.ndim, mixed.place)
-    if any(isinstance(a, Positions) or a.ndim < 2 for _, a in arrays):
+    if any(not isinstance(a, np.ndarray) or a.ndim < 2 for _, a in arrays):
         return _together(part, arrays, mixed.place)
     return _grid(part, arrays, mixed.place)
 
@@ -70,7 +70,7 @@ def _mixed(entries: Sequence[Any]) -> Mixed:
 
 def _positions(entry: Any) -> Chosen:
     """An array of an index, of integers; a mask that is known is where it holds."""
-    if isinstance(entry, Positions):
+    if isinstance(entry, Positions | Array):
         return entry
     if isinstance(entry, list) and any(isinstance(e, (Array, Positions)) for e in entry):
         raise wrong("an index is no list of traced arrays", FIX)
@@ -93,11 +93,10 @@ def _positions(entry: Any) -> Chosen:
 def gathered(x: Array, chosen: Chosen, axis: int) -> Array:
     """The entries of one axis at the positions, whose axes come in its place."""
     shape = x.call.shape
+    if isinstance(chosen, Array):
+        return _cut(x, chosen.call.shape[0], axis)
     if isinstance(chosen, Positions):
-        if chosen.below != shape[axis]:
-            text = f"{chosen.name} holds indices below {chosen.below}, but axis {axis} has length {shape[axis]}"
-            if not holds(chosen.below, shape[axis]):
-                raise wrong(text, f"declare it as Indices[{chosen.call.shape[0]}, {shape[axis]}]")
+        _fits(chosen, shape[axis], axis)
         length = chosen.call.shape[0]
         call = (*shape[:axis], length, *shape[axis + 1 :])
         positions = Array(chosen.call)
@@ -108,21 +107,39 @@ def gathered(x: Array, chosen: Chosen, axis: int) -> Array:
     return reshape(flat, (*map(wrap, shape[:axis]), *chosen.shape, *map(wrap, shape[axis + 1 :])))
 
 
+def _cut(x: Array, length: Size, axis: int) -> Array:
+    """The first entries of an axis."""
+    if length == x.call.shape[axis]:
+        return x
+    return x[(*(slice(None),) * axis, slice(None, wrap(length)))]
+
+
+def _fits(chosen: Positions, size: Size, axis: int) -> None:
+    """Refuse indices that may lie beyond an axis."""
+    if chosen.below != size and not holds(chosen.below, size):
+        text = f"{chosen.name} holds indices below {chosen.below}, but axis {axis} has length {size}"
+        raise wrong(text, f"declare it as Indices[{chosen.call.shape[0]}, {size}]")
+
+
 def _picked(x: Array, chosen: np.ndarray[Any, Any], axis: int) -> Array:
     shape = x.call.shape
-    size = shape[axis]
-    length = Size.of(len(chosen))
+    if shape[axis].constant is None and np.any(chosen < 0):
+        return _from_both_ends(x, chosen, axis)
+    chosen = _within(chosen, shape[axis])
+    result = (*shape[:axis], Size.of(len(chosen)), *shape[axis + 1 :])
+    return record("pick", (x,), result, x.call.boolean, axis=axis, index=tuple(map(int, chosen)))
+
+
+def _within(chosen: np.ndarray[Any, Any], size: Size) -> np.ndarray[Any, Any]:
+    """Positions on an axis, counted from its start."""
     if size.constant is not None:
         for i in chosen:
             if not -size.constant <= i < size.constant:
                 raise wrong(f"index {i} is out of bounds for an axis of length {size}")
         chosen = chosen % max(size.constant, 1)
-    elif np.any(chosen < 0):
-        return _from_both_ends(x, chosen, axis)
     if len(chosen):
         presuppose(Size.of(int(chosen.max()) + 1), size)
-    result = (*shape[:axis], length, *shape[axis + 1 :])
-    return record("pick", (x,), result, x.call.boolean, axis=axis, index=tuple(map(int, chosen)))
+    return chosen
 
 
 def _from_both_ends(x: Array, chosen: np.ndarray[Any, Any], axis: int) -> Array:
@@ -148,58 +165,54 @@ def _placed(x: Array, axis: int, count: int, place: int) -> Array:
 
 
 def _length(chosen: Chosen) -> Size:
-    return chosen.call.shape[0] if isinstance(chosen, Positions) else Size.of(len(chosen))
+    return Size.of(len(chosen)) if isinstance(chosen, np.ndarray) else chosen.call.shape[0]
 
 
 def _together(x: Array, arrays: Sequence[tuple[int, Chosen]], place: int) -> Array:
-    """One entry for each tuple of positions: gathered along every axis, the diagonal of what that gives."""
+    """One entry for each tuple of positions."""
     if any(a.ndim > 1 for _, a in arrays):
         raise wrong("Indices beside an array of two axes are not supported yet", FIX, NotSupportedError)
-    product = _of_product(x, arrays)
-    if product is not None:
-        return product
-    lengths = [_length(a) for _, a in arrays]
-    longest = next((s for s in lengths if not is_one(s)), lengths[0])
-    for (axis, chosen), size in zip(arrays, lengths, strict=True):
+    longest = next((s for s in (_length(a) for _, a in arrays) if not is_one(s)), ONE)
+    for size in (_length(a) for _, a in arrays):
         if size != longest and not is_one(size):
             text = f"index arrays of lengths {longest} and {size}, which do not match"
             raise wrong(text, "one entry is taken for each tuple of positions; X[rows][:, cols] takes a block")
-        if is_one(size) and not is_one(longest):
-            if isinstance(chosen, Positions):
-                raise wrong("Indices of length 1 beside longer ones are not supported yet", FIX, NotSupportedError)
-            chosen = np.repeat(chosen, longest.constant) if longest.constant is not None else chosen
-            x = gathered(x, chosen, axis)
-            if longest.constant is None:
-                shape = tuple(wrap(longest if i == axis else s) for i, s in enumerate(x.call.shape))
-                x = _wide(x, shape)
-            continue
-        x = gathered(x, chosen, axis)
-    return _diagonal(x, [axis for axis, _ in arrays], place)
+    single = [axis for axis, a in arrays if is_one(_length(a))]
+    for axis, a in arrays:
+        x = gathered(x, a, axis) if axis in single else x
+    x = x[tuple(0 if axis in single else slice(None) for axis in range(x.ndim))]
+    rest = [(axis - sum(k < axis for k in single), a) for axis, a in arrays if axis not in single]
+    if not rest:
+        return x[(*(slice(None),) * place, None)]
+    if len(rest) == 1:
+        axis, a = rest[0]
+        return _placed(gathered(x, a, axis), axis, 1, place)
+    return _tuples(x, rest, longest, place)
 
 
-def _of_product(x: Array, arrays: Sequence[tuple[int, Chosen]]) -> Array | None:
-    """Entries of a product of two matrices: products of the rows and columns alone, and never of all pairs."""
-    if x.call.op != "matmul" or [axis for axis, _ in arrays] != [0, 1] or len({_length(a) for _, a in arrays}) > 1:
-        return None
-    left, right = map(Array, x.call.args)
-    if left.ndim != 2 or right.ndim != 2:
-        return None
-    rows, columns = gathered(left, arrays[0][1], 0), gathered(right, arrays[1][1], 1)
-    return record("einsum", (rows, columns), rows.call.shape[:1], inputs=((0, 1), (1, 0)), output=(0,))
-
-
-def _wide(x: Array, shape: tuple[Any, ...]) -> Array:
-    target = tuple(s for s in map(as_size, shape) if s is not None)
-    return record("broadcast_to", (x,), target, x.call.boolean)
-
-
-def _diagonal(x: Array, axes: Sequence[int], place: int) -> Array:
-    """The entries at equal positions of several axes."""
+def _tuples(x: Array, arrays: Sequence[tuple[int, Chosen]], length: Size, place: int) -> Array:
+    """One entry for each tuple of positions of one length, which is not literally 1."""
+    positions = []
+    for axis, a in arrays:
+        if isinstance(a, np.ndarray) and x.call.shape[axis].constant is None and np.any(a < 0):
+            x, a = gathered(x, a, axis), counted(0, wrap(length), 1)
+        x, known = _checked(x, a, axis)
+        positions.append(known)
+    axes = [axis for axis, _ in arrays]
     others = [i for i in range(x.ndim) if i not in axes]
     x = transpose(x, (*others, *axes))
-    for _ in axes[1:]:
-        x = record("diagonal", (x,), x.call.shape[:-1])
-    return _placed(x, x.ndim - 1, 1, place)
+    taken = record("entries", (x, *positions), (*x.call.shape[: len(others)], length), x.call.boolean)
+    return _placed(taken, len(others), 1, place)
+
+
+def _checked(x: Array, chosen: Chosen, axis: int) -> tuple[Array, Array]:
+    """An array whose axis the positions fit, cut to it where they count along it; the positions as a call."""
+    if isinstance(chosen, Array):
+        return _cut(x, chosen.call.shape[0], axis), chosen
+    if isinstance(chosen, Positions):
+        _fits(chosen, x.call.shape[axis], axis)
+        return x, Array(chosen.call)
+    return x, constant(_within(chosen, x.call.shape[axis]))
 
 
 def _grid(x: Array, arrays: Sequence[tuple[int, Chosen]], place: int) -> Array:
@@ -220,7 +233,21 @@ def _grid(x: Array, arrays: Sequence[tuple[int, Chosen]], place: int) -> Array:
     return reshape(flat, (*map(wrap, sizes[:place]), *shape, *map(wrap, sizes[place + 1 :])))
 
 
-# ---- np.take
+# ---- np.take, np.take_along_axis
+
+
+@function("take_along_axis")
+def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Array:
+    """The entry of each row at an index, as a column."""
+    x = lift(arr)
+    if not isinstance(indices, Column) or x.ndim != 2 or axis_of(axis, x.ndim) != 1:
+        hint = "write np.take_along_axis(Z, y[:, None], axis=1), or Z[np.arange(n), y], with y: Indices[n, k]"
+        raise wrong("np.take_along_axis takes an entry of each row of a matrix here", hint)
+    rows = x.call.shape[0]
+    if indices.call.shape[0] != rows:
+        raise wrong(f"{indices.name} is {indices.call.shape[0]} long, and the matrix has {rows} rows")
+    y = Positions(indices.call, indices.below)
+    return x[counted(0, wrap(rows), 1), y][:, None]
 
 
 @function("take")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradgen.kinks import Switch, matrices, needed, order, switches
+from gradgen.kinks import Switch, floor, matrices, needed, order, switches
 from gradgen.tape import Argument, Call, Tape
 from gradgen.tiny import symbols
 from gradgen.transcript import TAKEN, Transcript, free_name
@@ -64,8 +64,11 @@ def _value(argument: Argument) -> str:
 
 
 def gap_text(switch: Switch, text: Transcript) -> str:
+    low = floor(switch)
+    named = "" if low is None else text.name(low)
     first = text.at(switch.operands[0], 3)
     if switch.best:
         axis = switch.axis[0] if len(switch.axis) == 1 else switch.axis
         return f"{first} - np.{switch.best}({first}, axis={axis}, keepdims=True)"
-    return " - ".join((first, *(text.at(other, 3) for other in switch.operands[1:])))
+    between = " - ".join((first, *(text.at(other, 3) for other in switch.operands[1:])))
+    return f"np.where({named} == 0, 0.0, {between})" if named else between

@@ -13,6 +13,7 @@ ZERO = frozenset(("absolute", "sign", "relu"))
 TRUTH = frozenset(("logical_not", "logical_and", "logical_or"))
 MEET = frozenset(("maximum", "minimum", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal"))
 REDUCED = frozenset(("max", "min"))
+TINY = 1e-3
 INVERTED = frozenset(("inv", "solve", "logdet", "detsign", "pinv", "cholesky", "nuclear"))
 
 
@@ -118,6 +119,15 @@ def _of(call: Call) -> Iterator[Switch]:
         yield Switch((_part(call, ONE, call.shape[-1]), _part(call, Size.of(0), call.shape[-1] - ONE)), rare=True)
     if call.op == "formula":
         yield from _of_formula(call)
+
+
+def floor(switch: Switch) -> Call | None:
+    """What meets a tiny number, such as a floor of 1e-12 under probabilities: where it is exactly 0 it stays so."""
+    if len(switch.operands) == 2:
+        for one, other in (switch.operands, switch.operands[::-1]):
+            if other.op == "constant" and not other.shape and 0 < abs(float(other.params["value"])) < TINY:
+                return one
+    return None
 
 
 def _part(call: Call, start: Size, stop: Size) -> Call:

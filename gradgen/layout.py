@@ -140,7 +140,7 @@ def _orders(node: Node, order: Labels) -> list[tuple[Node, Labels]]:
     if isinstance(node, Embed):
         return _placed(node, tuple(kept(node.picks)), order)
     if isinstance(node, Scatter):
-        return _placed(node, tuple(range(node.rank)), order)
+        return _placed(node, node.places, order)
     return [
         (n, tuple(labels.index(k) for k in order if k in labels))
         for _, n, labels in _entrywise(node)

@@ -38,7 +38,7 @@ from gradgen.nodes import (
 )
 from gradgen.ops.determinant import det, detsign, logdet
 from gradgen.ops.factor import cholesky, eigenvalues
-from gradgen.ops.gather import gather
+from gradgen.ops.gather import Index, gather, taken
 from gradgen.ops.inverse import inverse
 from gradgen.ops.nuclear import nuclear
 from gradgen.ops.pinv import pinv
@@ -119,6 +119,8 @@ def _facts(argument: Argument) -> frozenset[str]:
     """The facts of an argument; what is said of rows says nothing of the graph where a row has one entry."""
     if argument.kind == "Indices":
         return frozenset({"index"})
+    if argument.kind == "LowerTriangular":
+        return argument.facts | {"triangular"}
     if argument.shape and is_one(argument.shape[-1]):
         return argument.facts - {"one_hot", "simplex"}
     return argument.facts
@@ -454,13 +456,33 @@ def _take(step: _Step) -> Node:
     index = step.nodes[1]
     axis = step.axes(0)[along]
     place = sum(a is not None for a in step.axes(0)[:along])
-    if is_one(step.full[along]):
-        raise NotSupportedError("Indices of literal length 1 are not supported yet", "give them a dimension for length")
     if axis is None:
-        others_ = tuple(k if k < place else k + 1 for k in range(step.nodes[0].rank))
+        behind = 0 if is_one(step.full[along]) else 1
+        others_ = tuple(k if k < place else k + behind for k in range(step.nodes[0].rank))
         return view(1, step.nodes[0], others_, step.shape)
     assert isinstance(index, Symbol)
-    return gather(step.nodes[0], axis, index)
+    return taken(step.nodes[0], axis, index)
+
+
+def _entries(step: _Step) -> Node:
+    """One entry of the last axes for each tuple of positions, which run along the last axis of the result."""
+    axes = step.axes(0)[-len(step.nodes) + 1 :]
+    node = step.nodes[0]
+    label = len(step.shape) - 1
+    labels = list(range(node.rank))
+    indices: list[Index | None] = [None] * node.rank
+    for axis, given, made in zip(axes, step.call.args[1:], step.nodes[1:], strict=True):
+        if axis is not None:
+            labels[axis] = label
+            indices[axis] = _index(given, made)
+    return gather(node, tuple(labels), tuple(indices), step.shape)
+
+
+def _index(given: Call, node: Node) -> Index | None:
+    """Positions as the graph knows them: None for 0, 1, ... in turn."""
+    if isinstance(node, Symbol):
+        return node
+    return None if given.op == "arange" else tuple(int(i) for i in given.params["value"])
 
 
 def _pick_constant(step: _Step) -> Node:
@@ -472,7 +494,7 @@ def _pick_constant(step: _Step) -> Node:
         if len(index) == 1:
             return node
         return view(1, node, tuple(k if k < place else k + 1 for k in range(node.rank)), step.shape)
-    return gather(step.nodes[0], axis, index)
+    return taken(step.nodes[0], axis, index)
 
 
 def _entry_of(node: Node, axis: int, position: int) -> Node:
@@ -577,6 +599,7 @@ _LOWER: dict[str, Callable[[_Step], Node]] = {
     "cumsum": _cumsum,
     "reshape": lambda step: reshape(step.nodes[0], step.shape),
     "take": _take,
+    "entries": _entries,
     "pick": _pick_constant,
     "tril": _triangle,
     "triu": _triangle,

@@ -415,6 +415,9 @@ def _collect(factors: Iterable[Factor], sizes: dict[int, Size], coefficient: Num
                 core, inner, power = base, tuple(inner[k] for k in axes), exponent * power
         if isinstance(core, Count) and power < 0 and any(c < 0 for _, c in core.size.terms):
             core, power = apply(RECIPROCAL, [(1, core, ())], ()), -power  # n - 1 may be 0, and 0 / 0 is not 1
+        if isinstance(core, Triangle) and inner[0] == inner[1]:  # its diagonal is all ones, or all zeros
+            coefficient *= int(core.offset >= 0)
+            continue
         power = _reduced(core, power)
         powers[core, inner] = _reduced(core, powers.get((core, inner), 0) + power)
     powers.pop((one(), ()), None)

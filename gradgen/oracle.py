@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradgen.fields import DIGITS, FLOAT, Array, exact
-from gradgen.kinks import Switch, matrices, order
+from gradgen.kinks import Switch, floor, matrices, order
 from gradgen.replay import Inputs, Replay
 from gradgen.tape import Argument, Call, Tape
 
@@ -209,11 +209,14 @@ def worst_condition(matrices: Array) -> float:
 
 
 def gap(switch: Switch, values: Mapping[Call, Array]) -> Array:
-    """How far each entry is from switching, signed; from the best of its axis where that is what switches."""
+    """How far each entry is from switching, signed; from the best of its axis where that is what switches. What is
+    exactly 0 above a floor stays there, as 0."""
     first, *rest = (np.asarray(values[call], dtype=float) for call in switch.operands)
     if switch.best:
         rest = [getattr(np, switch.best)(first, axis=switch.axis, keepdims=True)]
-    return np.asarray(first - rest[0] if rest else first)
+    between = np.asarray(first - rest[0] if rest else first)
+    low = floor(switch)
+    return between if low is None else np.where(np.asarray(values[low]) == 0, 0.0, between)
 
 
 def nearest(gaps: Sequence[Array]) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import CellType, CodeType, FrameType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -71,6 +71,42 @@ def _min(*values: Any, **options: Any) -> Any:
     return _extreme("min", min, *values, **options)
 
 
+# ---- what counts up to a dimension
+
+
+def _arange(*bounds: Any, **options: Any) -> Any:
+    if any(isinstance(b, Dimension) and b.size.constant is None for b in bounds):
+        return words.arange(*bounds)
+    return np.arange(*bounds, **options)
+
+
+def _range(*bounds: Any) -> Any:
+    if any(isinstance(b, Dimension) and b.size.constant is None for b in bounds):
+        return words.arange(*bounds)
+    return range(*bounds)
+
+
+# ---- what a loss does not do
+
+
+def _vectorize(function: Any, *args: Any, **options: Any) -> Any:
+    real = np.vectorize(function, *args, **options)
+
+    def called(*values: Any, **named: Any) -> Any:
+        if any(isinstance(v, (Array, Dimension)) for v in (*values, *named.values())):
+            raise wrong("np.vectorize calls Python for each number", "call the function on whole arrays: f(x)")
+        return real(*values, **named)
+
+    return called
+
+
+class _Random:
+    """np.random: a loss has one value for its arguments."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise wrong("a loss draws no random numbers", "draw outside of the loss, and let them be an argument")
+
+
 # ---- SciPy's functions that no protocol reaches, with SciPy's defaults
 
 
@@ -90,7 +126,8 @@ def _log_softmax(x: Any, axis: Any = None) -> Any:
 
 def tracing() -> dict[Any, Any]:
     """What a trace replaces."""
-    replaced: dict[Any, Any] = {len: _len, sum: _sum, max: _max, min: _min}
+    replaced: dict[Any, Any] = {len: _len, sum: _sum, max: _max, min: _min, range: _range, np.arange: _arange}
+    replaced |= {np.vectorize: _vectorize, np.random: _Random()}
     special = sys.modules.get("scipy.special")
     if special is not None:
         replaced[special.logsumexp] = _logsumexp
@@ -190,7 +227,7 @@ class Overlay:
 
     def _module(self, module: ModuleType) -> ModuleType:
         ours = self._ours(module.__name__, getattr(module, "__file__", None))
-        proxied = ours or module.__name__ in ("scipy", "scipy.special", "gradgen")
+        proxied = ours or module.__name__ in ("numpy", "scipy", "scipy.special", "gradgen")
         return self._keep(module, _Proxy(module, self.replace) if proxied else module)  # type: ignore[no-any-return]
 
     def function(self, value: FunctionType) -> Callable[..., Any]:

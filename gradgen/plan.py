@@ -14,6 +14,7 @@ from gradgen.cost import entries, node_cost
 from gradgen.derive import Derived
 from gradgen.dims import Dim
 from gradgen.distribute import distributed
+from gradgen.entries import by_entries
 from gradgen.inward import inward
 from gradgen.nodes import Add, Count, Map, Node, Product, Symbol, View
 from gradgen.opening import opened
@@ -58,7 +59,7 @@ def plan(derived: Derived, gram: bool = False) -> Plan:
     """The kernels of a loss: loss, grad, value_and_grad, hvp, and hessian where there is one; of a function: value,
     jvp, vjp, and jacobian likewise."""
     names = derived.names
-    spelled = stable(derived.roots, names)
+    spelled = by_entries(stable(derived.roots, names), names)
     ready = _ready(derived, spelled)
     kernels = tuple(_kernel(name, roots, ()) for name, roots in _results(ready).items())
     bound, hoisted = _bound(derived, spelled, kernels, gram)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NoReturn
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from gradgen.dimension import wrap
 from gradgen.dims import Size
 from gradgen.registry import call
-from gradgen.scope import wrong
+from gradgen.scope import source, wrong
 from gradgen.tape import Call
 
 
@@ -49,11 +50,14 @@ class Positions:
         return call(function.__name__, args, kwargs)
 
     def refuse(self, *_: Any, **__: Any) -> NoReturn:
-        hint = f"index an array: U[{self.name}]; where {self.name} is needed as numbers, declare a Vector of them too"
+        one_hot = f"eye({self.below})[{self.name}] has the columns {self.name} == 0, {self.name} == 1, ..."
+        hint = f"index an array: U[{self.name}]; {one_hot}; for other numbers declare a Vector of them too"
         raise wrong(f"{self.name} holds indices, which are no numbers of a formula", hint)
 
     def _indexes(self, *_: Any, **__: Any) -> NoReturn:
-        raise wrong(f"{self.name} cannot index an array of the spec's own", "let that array be an argument too")
+        eye = re.search(r"(?:np|numpy)\.(?:eye|identity)\((\w+)\)", source())
+        hint = f"write eye({eye[1]})[{self.name}], with gradgen's eye" if eye else "let that array be an argument too"
+        raise wrong(f"{self.name} cannot index an array of the spec's own", hint)
 
     __array__ = __index__ = _indexes
     __array_ufunc__ = refuse
@@ -61,7 +65,12 @@ class Positions:
     __matmul__ = __rmatmul__ = __pow__ = __rpow__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = refuse
     __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __neg__ = __pos__ = __abs__ = __invert__ = refuse
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = refuse
-    __float__ = __int__ = __complex__ = __iter__ = __getitem__ = __setitem__ = refuse
+    __float__ = __int__ = __complex__ = __iter__ = __setitem__ = refuse
+
+    def __getitem__(self, index: Any) -> Column:
+        if isinstance(index, tuple) and len(index) == 2 and index[0] == slice(None) and index[1] is None:
+            return Column(self.call, self.below)
+        self.refuse()
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
@@ -69,9 +78,30 @@ class Positions:
         self.refuse()
 
 
+class Column(Positions):
+    """``y[:, None]``: an index for each row, as np.take_along_axis wants it."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        return (wrap(self.call.shape[0]), 1)
+
+    @property
+    def ndim(self) -> int:
+        return 2
+
+    __getitem__ = Positions.refuse
+
+
 def gathers(entry: Any) -> bool:
     """Whether an entry of an index is an array of positions."""
-    return isinstance(entry, (list, Positions)) or (isinstance(entry, np.ndarray) and entry.ndim > 0)
+    return isinstance(entry, (list, Positions)) or (isinstance(entry, np.ndarray) and entry.ndim > 0) or counts(entry)
+
+
+def counts(entry: Any) -> bool:
+    """Whether a traced array is 0, 1, ... in turn, as np.arange(n) makes it."""
+    return getattr(getattr(entry, "call", None), "op", None) == "arange"
 
 
 def selects(index: Any) -> bool:

@@ -49,6 +49,23 @@ def call(name: str, args: Any, kwargs: Any) -> Any:
 # ---- what is not in the tables
 
 FIXES = {
+    "fill_diagonal": "A * (1 - eye(n)) has zeros on the diagonal, and + diag(v) puts v there",
+    "apply_along_axis": "write the function on whole arrays with an axis, as in np.sum(X, axis=1)",
+    "apply_over_axes": "name the axes: np.sum(X, axis=(0, 1))",
+    "meshgrid": "x[:, None] and y[None, :] broadcast against one another",
+    "histogram": "counts have the gradient 0; a smooth histogram is a sum of kernels",
+    "digitize": "its gradient is 0: let the bins be an argument, rows: Indices[m, n]",
+    "searchsorted": "its gradient is 0: let the positions be an argument, rows: Indices[m, n]",
+    "nonzero": "np.where(condition, a, b) chooses entry by entry",
+    "unique": "let what depends on data alone be an argument",
+    "bincount": "eye(k)[rows].T @ w adds up w by the index rows, an argument Indices[m, k]",
+    "isnan": "give weights that are 0 where entries are missing: np.sum(w * x)",
+    "isfinite": "give weights that are 0 where entries are missing: np.sum(w * x)",
+    "nan_to_num": "give weights that are 0 where entries are missing: np.sum(w * x)",
+    "polyval": "write it by Horner's scheme: (a * x + b) * x + c",
+    "cholesky_solve": "write np.linalg.solve(A, b)",
+    "percentile": "of the order of entries, only max and min are in the vocabulary",
+    "quantile": "of the order of entries, only max and min are in the vocabulary",
     "heaviside": "write np.where(x > 0, 1, 0)",
     "any": "sum a mask: np.sum(x > 0)",
     "all": "sum a mask: np.sum(x > 0)",

@@ -115,6 +115,10 @@ def _step(entry: Entry) -> slice:
     return slice(None, None, entry.step) if isinstance(entry, Span) else slice(None)
 
 
+def _positions(x: Array) -> Array:
+    return x.astype(np.intp)
+
+
 def _norm(at: Setting, call: Call, x: Array) -> Any:
     """sqrt(sum(x * x))"""
     x = at.field.numbers(x)
@@ -197,6 +201,7 @@ INTERPRETATIONS: Mapping[str, Interpretation] = {
     "reshape": lambda at, call, x: np.reshape(x, at.shape(call)),
     "take": lambda at, call, x, index: np.take(x, index, axis=call.params["axis"]),
     "pick": lambda at, call, x: np.take(x, np.array(call.params["index"], dtype=int), axis=call.params["axis"]),
+    "entries": lambda at, call, x, *positions: x[(..., *map(_positions, positions))],
     "tril": _half(np.tril),
     "triu": _half(np.triu),
     "broadcast_to": lambda at, call, x: np.broadcast_to(x, at.shape(call)),

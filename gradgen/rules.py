@@ -36,6 +36,7 @@ from gradgen.ops.determinant import Det
 from gradgen.ops.inverse import Inverse, inverse
 from gradgen.ops.matrix import Matrices
 from gradgen.ops.reduce import Reduce, reduce
+from gradgen.structured import STRUCTURED_LAWS, sign_over_absolute, triangle_on_diagonal
 from gradgen.text import magnitude
 from gradgen.walk import Names, order, rewrite, settle
 
@@ -263,9 +264,17 @@ def norm_over_itself(node: Node) -> Node | None:
     return None
 
 
-DERIVED_LAWS: tuple[Law, ...] = (inverse_cancels, adjugate_over_determinant, quotient_cancels, norm_over_itself)
+DERIVED_LAWS: tuple[Law, ...] = (
+    inverse_cancels,
+    adjugate_over_determinant,
+    quotient_cancels,
+    norm_over_itself,
+    sign_over_absolute,
+    triangle_on_diagonal,
+)
 LAWS: tuple[Law, ...] = (
     *DERIVED_LAWS,
+    *STRUCTURED_LAWS,
     absolute_of_nonnegative,
     exp_over_its_sum,
     one_minus_sigmoid,
@@ -393,7 +402,7 @@ def _concerns(node: Node) -> bool:
     softmax = isinstance(node, Reduce) and node.kind == "logsumexp"
     known = isinstance(node, Symbol) and bool(node.facts)
     divided = isinstance(node, Product) and any(isinstance(n, Product) and p == -1 for n, _, p in node.factors)
-    norm = isinstance(node, Map) and node.atom.name == "nonzero"
+    norm = isinstance(node, Map) and node.atom.name in ("nonzero", "sign")
     return isinstance(node, Delta | Matrices) or softmax or known or divided or norm
 
 

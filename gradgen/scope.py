@@ -32,6 +32,7 @@ class Trace:
     inline: Inline
     symmetric: frozenset[str] = frozenset()
     constraints: dict[tuple[Size, Size], Constraint] = field(default_factory=dict)
+    refused: SpecError | None = None  # the first error, which an except of the spec may have hidden
 
     def __post_init__(self) -> None:
         self._own = frozenset(self.dims.values())
@@ -102,7 +103,10 @@ def wrong(message: str, hint: str = "", kind: type[SpecError] = SpecError) -> Sp
     place = scope.place() if scope else None
     text = scope.source() if scope else ""
     subject = f"{text}: " if len(text) <= 60 and "\n" not in text and _is_expression(text) else ""
-    return kind(subject + message, hint, place)
+    error = kind(subject + message, hint, place)
+    if scope:
+        scope.refused = scope.refused or error
+    return error
 
 
 def _is_expression(text: str) -> bool:

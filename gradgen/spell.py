@@ -41,6 +41,7 @@ from gradgen.nodes import (
     one,
     operand,
 )
+from gradgen.ops.factor import decomposed
 from gradgen.ops.gather import Scatter
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select, Tile, Tiles, apart, index, tiles
@@ -145,6 +146,7 @@ class Speller:
         self.layouts = layouts(nodes, [r.node for r in roots], stored, preferred(self.names))
         self.uses = self._uses(nodes, roots)
         self.weak = _weak(nodes)
+        self.decomposed = decomposed(nodes)
         self.roots = {core(root.node): root.name for root in roots}
         self.alone = len(roots) == 1
         for node in nodes:
@@ -238,13 +240,26 @@ class Speller:
         elif isinstance(node, Add) and any(self._scatters(term, node) for term in node.terms):
             base = [term for term in node.terms if not self._scatters(term, node)]
             self.done[node] = self._scatter(node, base, [term for term in node.terms if term not in base])
-        elif isinstance(node, Scatter):
-            self.done[node] = self._added_up(node)
-        elif isinstance(node, Embed):
+        elif isinstance(node, Embed | Scatter):
             if self.uses[node] > 1 or node in self.names:
                 self.done[node] = self._scatter(node, [], [(1, node, tuple(range(node.rank)))])
+        elif node in self.decomposed:
+            self._decompose(*self.decomposed[node])
         else:
             self.done[node] = self._line(node, self._text(node))
+
+    def _decompose(self, *both: Node) -> None:
+        """Eigenvalues and eigenvectors, which one call gives, on one line."""
+        if both[0] in self.done:
+            return
+        called = self._text(both[1]).text.removesuffix("[1]")
+        chosen = []
+        for node, hint in zip(both, ("eigenvalues", "eigenvectors"), strict=True):
+            name = self.names.get(node)
+            chosen.append(self.fresh(name.text if name else hint))
+            self.owned[chosen[-1]] = False
+            self.done[node] = text.name(chosen[-1])
+        self.lines.append(f"{', '.join(chosen)} = {called}")
 
     def _tiled(self, node: Node, found: Tiles) -> Expr:
         """Arrays put together: side by side, or as blocks of a matrix."""
@@ -281,10 +296,10 @@ class Speller:
 
     def _scatters(self, term: Operand, node: Add) -> bool:
         """Whether a term is put into its place in the sum, rather than computed and added."""
-        return self._pending_embed(term[1]) and len(set(term[2])) == len(term[2]) == node.rank
+        return self._pending(term[1]) and len(set(term[2])) == len(term[2]) == node.rank
 
-    def _pending_embed(self, node: Node) -> bool:
-        return isinstance(node, Embed) and node not in self.done
+    def _pending(self, node: Node) -> bool:
+        return isinstance(node, Embed | Scatter) and node not in self.done
 
     def _line(self, node: Node, expr: Expr) -> Expr:
         """The expression itself, or the name of the line it is given."""
@@ -355,7 +370,7 @@ class Speller:
 
         A symmetric node stands as the target wants it.
         """
-        if self._pending_embed(node):
+        if self._pending(node):
             self.done[node] = self._scatter(node, [], [(1, node, tuple(range(node.rank)))])
         expr = self.done[node] if node is not one() else Expr("1")
         axes = tuple(labels[a] for a in self.layouts[node]) if node.rank else ()
@@ -619,7 +634,7 @@ class Speller:
         value = as_number(root.node)
         if value is not None:
             return self._filled(value, root)
-        if self._pending_embed(node) and labels == target == self.layouts[node]:
+        if self._pending(node) and labels == target == self.layouts[node]:
             return self._scatter(node, [], [(c, node, tuple(range(node.rank)))])
         expr, axes = self._stored(node, labels, target)
         turned, axes = _turned(expr, axes, target)
@@ -668,41 +683,45 @@ class Speller:
                     chosen, "", term[0] > 0, self.operand((text.magnitude(term[0]), term[1], term[2]), target)
                 )
         for position, (c, piece, labels) in enumerate(terms):
-            assert isinstance(piece, Embed)
             place = {label: axis for axis, label in enumerate(labels)}
-            where = index(piece.picks, piece.shape, tuple(place[k] for k in target), self)
-            kept = [k for k, pick in enumerate(piece.picks) if not isinstance(pick, Size)]
-            inner = tuple(labels[k] for k in kept)
-            body = operand(piece.node, inner)
-            wanted = tuple(k for k in target if k in inner)
-            expr = self._number(self.operand((text.magnitude(c * body[0]), body[1], body[2]), wanted))
-            added = (c > 0) == (body[0] > 0)
+            stands = tuple(place[k] for k in target)
             alone = not base and all(_apart(term, (c, piece, labels)) for term in terms[:position])
-            if alone:
-                self.lines.append(f"{chosen}{where} = {(expr if added else text.minus(expr)).text}")
-            else:
-                self._accumulate(chosen, where, added, expr)
+            (self._put if isinstance(piece, Embed) else self._add_up)(chosen, (c, piece), stands, alone)
         self.owned[chosen] = False
         return text.name(chosen)
 
-    def _added_up(self, node: Scatter) -> Expr:
-        """Zeros, to which entries are added at indices, which may repeat."""
-        target = self.layouts[node]
-        name = self.names.get(node)
-        chosen = self.fresh(name.text if name else self.roots.get(node, "total"))
-        self.lines.append(
-            f"{chosen} = np.zeros({self._shape(tuple(node.shape[a] for a in target))}, dtype={self.dtype})"
-        )
-        body = self._number(self.operand(operand(node.node, tuple(range(node.rank))), target))
-        said = self.done[node.index].text if isinstance(node.index, Symbol) else str(list(node.index))
-        at = target.index(node.axis)
-        if node.distinct:
-            self.lines.append(f"{chosen}[{', '.join([':'] * at + [said])}] = {body.text}")
+    def _put(self, chosen: str, piece: tuple[Number, Node], stands: Labels, alone: bool) -> None:
+        """An array at its place among zeros, or added to what is there; ``stands`` is the order of the axes."""
+        c, node = piece
+        assert isinstance(node, Embed)
+        where = index(node.picks, node.shape, stands, self)
+        inner = tuple(k for k, pick in enumerate(node.picks) if not isinstance(pick, Size))
+        added, expr = self._body(c, operand(node.node, inner), tuple(k for k in stands if k in inner))
+        if alone:
+            self.lines.append(f"{chosen}{where} = {(expr if added else text.minus(expr)).text}")
         else:
-            place = f"({', '.join(['slice(None)'] * at + [said])})" if at else said
-            self.lines.append(f"np.add.at({chosen}, {place}, {body.text})")
-        self.owned[chosen] = False
-        return text.name(chosen)
+            self._accumulate(chosen, where, added, expr)
+
+    def _add_up(self, chosen: str, piece: tuple[Number, Node], stands: Labels, alone: bool) -> None:
+        """Entries added at indices, which may repeat."""
+        c, node = piece
+        assert isinstance(node, Scatter)
+        places, axes = node.brackets(stands, [(self.done[symbol], ()) for symbol in node.symbols], self)
+        where = f"[{', '.join(places)}]"
+        added, expr = self._body(c, operand(node.node, tuple(range(node.node.rank))), axes)
+        if node.distinct and alone:
+            self.lines.append(f"{chosen}{where} = {(expr if added else text.minus(expr)).text}")
+        elif node.distinct:
+            self._accumulate(chosen, where, added, expr)
+        else:
+            said = ", ".join("slice(None)" if entry == ":" else entry for entry in places)
+            place = f"({said})" if len(places) > 1 else said
+            self.lines.append(f"np.{'add' if added else 'subtract'}.at({chosen}, {place}, {expr.text})")
+
+    def _body(self, c: Number, body: Operand, axes: Labels) -> tuple[bool, Expr]:
+        """What is put somewhere: whether it is added, and its magnitude with the axes in an order."""
+        e, node, labels = body
+        return c * e > 0, self._number(self.operand((text.magnitude(c * e), node, labels), axes))
 
     def _accumulate(self, name: str, where: str, added: bool, expr: Expr) -> None:
         self.lines.append(f"{name}{where} {'+' if added else '-'}= {expr.text}")
@@ -711,7 +730,8 @@ class Speller:
 def _apart(one: Operand, other: Operand) -> bool:
     """Whether two arrays are put into places that have nothing in common."""
     (_, a, i), (_, b, j) = one, other
-    assert isinstance(a, Embed) and isinstance(b, Embed)
+    if not (isinstance(a, Embed) and isinstance(b, Embed)):
+        return False
     first, second = dict(zip(i, a.picks, strict=True)), dict(zip(j, b.picks, strict=True))
     return any(apart(first[k], second[k]) for k in first)
 

@@ -41,6 +41,9 @@ cumsum                          ``axis`` (an int >= 0): the running sum along it
 reshape                         none; the target is ``shape``, of as many entries, in C order
 take                            ``axis`` (>= 0); operands x and an `Indices` argument, whose axis comes in its place
 pick                            ``axis`` (>= 0), ``index``: a tuple of nonnegative ints, gathered along it
+entries                         none; operands x and, for each of its last axes, as many positions, from a call that is
+                                an `Indices` argument, an ``arange`` or a constant of integers: one entry for each
+                                tuple of positions, which run along the last axis of the result
 tril triu                       ``k`` (an int): of the last two axes
 arange                          none; the floats 0, 1, ... of ``shape`` (n,)
 cholesky                        none; the lower factor of the last two axes, which are proved or declared symmetric
@@ -71,7 +74,7 @@ BINARY = (
 OTHER = (
     "argument constant size where matmul dot inner outer trace transpose sum mean max min logsumexp softmax "
     "log_softmax getitem broadcast_to ones zeros eye inv det logdet detsign solve norm diag diagonal concatenate "
-    "unknown formula einsum prod cumsum reshape take pick tril triu arange cholesky eigvalsh pinv nuclear"
+    "unknown formula einsum prod cumsum reshape take pick entries tril triu arange cholesky eigvalsh pinv nuclear"
 ).split()
 OPS = frozenset((*UNARY, *BINARY, *OTHER))
 

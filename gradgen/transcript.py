@@ -201,6 +201,13 @@ def _entry(to: Transcript, entry: Size | Span | None) -> str:
     return f"{cut}:{entry.step}" if entry.step > 1 else cut
 
 
+def _entries(to: Transcript, call: Call) -> str:
+    """One entry for each tuple of positions, which arrays of numbers hold as integers."""
+    x, *positions = call.args
+    said = [to.at(p) if p.op == "argument" else f"{to.at(p, ATOM)}.astype(int)" for p in positions]
+    return f"{to.at(x, ATOM)}[..., {', '.join(said)}]"
+
+
 def _norm(to: Transcript, call: Call) -> str:
     return f"np.sqrt(np.sum(np.square({to.at(call.args[0])}), {', '.join(to.axes(call))}))"
 
@@ -248,6 +255,7 @@ SPECIAL: Mapping[str, Callable[[Transcript, Call], str]] = {
     "pick": lambda to, call: to.function(
         call, str(list(call.params["index"])), f"axis={call.params['axis']}", name="take"
     ),
+    "entries": _entries,
     "tril": _half,
     "triu": _half,
     "arange": lambda to, call: f"np.arange(float({to.size(call.shape[0])}))",

@@ -114,11 +114,11 @@ def log_softmax(x: Any, axis: Any = _LAST) -> Any:
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1) -> Any:
-    """``arange(n)``: the floats 0, 1, ..., n - 1; ``arange(a, b)`` and ``arange(a, b, step)`` as in NumPy."""
+    """``arange(n)``: 0, 1, ..., n - 1; ``arange(a, b)`` and ``arange(a, b, step)`` as in NumPy."""
     first, last = (0, start) if stop is None else (start, stop)
     if scope.tracing():
         return vocabulary.counted(first, last, step)
-    return np.arange(int(first), int(last), int(step), dtype=float)
+    return np.arange(int(first), int(last), int(step))
 
 
 def logdet(a: Any) -> Any:

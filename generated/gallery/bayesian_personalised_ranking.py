@@ -16,80 +16,68 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(u, i, j, P, Q, lam):
     """The loss."""
-    x_uij = np.einsum("ij,ij->i", Q[i] - Q[j], P[u])
+    x_uij = np.einsum("ij,ij->i", P[u], Q[i] - Q[j])
     t1 = np.maximum(-x_uij, 0) + np.log1p(np.exp(-np.abs(x_uij)))
     return t1.sum() + lam * (np.vdot(P, P) + np.vdot(Q, Q))
 
 
 def _grad(u, i, j, P, Q, lam):
     """The gradient by P and Q."""
-    users = P.shape[0]
-    items = Q.shape[0]
-    k = P.shape[1]
     difference = Q[i] - Q[j]
     t1 = P[u]
-    x_uij = np.einsum("ij,ij->i", difference, t1)
+    x_uij = np.einsum("ij,ij->i", t1, difference)
     tail = np.exp(-np.abs(x_uij))
     grad_x_uij = np.where(x_uij > 0, tail, 1) / (1 + tail)
-    total = np.zeros((users, k), dtype=P.dtype)
-    np.add.at(total, u, difference * grad_x_uij[:, None])
+    grad_P = 2 * lam * P
+    np.subtract.at(grad_P, u, difference * grad_x_uij[:, None])
     t2 = t1 * grad_x_uij[:, None]
-    total2 = np.zeros((items, k), dtype=P.dtype)
-    np.add.at(total2, i, t2)
-    total3 = np.zeros((items, k), dtype=P.dtype)
-    np.add.at(total3, j, t2)
-    return (2 * lam * P - total, 2 * lam * Q + total3 - total2)
+    grad_Q = 2 * lam * Q
+    np.add.at(grad_Q, j, t2)
+    np.subtract.at(grad_Q, i, t2)
+    return (grad_P, grad_Q)
 
 
 def _value_and_grad(u, i, j, P, Q, lam):
     """The loss and its gradient by P and Q, in one pass."""
-    users = P.shape[0]
-    items = Q.shape[0]
-    k = P.shape[1]
-    difference = Q[i] - Q[j]
     t1 = P[u]
-    x_uij = np.einsum("ij,ij->i", difference, t1)
+    difference = Q[i] - Q[j]
+    x_uij = np.einsum("ij,ij->i", t1, difference)
     tail = np.exp(-np.abs(x_uij))
     value = np.sum(np.maximum(-x_uij, 0) + np.log1p(tail)) + lam * (
         np.vdot(P, P) + np.vdot(Q, Q)
     )
     grad_x_uij = np.where(x_uij > 0, tail, 1) / (1 + tail)
-    total = np.zeros((users, k), dtype=P.dtype)
-    np.add.at(total, u, difference * grad_x_uij[:, None])
+    grad_P = 2 * lam * P
+    np.subtract.at(grad_P, u, difference * grad_x_uij[:, None])
     t2 = t1 * grad_x_uij[:, None]
-    total2 = np.zeros((items, k), dtype=P.dtype)
-    np.add.at(total2, i, t2)
-    total3 = np.zeros((items, k), dtype=P.dtype)
-    np.add.at(total3, j, t2)
-    return value, (2 * lam * P - total, 2 * lam * Q + total3 - total2)
+    grad_Q = 2 * lam * Q
+    np.add.at(grad_Q, j, t2)
+    np.subtract.at(grad_Q, i, t2)
+    return value, (grad_P, grad_Q)
 
 
 def _hvp(u, i, j, P, Q, lam, dP, dQ):
     """The Hessian times a direction."""
-    users = P.shape[0]
-    items = Q.shape[0]
-    k = P.shape[1]
-    difference = Q[i] - Q[j]
     t1 = P[u]
-    x_uij = np.einsum("ij,ij->i", difference, t1)
+    difference = Q[i] - Q[j]
+    x_uij = np.einsum("ij,ij->i", t1, difference)
     tail = np.exp(-np.abs(x_uij))
     t2 = 1 + tail
-    t3 = dP[u]
+    grad_x_uij = np.where(x_uij > 0, tail, 1) / t2
     difference2 = dQ[i] - dQ[j]
-    dx_uij = np.einsum("ij,ij->i", difference2, t1) + np.einsum(
-        "ij,ij->i", t3, difference
+    t3 = dP[u]
+    dx_uij = np.einsum("ij,ij->i", t3, difference) + np.einsum(
+        "ij,ij->i", t1, difference2
     )
     dgrad_x_uij = dx_uij * tail / t2**2
-    grad_x_uij = np.where(x_uij > 0, tail, 1) / t2
     difference3 = difference2 * grad_x_uij[:, None] - difference * dgrad_x_uij[:, None]
-    total = np.zeros((users, k), dtype=P.dtype)
-    np.add.at(total, u, difference3)
+    hvp_P = 2 * lam * dP
+    np.subtract.at(hvp_P, u, difference3)
     difference4 = t3 * grad_x_uij[:, None] - t1 * dgrad_x_uij[:, None]
-    total2 = np.zeros((items, k), dtype=P.dtype)
-    np.add.at(total2, i, difference4)
-    total3 = np.zeros((items, k), dtype=P.dtype)
-    np.add.at(total3, j, difference4)
-    return (2 * lam * dP - total, 2 * lam * dQ + total3 - total2)
+    hvp_Q = 2 * lam * dQ
+    np.subtract.at(hvp_Q, i, difference4)
+    np.add.at(hvp_Q, j, difference4)
+    return (hvp_P, hvp_Q)
 
 
 def loss(u, i, j, P, Q, lam):

@@ -26,11 +26,10 @@ def _grad(winner, loser, theta):
     margin = theta[loser] - theta[winner]
     tail = np.exp(-np.abs(margin))
     grad_margin = np.where(margin > 0, 1, tail) / (1 + tail)
-    total = np.zeros(items, dtype=theta.dtype)
-    np.add.at(total, winner, grad_margin)
-    total2 = np.zeros(items, dtype=theta.dtype)
-    np.add.at(total2, loser, grad_margin)
-    return total2 - total
+    grad_theta = np.zeros(items, dtype=theta.dtype)
+    np.subtract.at(grad_theta, winner, grad_margin)
+    np.add.at(grad_theta, loser, grad_margin)
+    return grad_theta
 
 
 def _value_and_grad(winner, loser, theta):
@@ -39,11 +38,10 @@ def _value_and_grad(winner, loser, theta):
     margin = theta[loser] - theta[winner]
     tail = np.exp(-np.abs(margin))
     grad_margin = np.where(margin > 0, 1, tail) / (1 + tail)
-    total = np.zeros(items, dtype=theta.dtype)
-    np.add.at(total, winner, grad_margin)
-    total2 = np.zeros(items, dtype=theta.dtype)
-    np.add.at(total2, loser, grad_margin)
-    return np.sum(np.maximum(margin, 0) + np.log1p(tail)), total2 - total
+    grad_theta = np.zeros(items, dtype=theta.dtype)
+    np.subtract.at(grad_theta, winner, grad_margin)
+    np.add.at(grad_theta, loser, grad_margin)
+    return np.sum(np.maximum(margin, 0) + np.log1p(tail)), grad_theta
 
 
 def _hvp(winner, loser, theta, dtheta):
@@ -51,11 +49,10 @@ def _hvp(winner, loser, theta, dtheta):
     items = theta.shape[0]
     tail = np.exp(-np.abs(theta[loser] - theta[winner]))
     dgrad_margin = (dtheta[loser] - dtheta[winner]) * tail / (1 + tail) ** 2
-    total = np.zeros(items, dtype=theta.dtype)
-    np.add.at(total, winner, dgrad_margin)
-    total2 = np.zeros(items, dtype=theta.dtype)
-    np.add.at(total2, loser, dgrad_margin)
-    return total2 - total
+    hvp_theta = np.zeros(items, dtype=theta.dtype)
+    np.subtract.at(hvp_theta, winner, dgrad_margin)
+    np.add.at(hvp_theta, loser, dgrad_margin)
+    return hvp_theta
 
 
 def _hessian(winner, loser, theta):
@@ -67,11 +64,10 @@ def _hessian(winner, loser, theta):
         - np.eye(items, dtype=theta.dtype)[winner]
     )
     t1 = difference * (tail / (1 + tail) ** 2)[:, None]
-    total = np.zeros((items, items), dtype=theta.dtype)
-    np.add.at(total, winner, t1)
-    total2 = np.zeros((items, items), dtype=theta.dtype)
-    np.add.at(total2, loser, t1)
-    return total2 - total
+    hessian = np.zeros((items, items), dtype=theta.dtype)
+    np.subtract.at(hessian, winner, t1)
+    np.add.at(hessian, loser, t1)
+    return hessian
 
 
 def loss(winner, loser, theta):

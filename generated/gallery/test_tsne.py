@@ -9,6 +9,62 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+WRT = ("Y",)
+DATA = ("P",)
+SIZE = 205  # the largest reference value: the scale of rounding
+CASES = (
+    {
+        "sizes": {"n": 4, "k": 3},
+        "inputs": {
+            "P": [
+                [1.455, 0.905, 0.561, 0.525],
+                [1.72, 1.869, 1.41, 1.594],
+                [1.315, 1.903, 1.724, 0.504],
+                [1.786, 0.55, 1.594, 0.763],
+            ],
+            "Y": [
+                [-0.544, -0.316, 0.412],
+                [1.043, -0.129, 1.366],
+                [-0.665, 0.352, 0.903],
+                [0.094, -0.743, -0.922],
+            ],
+        },
+        "directions": {
+            "Y": [
+                [0.37, 0.3, 0.38],
+                [-0.22, -0.73, 0.44],
+                [0.05, -0.38, -0.03],
+                [0.78, 0.87, -0.28],
+            ]
+        },
+        "loss": 204.8569010508516,
+        "grad": [
+            [-0.8210386259165443, 2.4509380157044443, 1.3810583169782742],
+            [1.7289762962408695, -0.07212413541786886, 1.1491698233031817],
+            [-0.7126640183958232, -2.0590054163545406, -1.7794116589874593],
+            [-0.19527365192850196, -0.3198084639320351, -0.7508164812939964],
+        ],
+        "hvp": [
+            [-2.4181469706046603, 2.134015932562798, 2.8714921174403654],
+            [-0.23921443727934205, -0.9978603338605695, 0.700178104305442],
+            [1.479824247552398, -1.016599756001149, -1.3653967960941282],
+            [1.1775371603316043, -0.11955584270107905, -2.206273425651679],
+        ],
+    },
+    {
+        "sizes": {"n": 2, "k": 2},
+        "inputs": {
+            "P": [[1.455, 0.905], [0.561, 0.525]],
+            "Y": [[-0.536, 0.362], [1.304, 0.947]],
+        },
+        "directions": {"Y": [[0.09, 0.87], [0.63, -0.99]]},
+        "loss": 55.51830704110037,
+        "grad": [[0.0, 0.0], [0.0, 0.0]],
+        "hvp": [[0.0, 0.0], [0.0, 0.0]],
+    },
+)
+CASE = pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["sizes"]))
+
 
 def load():
     """The module beside this file; with GRADGEN_BACKEND=cython the compiled one."""
@@ -25,8 +81,305 @@ def load():
 module = load()
 
 
-def test_module_loads():
-    """no inputs were found at which the loss and its derivatives are finite numbers: sum fails"""
-    assert callable(module.loss)
-    assert callable(module.grad)
-    assert callable(module.hvp)
+def loss(values):
+    return module.loss(*values.values())
+
+
+def grad(values):
+    return module.grad(*values.values())
+
+
+def hvp(values, directions):
+    return module.hvp(*values.values(), *directions.values())
+
+
+def bind(values):
+    return module.bind(**{name: values[name] for name in DATA})
+
+
+def parts(result):
+    """The arrays of a gradient or product, one for each name of WRT."""
+    return (result,)
+
+
+def arrays(named, dtype=np.float64):
+    """New arrays; a number for a Scalar."""
+    return {name: np.array(x, dtype=dtype)[()] for name, x in named.items()}
+
+
+def given(case):
+    return arrays(case["inputs"]), arrays(case["directions"])
+
+
+def shapes(n, k):
+    """The shapes of the arguments."""
+    return {"P": (n, n), "Y": (n, k)}
+
+
+def normal(rng, shape):
+    return rng.standard_normal(shape)
+
+
+def positive(rng, shape):
+    return rng.uniform(0.5, 2.0, shape)
+
+
+RECIPES = {"P": positive, "Y": normal}
+
+
+def draw(rng):
+    """Sizes of 1 to 5, inputs by the recipes, and two directions."""
+    shape = None
+    while shape is None:
+        sizes = rng.integers(2, 6, 2).tolist()
+        shape = shapes(*sizes)
+    values = {name: recipe(rng, shape[name]) for name, recipe in RECIPES.items()}
+    u, v = ({name: rng.uniform(-1, 1, shape[name]) for name in WRT} for _ in range(2))
+    return sizes, arrays(values), arrays(u), arrays(v)
+
+
+def nearest(*gaps):
+    """The smallest gap that is not 0: an exact 0, as in X - X.T, stays one."""
+    gaps = np.concatenate([np.ravel(gap) for gap in gaps])
+    return np.min(np.abs(gaps), where=gaps != 0, initial=np.inf)
+
+
+def kink_distance(sizes, values):
+    """How far the inputs are from the nearest kink, by the calls of the spec."""
+    n, k = sizes
+    Y = values["Y"]
+    num = np.array(-2.0) * np.dot(Y, np.transpose(Y, (1, 0)))
+    sum_Y = np.sum(np.square(Y), axis=1)
+    num_ = 1.0 / (1.0 + (np.transpose(num + sum_Y, (1, 0)) + sum_Y))
+    num__ = num_ * (1.0 - np.eye(n))
+    Q = num__ / np.sum(num__, axis=(0, 1))
+    return nearest(np.where(Q == 0, 0.0, Q - 1e-12))
+
+
+def largest(x):
+    return np.max(np.abs(x), initial=0.0)
+
+
+def rounding(values):
+    """What errors are measured by where the exact result is smaller."""
+    return 1e-3 * max(SIZE, abs(loss(values)))
+
+
+def close(actual, expected, rtol, floor=0.0):
+    """max|a - b| <= rtol max(|b|, floor), for each array; relative to 1 if that is 0."""
+    if isinstance(expected, tuple):
+        assert isinstance(actual, tuple)
+        for pair in zip(actual, expected, strict=True):
+            close(*pair, rtol, floor)
+        return
+    assert np.shape(actual) == np.shape(expected)
+    error = largest(np.subtract(actual, expected)) / (
+        max(largest(expected), floor) or 1.0
+    )
+    assert error <= rtol, f"relative error {error:.1e}"
+
+
+def moved(values, directions, t):
+    return values | {name: values[name] + t * d for name, d in directions.items()}
+
+
+def slope(function, scale, floor, h=1e-5):
+    """df/dt at 0 by a central difference, a hundred steps from the nearest kink."""
+    return (function(h) - function(-h)) / (2 * h)
+
+
+def differences_agree(values, directions):
+    """Whether differences settle; where they do, every coordinate equals them."""
+    floor = rounding(values)
+    scale = {name: max(largest(values[name]), 0.1) for name in WRT}
+    for k, name in enumerate(WRT):
+        x, gradient = values[name], parts(grad(values))[k]
+        units = [{name: unit.reshape(np.shape(x))} for unit in np.eye(np.size(x))]
+
+        def losses(t):
+            return np.array([loss(moved(values, unit, t)) for unit in units])
+
+        def gradients(t):
+            return parts(grad(moved(values, directions, t)))[k]
+
+        first = slope(losses, scale[name], floor)
+        second = slope(gradients, min(scale.values()), floor)
+        if first is None or second is None:
+            return False
+        close(np.ravel(gradient), first, 1e-4, floor)
+        close(parts(hvp(values, directions))[k], second, 1e-4, floor)
+    return True
+
+
+def hessian_is_symmetric(values, u, v):
+    """<u, H v> == <v, H u>"""
+    Hu, Hv = parts(hvp(values, u)), parts(hvp(values, v))
+    left, right = sum(map(np.vdot, u.values(), Hv)), sum(map(np.vdot, v.values(), Hu))
+    close(left, right, 1e-10, max(rounding(values), *map(largest, Hu + Hv)))
+
+
+def functions_agree(values, directions):
+    """Every function gives what loss, grad and hvp give; bound and flat ones too."""
+    floor = rounding(values)
+    value, gradient, product = loss(values), grad(values), hvp(values, directions)
+    bound, wrt = bind(values), [values[name] for name in WRT]
+    x, p = bound.pack(*wrt), bound.pack(*directions.values())
+    assert all(type(v) is float for v in (value, bound.loss(*wrt), bound.fun(x)))
+    for pair in (
+        module.value_and_grad(*values.values()),
+        bound.value_and_grad(*wrt),
+        (bound.loss(*wrt), bound.grad(*wrt)),
+        (bound.fun(x), bound.unpack(bound.jac(x))),
+    ):
+        close(pair, (value, gradient), 1e-10, floor)
+    close(bound.fun_and_jac(x), (bound.fun(x), bound.jac(x)), 1e-10, floor)
+    close(bound.hvp(*wrt, *directions.values()), product, 1e-10, floor)
+    close(bound.hessp(x, p), bound.pack(*parts(product)), 1e-10, floor)
+    close(parts(bound.unpack(x)), tuple(wrt), 1e-15)
+
+
+@np.errstate(all="ignore")
+def check(seed):
+    """Differences, symmetry and agreement at random sizes and inputs."""
+    rng = np.random.default_rng(seed)
+    for _ in range(200):
+        sizes, values, u, v = draw(rng)
+        if kink_distance(sizes, values) < 1e-3:
+            continue
+        if abs(loss(values)) < 1e6 * SIZE and differences_agree(values, u):
+            hessian_is_symmetric(values, u, v)
+            functions_agree(values, u)
+            return
+    raise AssertionError("no inputs at which the loss is finite and differences settle")
+
+
+@CASE
+def test_values_to_50_digits(case):
+    values, directions = given(case)
+    close(loss(values), case["loss"], 1e-9)
+    close(grad(values), case["grad"], 1e-10)
+    close(hvp(values, directions), case["hvp"], 1e-10)
+
+
+@CASE
+def test_finite_differences(case):
+    assert differences_agree(*given(case))
+
+
+@CASE
+def test_symmetry_and_agreement(case):
+    values, directions = given(case)
+    gradient = dict(zip(WRT, parts(grad(values))))
+    hessian_is_symmetric(values, gradient, directions)
+    functions_agree(values, directions)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_inputs(seed):
+    check(seed)
+
+
+@CASE
+def test_inputs_are_only_read(case):
+    values, directions = given(case)
+    inputs = (*values.values(), *directions.values())
+    before = tuple(x.copy() for x in inputs)
+    functions_agree(values, directions)
+    close(inputs, before, 0.0)
+    for x in inputs:
+        x.setflags(write=False)
+    functions_agree(values, directions)
+
+
+def results(values, directions, bound):
+    """Every array that the functions return."""
+    wrt, steps = [values[name] for name in WRT], directions.values()
+    x, p = bound.pack(*wrt), bound.pack(*steps)
+    found = (
+        *(x, p, bound.jac(x), bound.fun_and_jac(x)[1], bound.hessp(x, p)),
+        *parts(bound.unpack(x)),
+        *parts(grad(values)),
+        *parts(hvp(values, directions)),
+        *parts(module.value_and_grad(*values.values())[1]),
+        *parts(bound.grad(*wrt)),
+        *parts(bound.value_and_grad(*wrt)[1]),
+        *parts(bound.hvp(*wrt, *steps)),
+    )
+    return [x for x in found if isinstance(x, np.ndarray)]
+
+
+@CASE
+def test_results_are_new_writable_and_contiguous(case):
+    values, directions = given(case)
+    bound = bind(values)
+    found = results(values, directions, bound)
+    before = [x.copy() for x in found]
+    held = [*values.values(), *directions.values(), *found]
+    for x in found:
+        assert x.flags.c_contiguous
+        assert x.flags.writeable
+        assert sum(np.shares_memory(x, other) for other in held) <= 1
+    for x in found:
+        x[...] = np.nan
+    assert all(map(np.array_equal, results(values, directions, bound), before))
+
+
+@CASE
+def test_bind_copies_its_data(case):
+    values, _ = given(case)
+    bound, wrt = bind(values), [values[name] for name in WRT]
+    expected = bound.grad(*wrt)
+    for name in DATA:
+        if np.ndim(values[name]):
+            values[name][...] = np.nan
+    close(bound.grad(*wrt), expected, 0.0)
+
+
+@CASE
+def test_float32_stays_float32(case):
+    single = [arrays(named, np.float32) for named in given(case)]
+    double = [arrays(named) for named in single]
+    for function, count in ((grad, 1), (hvp, 2)):
+        found, expected = function(*single[:count]), function(*double[:count])
+        close(found, expected, 1e-4, 1e3 * rounding(double[0]))
+        assert {x.dtype for x in parts(found) if np.ndim(x)} <= {np.dtype(np.float32)}
+        assert {type(x) for x in parts(found) if not np.ndim(x)} <= {float}
+    assert type(loss(single[0])) is float
+
+
+@CASE
+def test_lists_and_layouts(case):
+    values, _ = given(case)
+    strided = lambda x: np.repeat(x, 2, axis=-1)[..., ::2]  # noqa: E731
+    for layout in (np.ndarray.tolist, np.asfortranarray, strided):
+        same = {name: layout(x) if np.ndim(x) else x for name, x in values.items()}
+        close(grad(same), grad(values), 1e-10, rounding(values))
+
+
+def wrong(x):
+    """What may not be given for x: nothing, text, complex numbers, objects, a rank."""
+    objects, larger = np.full(np.shape(x), None), np.ones((2,) * (np.ndim(x) + 1))
+    return None, "text", 1j * x, objects, larger
+
+
+@pytest.mark.parametrize("name", CASES[0]["inputs"])
+def test_a_wrong_argument_is_named(name):
+    values, _ = given(CASES[0])
+    for x in wrong(values[name]):
+        with pytest.raises((TypeError, ValueError), match=rf"\b{name}\b"):
+            grad(values | {name: x})
+
+
+@pytest.mark.parametrize("name", WRT)
+def test_a_wrong_direction_is_named(name):
+    values, directions = given(CASES[0])
+    for x in wrong(values[name]):
+        with pytest.raises((TypeError, ValueError), match=rf"\bd{name}_*\b"):
+            hvp(values, directions | {name: x})
+
+
+@pytest.mark.parametrize(("name", "axis"), (("P", 1), ("Y", 0)))
+def test_a_wrong_size_is_named(name, axis):
+    values, _ = given(CASES[0])
+    with pytest.raises(ValueError, match=rf"\b{name}\b"):
+        loss(values | {name: np.repeat(values[name], 2, axis)})

@@ -6,12 +6,12 @@ of the Cholesky decomposition, 2016; M. Giles, Collected matrix derivative resul
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 
 from gradgen.atoms import call as apply_atom
 from gradgen.labels import Labels
-from gradgen.nodes import Node, Shape, add, delta, intern, product, tag, triangle, view
+from gradgen.nodes import Node, Number, Shape, add, delta, intern, product, tag, triangle, view
 from gradgen.notation import Math
 from gradgen.ops.inverse import inverse
 from gradgen.ops.matrix import Matrices, framed, ready
@@ -150,6 +150,20 @@ class Eigenvalues(Matrices):
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
         return Math(f"eigenvalues({parts[0][0].text})")
+
+
+def decomposed(nodes: Iterable[Node]) -> dict[Node, tuple[Eigenvalues, Eigenvectors]]:
+    """The eigenvalues and eigenvectors of the same matrices, by either of them: one decomposition gives both."""
+    parts: dict[tuple[Node, Labels, Number], dict[type[Node], Node]] = {}
+    for node in nodes:
+        if isinstance(node, Eigenvalues | Eigenvectors):
+            parts.setdefault((node.node, node.labels, node.coefficient), {})[type(node)] = node
+    found: dict[Node, tuple[Eigenvalues, Eigenvectors]] = {}
+    for both in parts.values():
+        values, vectors = both.get(Eigenvalues), both.get(Eigenvectors)
+        if isinstance(values, Eigenvalues) and isinstance(vectors, Eigenvectors):
+            found[values] = found[vectors] = values, vectors
+    return found
 
 
 def _of(kind: type[Matrices], matrices: Node, values: bool = False) -> Node:

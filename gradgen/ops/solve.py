@@ -9,6 +9,7 @@ from gradgen.nodes import Node, Number, Operand, Shape, intern, operand, tag, vi
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.matrix import Matrices, ready, transposed
 from gradgen.ops.operation import Part, Spelling
+from gradgen.ops.triangular import rows
 from gradgen.text import ATOM, Expr, call, permuted
 
 
@@ -44,6 +45,9 @@ class Solve(Matrices):
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         r = len(self.frame)
+        lower = rows(self.matrices) if r == 2 else frozenset()
+        if lower:
+            return self._triangular(min(lower), parts, spelling), tuple(range(self.rank))
         expr, swapped = ready(parts[0], r, self.frame, self.coefficient, spelling)
         if swapped != self.turned and not self.node.symmetric:
             expr = transposed(expr, r)
@@ -54,6 +58,16 @@ class Solve(Matrices):
             found = call("np.linalg.solve", expr, Expr(f"{right.at(ATOM)}[..., None]"))
             return Expr(f"{found.text}[..., 0]", fresh=False, depth=found.depth), wanted
         return call("np.linalg.solve", expr, right), wanted
+
+    def _triangular(self, row: int, parts: Sequence[Part], spelling: Spelling) -> Expr:
+        """A system with a triangular matrix, by substitution; ``row`` are the rows of it as a lower one."""
+        spelling.help("scipy.linalg")
+        expr, swapped = ready(parts[0], 2, self.frame, self.coefficient, spelling)
+        right, axes = parts[1]
+        turned = "trans=1, " if swapped != self.turned else ""
+        after = f"{turned}lower={(row == 0) != swapped}, check_finite=False"
+        right = permuted(right, axes, tuple(sorted(axes)))
+        return call("scipy.linalg.solve_triangular", expr, right, after=after)
 
     def stands(self, orders: Sequence[Labels]) -> Labels:
         return tuple(range(self.rank))

@@ -33,7 +33,7 @@ from gradgen.nodes import (
 from gradgen.ops.adjugate import Adjugate, AdjugateAlong
 from gradgen.ops.determinant import Det, DetSign, LogDet
 from gradgen.ops.factor import Cholesky, Eigenvalues, Eigenvectors
-from gradgen.ops.gather import Gather, Index, Scatter
+from gradgen.ops.gather import Gather, Indexed, Scatter
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.matrix import Matrices
 from gradgen.ops.nuclear import Nuclear, Polar, PolarAlong
@@ -125,7 +125,10 @@ _FACTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "one_hot": lambda x: (x == x.max(axis=-1, keepdims=True)) * 1.0,
     "simplex": lambda x: np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True),
     "unit_interval": special.expit,
-    "indices": lambda x: np.arange(x.size) * 2 % 3 * 1.0,  # 0, 2, 1, 0, …: into an axis of at least 3, with repeats
+    "triangular": np.tril,
+    "indices": lambda x: np.reshape(
+        np.arange(x.size) * 2 % 3 * 1.0, x.shape
+    ),  # 0, 2, 1, 0, …: into an axis of at least 3, with repeats
 }
 
 
@@ -199,10 +202,11 @@ def _moved(node: Node, done: Mapping[Node, np.ndarray]) -> Any:
         sizes, full = ([size.value(SIZES) for size in shape] for shape in (node.shape, node.full))
         return np.broadcast_to(_laid(done[node.node], node.labels, len(full)), full).reshape(sizes)
     if isinstance(node, Gather):
-        return np.take(_first(node, done), _positions(node.index, done), axis=node.axis)
+        return done[node.node][_positions(node, node.shape, done)]
     if isinstance(node, Scatter):
-        hits = np.eye(node.size.value(SIZES))[_positions(node.index, done)]
-        return np.moveaxis(np.tensordot(_first(node, done), hits, axes=(node.axis, 0)), -1, node.axis)
+        total = np.zeros(_sizes(node.shape), dtype=done[node.node].dtype)
+        np.add.at(total, _positions(node, node.node.shape, done), done[node.node])
+        return total
     if isinstance(node, Scan):
         array = _first(node, done)
         sums = np.cumsum(np.flip(array, node.axis) if node.backwards else array, axis=node.axis)
@@ -310,8 +314,21 @@ def _first(node: Operation, done: Mapping[Node, np.ndarray]) -> np.ndarray:
     return np.asarray(float(coefficient) * _laid(done[inner], labels, max(labels) + 1))
 
 
-def _positions(index: Index, done: Mapping[Node, np.ndarray]) -> np.ndarray:
-    return (done[index] if isinstance(index, Symbol) else np.asarray(index)).astype(int)
+def _sizes(shape: Sequence[Size]) -> list[int]:
+    return [size.value(SIZES) for size in shape]
+
+
+def _positions(node: Indexed, shape: Sequence[Size], done: Mapping[Node, np.ndarray]) -> tuple[np.ndarray, ...]:
+    """For each axis of what is indexed the position of each entry that is taken, over the labels of these."""
+    grid = [*np.indices(_sizes(shape)), 0]  # a single index runs over no label
+    found = []
+    for label, index in zip(node.labels, node.indices, strict=True):
+        if index is None:
+            found.append(grid[label])
+        else:
+            values = (done[index] if isinstance(index, Symbol) else np.asarray(index)).astype(int)
+            found.append(values[grid[label]] if values.ndim else values)
+    return tuple(found)
 
 
 def _on(

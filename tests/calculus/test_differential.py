@@ -16,7 +16,7 @@ from gradgen.nodes import Node, Symbol, add, apply, arange, delta, is_zero, one,
 from gradgen.ops.adjugate import adjugate, adjugate_along
 from gradgen.ops.determinant import det, detsign, logdet
 from gradgen.ops.factor import cholesky, eigenvalues, eigenvectors
-from gradgen.ops.gather import gather, scatter
+from gradgen.ops.gather import NONE, gather, scatter, taken
 from gradgen.ops.inverse import inverse
 from gradgen.ops.nuclear import nuclear, polar_along
 from gradgen.ops.operation import Operation
@@ -303,49 +303,91 @@ def a_flat_diagonal() -> tuple[Node, Symbol]:
 @linear
 def rows_by_indices() -> tuple[Node, Symbol]:
     x, i = symbols("x:nd i:m:indices")
-    return gather(-2 * x, 0, i), x
+    return taken(-2 * x, 0, i), x
 
 
 @linear
 def columns_of_a_transpose_by_indices() -> tuple[Node, Symbol]:
     x, i = symbols("x:nd i:m:indices")
-    return gather(x.T, 1, i), x
+    return taken(x.T, 1, i), x
 
 
 @linear
 def entries_of_a_diagonal_by_indices() -> tuple[Node, Symbol]:
     x, i = symbols("x:nn i:m:indices")
-    return gather(view(1, x, (0, 0), shape("n")), 0, i), x
+    return taken(view(1, x, (0, 0), shape("n")), 0, i), x
 
 
 @linear
 def rows_of_a_broadcast_by_indices() -> tuple[Node, Symbol]:
     x, i = symbols("x:d i:m:indices")
-    return gather(view(2, x, (1,), shape("nd")), 0, i), x
+    return taken(view(2, x, (1,), shape("nd")), 0, i), x
 
 
 @linear
 def entries_that_stand_in_the_spec() -> tuple[Node, Symbol]:
     [x] = symbols("x:nd")
-    return gather(x, 1, (2, 0, 0, 1)), x
+    return taken(x, 1, (2, 0, 0, 1)), x
 
 
 @linear
 def rows_scattered_over_more() -> tuple[Node, Symbol]:
     x, i = symbols("x:dm i:m:indices")
-    return scatter(3 * x, 1, i, N), x
+    return scatter(3 * x, (0, 1), (None, i), shape("dn")), x
 
 
 @linear
 def one_row_scattered_everywhere() -> tuple[Node, Symbol]:
     x, i = symbols("x:d i:m:indices")
-    return scatter(view(1, x, (1,), shape("md")), 0, i, N), x
+    return scatter(view(1, x, (1,), shape("md")), (0, 1), (i, None), shape("nd")), x
 
 
 @linear
 def entries_scattered_by_the_spec() -> tuple[Node, Symbol]:
     [x] = symbols("x:3n")
-    return scatter(x.T, 1, (1, 1, 0), D), x
+    return scatter(x.T, (0, 1), (None, (1, 1, 0)), shape("nd")), x
+
+
+@linear
+def one_entry_of_each_row() -> tuple[Node, Symbol]:
+    x, i = symbols("x:md i:m:indices")
+    return gather(2 * x, (0, 0), (None, i), shape("m")), x
+
+
+@linear
+def entries_at_pairs_beside_an_axis() -> tuple[Node, Symbol]:
+    x, i = symbols("x:ndn i:m:indices")
+    return gather(x, (0, 1, 0), (i, None, i), shape("md")), x
+
+
+@linear
+def entries_at_pairs_on_a_diagonal() -> tuple[Node, Symbol]:
+    x, i = symbols("x:nndd i:m:indices")
+    return gather(x, (1, 1, 0, 0), (None, None, i, (2, 1, 0, 2)), shape("mn")), x
+
+
+@linear
+def one_row() -> tuple[Node, Symbol]:
+    x, i = symbols("x:nd i::indices")
+    return gather(x, (NONE, 0), (i, None), shape("d")), x
+
+
+@linear
+def one_entry_scattered_to_each_row() -> tuple[Node, Symbol]:
+    x, i = symbols("x:m i:m:indices")
+    return scatter(-x, (0, 0), (None, i), shape("md")), x
+
+
+@linear
+def entries_scattered_to_pairs_beside_an_axis() -> tuple[Node, Symbol]:
+    x, i = symbols("x:md i:m:indices")
+    return scatter(x, (0, 1, 0), (i, None, (2, 0, 2, 1)), shape("ndn")), x
+
+
+@linear
+def a_row_at_one_index() -> tuple[Node, Symbol]:
+    x, i = symbols("x:d i::indices")
+    return scatter(x, (NONE, 0), (i, None), shape("nd")), x
 
 
 @linear
@@ -520,9 +562,12 @@ NONLINEAR: dict[str, tuple[str, Scalar]] = {
     "a product of outer sums": ("x:n y:3", lambda x, y: _total(prod(_back(x, _outer(x, y)) + y, 1) ** 2)),
     "a cumulative product of sums": ("x:n", lambda x: prod(scan(x, 0), 0)),
     "the square of a flat matrix": ("x:nd A:dn", lambda x, A: _total(reshape(x, (D, N)) ** 2 * A * x.T)),
-    "rows by indices": ("x:nd i:m:indices", lambda x, i: _total(gather(x, 0, i) ** 3)),
-    "rows by indices that cross": ("x:nn i:m:indices", lambda x, i: _total(gather(gather(x, 0, i), 1, i) ** 3)),
-    "scattered squares": ("x:m y:n i:m:indices", lambda x, y, i: _total((scatter(x**2, 0, i, N) + y) ** 2)),
+    "rows by indices": ("x:nd i:m:indices", lambda x, i: _total(taken(x, 0, i) ** 3)),
+    "rows by indices that cross": ("x:nn i:m:indices", lambda x, i: _total(taken(taken(x, 0, i), 1, i) ** 3)),
+    "scattered squares": (
+        "x:m y:n i:m:indices",
+        lambda x, y, i: _total((scatter(x**2, (0,), (i,), shape("n")) + y) ** 2),
+    ),
     "squares of running sums": ("x:nd", lambda x: _total(scan(x, 0) ** 2 * scan(x, 1, backwards=True))),
     "weights by position": ("x:n", lambda x: arange(N) @ x**3),
     "a triangle of a product": ("x:nd", lambda x: _total((triangle(N, N, 0) * (x @ x.T)) ** 2)),
@@ -568,7 +613,7 @@ SYMMETRIC: dict[str, tuple[str, Scalar]] = {
     "eigenvalues of a symmetric matrix": ("x:nn:symmetric a:n", lambda x, a: a @ eigenvalues(x) ** 2),
     "rows of a symmetric matrix by indices": (
         "x:nn:symmetric i:m:indices",
-        lambda x, i: _total(gather(x, 0, i) ** 3) + _total(gather(gather(x, 1, i), 0, i) ** 2),
+        lambda x, i: _total(taken(x, 0, i) ** 3) + _total(taken(taken(x, 1, i), 0, i) ** 2),
     ),
     "running sums of a symmetric matrix": ("x:nn:symmetric", lambda x: _total(scan(x, 0) ** 2 * scan(x, 1))),
     "products of a symmetric matrix's rows": ("x:nn:symmetric a:n", lambda x, a: prod(x, 0) @ a + _total(prod(x, 1))),

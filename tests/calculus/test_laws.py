@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,11 @@ from gradgen.atoms import call
 from gradgen.factor import factor
 from gradgen.flatten import MOST_FACTORS, MOST_TERMS, flatten
 from gradgen.guard import SAFE, guarded
-from gradgen.nodes import Add, Map, Node, Product, count, delta, one, product, view
+from gradgen.nodes import Add, Map, Node, Product, count, delta, one, product, triangle, view
 from gradgen.ops.adjugate import adjugate
-from gradgen.ops.determinant import det
+from gradgen.ops.determinant import det, detsign, logdet
 from gradgen.ops.inverse import Inverse, inverse
-from gradgen.ops.reduce import reduce
+from gradgen.ops.reduce import prod, reduce
 from gradgen.ops.solve import Solve
 from gradgen.rules import LAWS, merge_masks, simplify, tidy
 from gradgen.stable import stable
@@ -38,6 +39,14 @@ def run(step: Pass, *roots: Node) -> Any:
 
 def total(node: Node) -> Node:
     return product([(node, tuple(range(node.rank)), 1)], ())
+
+
+def diagonal(node: Node) -> Node:
+    return product([(node, (0, 0), 1)], node.shape[:1])
+
+
+def det_of(entries: Node) -> Node:
+    return prod(entries, 0)
 
 
 def rows(node: Node) -> Node:
@@ -131,6 +140,42 @@ MATRIX_LAWS: dict[str, tuple[str, Callable[..., Node], Callable[..., Node]]] = {
         lambda A: product([(adjugate(A), (0, 1, 2), 1), (det(A), (0,), -1)], A.shape),
         lambda A: inverse(A),
     ),
+    "det_of_triangular": ("L:nn:triangular", lambda L: det(-L), lambda L: det_of(-diagonal(L))),
+    "det_of_triangular, turned": ("L:nn:triangular", lambda L: det(L.T), lambda L: det_of(diagonal(L))),
+    "det_of_triangular, masked": ("A:nn", lambda A: det(A * triangle(N, N, 0)), lambda A: det_of(diagonal(A))),
+    "det_of_triangular, a sum": (
+        "A:nn v:n",
+        lambda A, v: det(A * triangle(N, N, -1) + v * delta(N)),
+        lambda A, v: det_of(v),
+    ),
+    "det_of_triangular, a stack of diagonals": (
+        "X:dn",
+        lambda X: det(product([(X, (0, 1), 1), (delta(N), (1, 2), 1)], shape("dnn"))),
+        lambda X: prod(X, 1),
+    ),
+    "logdet_of_triangular": (
+        "v:n",
+        lambda v: logdet(2 * v * delta(N)),
+        lambda v: total(call("log", call("absolute", 2 * v))),
+    ),
+    "detsign_of_triangular": ("v:n", lambda v: detsign(v * delta(N)), lambda v: det_of(call("sign", v))),
+    "inverse_of_diagonal": ("v:n w:n", lambda v, w: inverse(3 * v * delta(N)) @ w, lambda v, w: w / (3 * v)),
+    "inverse_of_diagonal, a sum": (
+        "v:n w:n",
+        lambda v, w: inverse(v**2 * delta(N) + delta(N)) @ w,
+        lambda v, w: w / (1 + v**2),
+    ),
+    "sign_over_absolute": (
+        "x:n y:n",
+        lambda x, y: y * call("sign", x) / call("absolute", x),
+        lambda x, y: y / x,
+    ),
+    "sign_over_absolute, squared": (
+        "x:n",
+        lambda x: call("sign", x) ** 2 / call("absolute", x) ** 2,
+        lambda x: x**-2,
+    ),
+    "triangle_on_diagonal": ("v:n", lambda v: v * delta(N) * triangle(N, N, 1), lambda v: v * delta(N)),
 }
 
 
@@ -165,6 +210,25 @@ NEAR_MISSES: dict[str, tuple[str, Callable[..., Node]]] = {
         lambda A, x: product([(inverse(A), (0, 2), 1), (A, (2, 1), 1), (x, (2,), 1)], A.shape),
     ),
     "an inner product with an inverse": ("A:nn", lambda A: total(inverse(A) * A)),
+    "a matrix that is diagonal on other axes": (
+        "X:nn",
+        lambda X: det(product([(X, (0, 2), 1), (delta(N), (0, 1), 1)], shape("nnn"))),
+    ),
+    "a triangle that reaches above the diagonal": ("A:nn", lambda A: det(A * triangle(N, N, 1))),
+    "a lower and an upper triangle": (
+        "A:nn B:nn",
+        lambda A, B: det(A * triangle(N, N, 0) + B * triangle(N, N, 0).T),
+    ),
+    "a triangle on its own": ("A:nn", lambda A: inverse(A * triangle(N, N, 0))),
+    "a sign over a root of its size": (
+        "x:n",
+        lambda x: call("sign", x) ** 2 / call("absolute", x) ** Fraction(1, 2),
+    ),
+    "a sign over the size of a multiple": (
+        "x:n",
+        lambda x: call("sign", 2 * x) / call("absolute", 3 * x) + call("sign", -x) / call("absolute", x),
+    ),
+    "a sign over another size": ("x:n y:n", lambda x, y: call("sign", x) / call("absolute", y)),
     "an adjugate over another determinant": ("A:nn", lambda A: adjugate(A) / det(2 * A)),
     "an adjugate over a power": ("A:nn", lambda A: adjugate(A) / det(A) ** 2),
     "an exponential over a sum along another axis": (

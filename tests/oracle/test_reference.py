@@ -346,6 +346,10 @@ def distance(loss, x):
         (lambda x: reduced("sum", entrywise("maximum", x, 2.0)), [1.0, 2.5], 0.5),
         (lambda x: reduced("sum", entrywise("absolute", x[:, None] - x[None, :])), [1.0, 1.75, 4.0], 0.75),
         (lambda x: reduced("sum", term("where", (x, x * x, x), (d,))), [0.5, -0.25], 0.25),
+        # What is exactly 0 above a floor stays 0; what is nearly 0 moves, and a floor that is not tiny is a kink.
+        (lambda x: reduced("sum", entrywise("maximum", x, 2.0**-40)), [1.0, 2.0**-20], 2.0**-20 - 2.0**-40),
+        (lambda x: reduced("sum", entrywise("maximum", 2.0**-40, x)), [1.0, 0.0], 1 - 2.0**-40),
+        (lambda x: reduced("sum", entrywise("maximum", x, 0.5)), [1.0, 0.0], 0.5),
     ],
 )
 def test_distances_to_kinks(loss, x, wanted):

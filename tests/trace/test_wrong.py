@@ -13,9 +13,10 @@ from gradgen.spec import load_spec
 HEAD = """import numpy as np
 import scipy.special
 from gradgen import *
-n, d, m = dims("n d m")
+n, d, m, k = dims("n d m k")
 @loss(wrt="x")
-def f(x: Vector[n], v: Vector[3], X: Matrix[n, d], A: Matrix[n, n], S: SPD[n], s: Scalar, rows: Indices[m, n]):
+def f(x: Vector[n], v: Vector[3], X: Matrix[n, d], A: Matrix[n, n], S: SPD[n], s: Scalar, rows: Indices[m, n],
+      Z: Matrix[n, k], cls: Indices[n, k]):
 """
 LINE = HEAD.count("\n") + 1
 
@@ -57,7 +58,7 @@ WORDS = [
     ("np.linalg.norm(x, 'nuc')", "no norm of order 'nuc' of a vector", ""),
     ("np.linalg.norm(x, np.ones(3))", "no norm of order an array of shape (3,) of a vector", ""),
     ("np.trace(X)", "the trace of shape (n, d), which is not square (X is declared at 6:35)", "X.T @ X"),
-    ("np.diag(X)", "which of the n rows and d columns are fewer is not known", "X[:p, :p]"),
+    ("np.diag(X)", "which of the n rows and d columns are fewer is not known", "Matrix[d + p, d]"),
     ("np.diag(x, s)", "an integer that is known", ""),
     ("np.tensordot(X, x, 3)", "np.tensordot over 3 axes of arrays of 2 and 1", ""),
     ("np.tensordot(X, X, axes=([0], [1]))", "(n, d) and (n, d) do not match: n against d", "axis 0 of the left"),
@@ -108,8 +109,28 @@ WORDS = [
     ("logsumepx(x)", "name 'logsumepx' is not defined", "did you mean logsumexp?"),
     ("zzzz * s", "name 'zzzz' is not defined", "a loss knows its arguments"),
     ("np.ones(n)", "n is not known", "gradgen.ones"),
-    ("np.arange(n)", "n is not known", "gradgen.arange"),
-    ("sum(x[i] for i in range(n))", "n is not known", "sums over an axis"),
+    ("np.ones(n)", "n is not known", "gradgen.ones"),
+    ("sum(x[i] for i in range(n))", "a loop over an axis of length n", "sums over an axis"),
+    ("Z[np.arange(n), x]", "a traced array cannot be an index", "Indices[m, n]"),
+    ("Z[np.arange(d), cls]", "index arrays of lengths d and n", "X[rows][:, cols]"),
+    ("x[x > 0]", "a traced array cannot be an index", "np.where(mask, x, 0)"),
+    ("cls == 2", "cls holds indices", "eye(k)[cls]"),
+    ("np.eye(4)[cls]", "cls cannot index an array of the spec's own", "write eye(4)[cls]"),
+    ("np.take_along_axis(X, cls[:, None], axis=0)", "an entry of each row of a matrix", "Z[np.arange(n), y]"),
+    ("np.take_along_axis(Z[:d], cls[:, None], axis=1)", "cls is n long, and the matrix has d rows", ""),
+    ("np.vectorize(lambda t: t**2)(x)", "np.vectorize calls Python for each number", "f(x)"),
+    ("np.random.randn(3) @ v", "a loss draws no random numbers", "an argument"),
+    ("np.random.default_rng(0)", "a loss draws no random numbers", "an argument"),
+    ("np.add.at(x, rows, 1)", "cannot be changed in place", "eye(k)[rows].T @ v"),
+    ("np.exp(v, out=np.zeros(3))", "no array is filled in place", "y = np.exp(...)"),
+    ("np.triu_indices(n)", "the dimensions are not known", "np.triu(A, k)"),
+    ("np.array([v[0], v[1]])", "cannot become a real one", "np.stack"),
+    ("np.linspace(0, 1, n)", "n is not known", "arange(n) / (n - 1)"),
+    ("np.prod(x.shape)", "n is not known", "x.size"),
+    ("np.fill_diagonal(A, 0)", "np.fill_diagonal is not in the vocabulary", "A * (1 - eye(n))"),
+    ("np.apply_along_axis(np.sum, 1, X)", "np.apply_along_axis is not in the vocabulary", "np.sum(X, axis=1)"),
+    ("np.meshgrid(x, v)", "np.meshgrid is not in the vocabulary", "x[:, None]"),
+    ("sorted(v)", "cannot branch", "only max and min"),
     ("(lambda: 1 / 0)()", "ZeroDivisionError: division by zero", ""),
     ("x + object()", "object is no real array", ""),
     ("x.reshape(s)", "is no shape", ""),
@@ -135,10 +156,13 @@ def test_what_is_wrong_and_what_to_write(tmp_path: Path, expression: str, messag
 
 
 SCIPY = [
-    ("from scipy.linalg import cho_factor; return np.sum(cho_factor(S)[0])", "np.linalg.solve in place of cho_factor"),
+    (
+        "from scipy.linalg import cho_factor; return np.sum(cho_factor(S)[0])",
+        "np.linalg.solve(A, b) in place of cho_factor",
+    ),
     (
         "from scipy.linalg import solve_triangular; return np.sum(solve_triangular(S, x))",
-        "np.linalg.solve in place of solve_triangular",
+        "np.linalg.solve(A, b) in place of solve_triangular",
     ),
     ("import scipy.linalg; return np.sum(scipy.linalg.cholesky(S))", "np.linalg.cholesky in place"),
     ("import scipy.linalg; return np.sum(scipy.linalg.expm(S))", "expm is not in the vocabulary"),
@@ -279,3 +303,17 @@ def test_names_that_dimensions_cannot_have(tmp_path: Path, name: str) -> None:
     with pytest.raises(SpecError) as caught:
         load_spec(path)
     assert 'dims("n d")' in caught.value.hint
+
+
+@pytest.mark.parametrize("guard", ["except Exception", "except SpecError", "except"])
+def test_an_error_that_the_spec_catches_is_an_error(tmp_path: Path, guard: str) -> None:
+    """What stands behind the except is not what the spec says of numbers."""
+    error = error_of(tmp_path, "\n    ".join(("try:", "    return float(s)", f"{guard}:", "    return s")))
+    assert error.message == "float(s): a traced array cannot become a Python number"
+    assert error.place is not None and error.place.line == LINE + 1
+
+
+def test_what_is_printed_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "spec.py"
+    path.write_text(f"{HEAD}    f'{{x @ x:.3f}} {{n:d}} {{x}}'\n    return x @ x\n", encoding="utf-8")
+    assert load_spec(path)["f"].tape.result.op == "matmul"

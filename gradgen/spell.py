@@ -265,9 +265,9 @@ class Speller:
         """Arrays put together: side by side, or as blocks of a matrix."""
         target = self.layouts[node]
         rows = [[self._number(self._tile(tile, target)) for tile in row] for row in found.rows]
-        if len(found.axes) == 2 and target[0] == found.axes[1]:
-            rows = [list(column) for column in zip(*rows, strict=True)]
         if len(found.axes) == 2 and len(target) == 2:
+            if target[0] == found.axes[1]:
+                rows = [list(column) for column in zip(*rows, strict=True)]
             blocks = ", ".join(f"[{', '.join(part.text for part in row)}]" for row in rows)
             return Expr(f"np.block([{blocks}])", depth=text.deeper(*(part for row in rows for part in row)))
         joined = [self._joined(row, target.index(found.axes[-1])) for row in rows]
@@ -465,11 +465,11 @@ class Speller:
             return Expr(f"~{parts[0].at(text.SIGN)}", text.SIGN, mask=True, depth=text.deeper(*parts))
         if name == "where":
             chosen = text.call("np.where", *parts)
-            numbers = all(n is one() or n in self.weak for _, n, _ in node.arguments[1:])
-            return text.method(chosen, f".astype({self.dtype})") if numbers else chosen
+            plain = all(n is one() or n in self.weak or is_mask(n) for _, n, _ in node.arguments[1:])
+            return text.method(chosen, f".astype({self.dtype})") if plain else chosen
         parts = [self._number(part) for part in parts]
         called = self._called(node, parts)
-        return text.call("float", called) if node in self.weak and "np." in called.text else called
+        return text.call("float", called) if node in self.weak and _called_by_a_library(called) else called
 
     def _called(self, node: Map, parts: Sequence[Expr]) -> Expr:
         name = node.atom.name
@@ -553,9 +553,10 @@ class Speller:
         return _turned(text.call("np.sum", inside, after=axis), kept, target)[0]
 
     def _entrywise(self, first: Factor, second: Factor, target: Labels) -> Expr:
-        first, second = sorted((first, second), key=lambda f: (f[2] < 0, is_mask(f[0]), *_rank_of_factor(f)))
-        (a, i, p), (b, j, q) = first, second
-        (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
+        stored = [(*f, *self._stored(f[0], f[1], target)) for f in (first, second)]
+        # Masks come last: a literal coefficient times a mask would be an array of wide integers.
+        stored.sort(key=lambda f: (f[2] < 0, f[3].mask or is_mask(f[0]), *_rank_of_factor(f[:3])))
+        (a, _, p, left, la), (b, _, q, right, lb) = stored
         if isinstance(b, Delta) and p == 1 and len(la) == 1 and la[0] in lb:
             return text.call("np.diag", self._number(left))
         if isinstance(b, Triangle) and p == q == 1 and set(lb) == set(target[-2:]) and set(la) == set(target):
@@ -574,7 +575,7 @@ class Speller:
         if p < 0:
             return text.over(text.power(left, p), text.power(right, -q))
         if q < 0:
-            return text.over(self._number(left), text.power(self._number(right), -q))
+            return text.over(text.power(self._number(left), p), text.power(self._number(right), -q))
         return text.times(text.power(left, p), text.power(right, q))
 
     def _triangle(self, mask: Triangle, expr: Expr, lower: bool) -> Expr:
@@ -638,8 +639,9 @@ class Speller:
             return self._scatter(node, [], [(c, node, tuple(range(node.rank)))])
         expr, axes = self._stored(node, labels, target)
         turned, axes = _turned(expr, axes, target)
+        turned = self._number(turned)
         if len(axes) == len(target):
-            return text.scaled(c, self._number(turned))
+            return text.scaled(c, turned)
         expr = text.scaled(c, _spread(turned, axes, target))
         if node in self.weak and root.like:
             return Expr(f"np.full_like({self._like(root)}, {expr.text})")
@@ -736,15 +738,17 @@ def _apart(one: Operand, other: Operand) -> bool:
     return any(apart(first[k], second[k]) for k in first)
 
 
+def _called_by_a_library(expr: Expr) -> bool:
+    """Whether a number comes as a NumPy scalar, which would widen float32."""
+    return "np." in expr.text or "scipy." in expr.text
+
+
 def _weak(nodes: Sequence[Node]) -> set[Node]:
-    """The nodes made of dimensions and numbers alone: Python floats, lest NumPy scalars widen float32."""
+    """The numbers made of dimensions and numbers alone: Python floats, lest NumPy scalars widen float32."""
     found: set[Node] = set()
     for node in nodes:
-        if (
-            node is one()
-            or isinstance(node, Count)
-            or (node.operands and all(child in found for child in node.operands))
-        ):
+        made = node.operands and not node.rank and all(child in found for child in node.operands)
+        if node is one() or isinstance(node, Count) or made:
             found.add(node)
     return found
 

@@ -1,4 +1,4 @@
-"""The tests of this folder share what JAX says of our words."""
+"""The tests of this folder share the modules beside them."""
 
 import sys
 from pathlib import Path

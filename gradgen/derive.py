@@ -16,6 +16,7 @@ from gradgen.blocks import by_blocks
 from gradgen.differential import Tangents, differential
 from gradgen.factor import factor
 from gradgen.flatten import flatten
+from gradgen.guard import guard
 from gradgen.lower import Lowered
 from gradgen.nodes import (
     Add,
@@ -128,7 +129,9 @@ def _varied(
 
 
 def _simplified(lowered: Lowered, names: Names) -> list[Node]:
-    return flatten(by_blocks(simplify(flatten([lowered.value], names), names), names), names)
+    """The value in normal form. Laws come before guards: under a guard few would match."""
+    plain = simplify(flatten([lowered.value], names), names)
+    return flatten(by_blocks(guard(plain, names), names), names)
 
 
 def _structured(gradient: Node, variable: Symbol, lowered: Lowered) -> Node:

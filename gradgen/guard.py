@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from gradgen.atoms import call
+from gradgen.labels import Labels
 from gradgen.nodes import Add, Count, Map, Node, Number, Product, Shape, add, apply, one, operand, product, view
+from gradgen.walk import Names, rewrite
 
 # What a partial or overflowing function is given where its branch is not selected.
 SAFE: dict[str, Number] = {
@@ -21,6 +23,18 @@ SAFE: dict[str, Number] = {
 }
 Guarded = tuple[Node, Node]
 """A node, and the mask of its shape under which it counts."""
+
+
+def guard(roots: Sequence[Node], names: Names) -> list[Node]:
+    """The roots with the branches of every ``where`` kept apart."""
+    return rewrite(roots, _guarded_branches, names)
+
+
+def _guarded_branches(node: Node) -> Node:
+    if not (isinstance(node, Map) and node.atom.name == "where"):
+        return node
+    mask, a, b = (node.argument(k) for k in range(3))
+    return call("where", mask, guarded(a, mask), guarded(b, call("logical_not", mask)))
 
 
 def guarded(branch: Node, mask: Node) -> Node:
@@ -44,7 +58,8 @@ def _parts(node: Node, mask: Node) -> list[Guarded | None]:
     the mask does not reach."""
     _, core, labels = operand(node, tuple(range(node.rank)))
     if isinstance(core, Product) and core.summed:
-        return _factors(core, _turned(mask, labels, core.shape))
+        inside = _behind(mask, labels, core.shape)
+        return _factors(core, inside) if inside else []
     if isinstance(core, Add):
         inner = [(n, axes) for _, n, axes in core.terms]
     elif isinstance(core, Map):
@@ -56,18 +71,38 @@ def _parts(node: Node, mask: Node) -> list[Guarded | None]:
     return [(view(1, n, tuple(labels[k] for k in axes), node.shape), mask) for n, axes in inner]
 
 
-def _factors(core: Product, mask: Node | None) -> list[Guarded | None]:
-    return [(n, inner) if (inner := _turned(mask, axes, n.shape)) else None for n, axes, _ in core.factors]
-
-
-def _turned(mask: Node | None, labels: Sequence[int], shape: Shape) -> Node | None:
-    """The mask on the axes that stand under these of its own; None where it varies along others."""
-    if mask is None:
-        return None
+def _behind(mask: Node, labels: Labels, shape: Shape) -> Node | None:
+    """The mask on the axes of the node behind a view; None where it varies along others."""
     _, core, own = operand(mask, tuple(range(mask.rank)))
-    if not set(own) <= set(labels) or len(set(labels)) < len(labels):
+    if not set(own) <= set(labels):
         return None
     return view(1, core, tuple(labels.index(k) for k in own), shape)
+
+
+def _factors(core: Product, mask: Node) -> list[Guarded | None]:
+    """The factors of a contraction that the mask reaches, on the axes by `_reached`."""
+    sizes = {k: size for n, axes, _ in core.factors for k, size in zip(axes, n.shape, strict=True)}
+    found: list[Guarded | None] = []
+    for n, axes, _ in core.factors:
+        reached = _reached(core, axes, mask)
+        shape = tuple(sizes[k] for k in reached or ())
+        found.append(None if reached is None else (_under(n, axes, reached, shape), _under(mask, None, reached, shape)))
+    return found
+
+
+def _reached(core: Product, axes: Labels, mask: Node) -> Labels | None:
+    """The axes on which a factor is guarded: its own where the mask varies along no other, else, where it is not summed
+    over, with those of the mask; None where the mask does not reach it."""
+    _, _, own = operand(mask, tuple(range(mask.rank)))
+    if set(own) <= set(axes) and len(set(axes)) == len(axes):
+        return axes
+    return tuple(sorted({*axes, *own})) if max(axes, default=0) < core.rank else None
+
+
+def _under(node: Node, axes: Labels | None, reached: Labels, shape: Shape) -> Node:
+    """A node whose axes have labels, by default 0, 1, ..., on other axes that hold them."""
+    c, core, labels = operand(node, tuple(range(node.rank)) if axes is None else axes)
+    return view(c, core, tuple(reached.index(k) for k in labels), shape)
 
 
 def _remade(node: Node, mask: Node, parts: Sequence[Guarded | None], new: Sequence[Node | None]) -> Node:
@@ -75,7 +110,8 @@ def _remade(node: Node, mask: Node, parts: Sequence[Guarded | None], new: Sequen
     full = tuple(range(node.rank))
     c, core, labels = operand(node, full)
     if isinstance(core, Product) and core.summed:
-        return view(c, _contraction(core, parts, new), labels, node.shape)
+        inside = _behind(mask, labels, core.shape)
+        return view(c, _contraction(core, inside, parts, new), labels, node.shape) if inside else node
     safe = [part for part in new if part is not None]
     changed = safe != [part[0] for part in parts if part]
     if isinstance(core, Product):
@@ -94,13 +130,14 @@ def _remade(node: Node, mask: Node, parts: Sequence[Guarded | None], new: Sequen
     return node
 
 
-def _contraction(core: Product, parts: Sequence[Guarded | None], new: Sequence[Node | None]) -> Node:
+def _contraction(core: Product, mask: Node, parts: Sequence[Guarded | None], new: Sequence[Node | None]) -> Node:
     """The contraction with those of its factors guarded that the mask reaches."""
     factors = []
     for (n, axes, power), part, safe in zip(core.factors, parts, new, strict=True):
-        if part and safe:
-            n = _based(safe, power, part[1])
-        factors.append((n, axes, power))
+        if part and safe and (_is_partial(power) or safe is not part[0]):
+            factors.append((_based(safe, power, part[1]), _reached(core, axes, mask) or axes, power))
+        else:
+            factors.append((n, axes, power))
     return product(factors, core.shape)
 
 

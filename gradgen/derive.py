@@ -17,6 +17,7 @@ from gradgen.differential import Tangents, differential
 from gradgen.entries import by_entries
 from gradgen.factor import factor
 from gradgen.flatten import flatten
+from gradgen.guard import guard
 from gradgen.lower import Lowered
 from gradgen.nodes import (
     Add,
@@ -129,7 +130,9 @@ def _varied(
 
 
 def _simplified(lowered: Lowered, names: Names) -> list[Node]:
-    flat = flatten(by_blocks(simplify(flatten([lowered.value], names), names), names), names)
+    """The value in normal form. Laws come before guards: under a guard few would match."""
+    plain = simplify(flatten([lowered.value], names), names)
+    flat = flatten(by_blocks(guard(plain, names), names), names)
     taken = by_entries(flat, names)
     return flat if taken == flat else flatten(simplify(flatten(taken, names), names), names)
 

@@ -14,7 +14,6 @@ from fractions import Fraction
 from gradgen.atoms import ATOMS, Unknown, call
 from gradgen.dims import Dim, Size, is_one
 from gradgen.errors import NotSupportedError
-from gradgen.guard import guarded
 from gradgen.nodes import (
     Node,
     Operand,
@@ -366,13 +365,13 @@ def _eye(step: _Step) -> Node:
 
 
 def _where(step: _Step) -> Node:
-    """``where(mask, a, b)``, the partial functions of each branch kept inside their domain where it is not selected."""
+    """``where(mask, a, b)``; `guard` keeps its branches apart, later: behind the laws."""
     mask, a, b = (view(*step.aligned(k), step.shape) for k in range(3))
     if not step.call.args[0].boolean:
         mask = call("not_equal", mask, 0 * mask)
     if as_number(mask) is not None:
         return a if as_number(mask) else b
-    return call("where", mask, guarded(a, mask), guarded(b, call("logical_not", mask)))
+    return call("where", mask, a, b)
 
 
 def _matrices(function: Callable[[Node], Node], single: Callable[[Node], Node]) -> Callable[[_Step], Node]:

@@ -7,7 +7,7 @@ docstring is the law.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from gradgen.atoms import MASKS, call, is_mask
 from gradgen.labels import Labels
@@ -20,6 +20,7 @@ from gradgen.nodes import (
     Number,
     Operand,
     Product,
+    Shape,
     Symbol,
     View,
     add,
@@ -27,9 +28,12 @@ from gradgen.nodes import (
     as_number,
     count,
     delta,
+    is_zero,
     one,
+    operand,
     product,
     view,
+    zero,
 )
 from gradgen.ops.adjugate import Adjugate
 from gradgen.ops.determinant import Det
@@ -38,7 +42,7 @@ from gradgen.ops.matrix import Matrices
 from gradgen.ops.reduce import Reduce, reduce
 from gradgen.structured import STRUCTURED_LAWS, sign_over_absolute, triangle_on_diagonal
 from gradgen.text import magnitude
-from gradgen.walk import Names, order, rewrite, settle
+from gradgen.walk import Names, core, order, rewrite, settle
 
 Law = Callable[[Node], "Node | None"]
 EVEN = ("absolute", "cosh", "log_cosh", "cos")
@@ -121,8 +125,67 @@ def log_of_sum_of_exp(node: Node) -> Node | None:
         factor, labels, _ = x.factors[0]
         y = _argument(factor, "exp")
         if y is not None and len(set(labels)) == len(labels):
-            return reduce("logsumexp", y, labels, node.shape)
+            return _log_sum(y, labels, node.shape)
     return None
+
+
+def logsumexp_of_shifted(node: Node) -> Node | None:
+    """logsumexp(x + s) = logsumexp(x) + s, where s does not vary along what the logsumexp runs over"""
+    if isinstance(node, Reduce) and node.kind == "logsumexp" and isinstance(node.node, Add):
+        found = _log_sum(view(node.coefficient, node.node), node.labels, node.shape)
+        return None if found is node else found
+    return None
+
+
+def _log_sum(x: Node, labels: Labels, shape: Shape) -> Node:
+    """The logsumexp of x, whose axes have these labels, over those that the shape lacks; a shift goes outside."""
+    varied, shift = _split(x, {axis for axis, k in enumerate(labels) if k >= len(shape)})
+    value = reduce("logsumexp", varied, labels, shape)
+    return value if is_zero(shift) else value + view(*operand(shift, labels), shape)
+
+
+def _split(x: Node, axes: Set[int]) -> tuple[Node, Node]:
+    """The terms of a sum that vary along some of the axes, and those that do not, a shift; each a sum of its own."""
+    c, core, labels = operand(x, tuple(range(x.rank)))
+    if not isinstance(core, Add):
+        return x, zero(x.shape)
+    terms = [(c * e, n, tuple(labels[k] for k in where)) for e, n, where in core.terms]
+    varied = [term for term in terms if not axes.isdisjoint(term[2])]
+    if not varied or len(varied) == len(terms):
+        return x, zero(x.shape)
+    return add(varied, x.shape), add([term for term in terms if axes.isdisjoint(term[2])], x.shape)
+
+
+def log_softmax_of_shifted(node: Node) -> Node | None:
+    """(x + s) - (logsumexp(x) + s) = x - logsumexp(x)"""
+    if not isinstance(node, Add):
+        return None
+    for c, shifted, labels in node.terms:
+        for e, inner, where in node.terms if isinstance(shifted, Add) else ():
+            value = _log_sum_in(inner) if e in (-c, c) else None
+            gone = set(labels) - set(where)
+            if value is None or not gone:
+                continue
+            varied, shift = _split(view(c, shifted, labels, node.shape), gone)
+            if is_zero(shift):
+                continue
+            opened = [(e * a, n, tuple(where[k] for k in axes)) for a, n, axes in _terms(inner)]
+            full = tuple(range(node.rank))
+            rest = [term for term in node.terms if term not in ((c, shifted, labels), (e, inner, where))]
+            found = add([*rest, *opened, (1, varied, full), (1, shift, full)], node.shape)
+            if len(_terms(core(found))) <= len(node.terms):
+                return found
+    return None
+
+
+def _log_sum_in(node: Node) -> Node | None:
+    """The logsumexp that a node is, or a term of it."""
+    return next((n for _, n, _ in _terms(node) if isinstance(n, Reduce) and n.kind == "logsumexp"), None)
+
+
+def _terms(node: Node) -> Sequence[Operand]:
+    """The terms of a sum, or the node itself."""
+    return node.terms if isinstance(node, Add) else [(1, node, tuple(range(node.rank)))]
 
 
 def one_minus_sigmoid(node: Node) -> Node | None:
@@ -135,7 +198,7 @@ def one_minus_sigmoid(node: Node) -> Node | None:
 
 
 def exp_over_its_sum(node: Node) -> Node | None:
-    """exp(x) / sum(exp(x)) = exp(x - logsumexp(x)), a softmax"""
+    """exp(x + s) / sum(exp(x + s)) = exp(x - logsumexp(x)), a softmax, where s does not vary along the sum"""
     if not isinstance(node, Product):
         return None
     for total, kept, power in node.factors:
@@ -147,6 +210,7 @@ def exp_over_its_sum(node: Node) -> Node | None:
             continue
         for position, (factor, labels, q) in enumerate(node.factors):
             if factor is weights and q == 1 and all(labels[inner.index(k)] == label for k, label in enumerate(kept)):
+                x, _ = _split(x, {axis for axis, k in enumerate(inner) if k >= total.rank})
                 value = reduce("logsumexp", x, inner, total.shape)
                 back = tuple(inner.index(k) for k in range(total.rank))
                 share = call("exp", x - view(1, value, back, x.shape))
@@ -287,6 +351,8 @@ LAWS: tuple[Law, ...] = (
     log_of_sigmoid,
     log_of_cosh,
     log_of_sum_of_exp,
+    logsumexp_of_shifted,
+    log_softmax_of_shifted,
     reciprocal_of_one_plus_exp,
 )
 

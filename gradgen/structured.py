@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from gradgen.atoms import call
 from gradgen.nodes import Delta, Map, Node, Product, Triangle, delta, product
-from gradgen.ops.determinant import Det, Determinant, DetSign, LogDet
+from gradgen.ops.determinant import Det, DetSign, LogDet
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.reduce import prod
 from gradgen.ops.triangular import diagonal, is_diagonal, rows
 
 
-def _entries(node: Determinant) -> Node | None:
+def _entries(node: Det | LogDet | DetSign) -> Node | None:
     """The diagonals of triangular matrices, whose product is the determinant."""
     return diagonal(node.matrices) if rows(node.matrices) or is_diagonal(node.matrices) else None
 

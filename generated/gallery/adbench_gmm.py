@@ -55,19 +55,15 @@ def _grad(x, alphas, means, q, L, gamma, m):
     softmax = weights / weights.sum(axis=1)[:, None]
     softmax_sum = softmax.sum(axis=0)
     weights2 = np.exp(alphas - alphas.max())
-    t1 = np.multiply(z, softmax[:, :, None], out=z)
-    t2 = t1.sum(axis=0)
-    t3 = np.einsum("ij,kij->kj", np.tri(d, d, -1, dtype=x.dtype), L * t2[:, :, None])
+    t1 = np.einsum("ijk,ij->jk", z, softmax)
+    t2 = np.einsum("ijk,jk->ik", L * t1[:, :, None], np.tri(d, d, -1, dtype=x.dtype))
     gamma_squared = gamma**2
-    t4 = (gamma_squared * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
-    t5 = (
-        t4
-        + L * gamma_squared * np.tri(d, d, -1, dtype=x.dtype)
-        - np.einsum("ijk,ijl->jkl", t1, difference)
-    )
+    t3 = (gamma_squared * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
+    t4 = np.einsum("ijk,ijl->jkl", z * softmax[:, :, None], difference)
+    t5 = t3 + L * gamma_squared * np.tri(d, d, -1, dtype=x.dtype) - t4
     grad_q = softmax_sum[:, None] + exponential * t5.diagonal(axis1=1, axis2=2) - m
     grad_alphas = softmax_sum - n * weights2 / weights2.sum()
-    return (grad_alphas, t3 + exponential * t2, grad_q, np.tril(t5, -1))
+    return (grad_alphas, t2 + exponential * t1, grad_q, np.tril(t5, -1))
 
 
 def _value_and_grad(x, alphas, means, q, L, gamma, m):
@@ -95,18 +91,14 @@ def _value_and_grad(x, alphas, means, q, L, gamma, m):
     )
     softmax = weights / total[:, None]
     softmax_sum = softmax.sum(axis=0)
-    t2 = np.multiply(z, softmax[:, :, None], out=z)
-    t3 = t2.sum(axis=0)
-    t4 = np.einsum("ij,kij->kj", np.tri(d, d, -1, dtype=x.dtype), L * t3[:, :, None])
-    t5 = (gamma_squared * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
-    t6 = (
-        t5
-        + L * gamma_squared * np.tri(d, d, -1, dtype=x.dtype)
-        - np.einsum("ijk,ijl->jkl", t2, difference)
-    )
+    t2 = np.einsum("ijk,ij->jk", z, softmax)
+    t3 = np.einsum("ijk,jk->ik", L * t2[:, :, None], np.tri(d, d, -1, dtype=x.dtype))
+    t4 = (gamma_squared * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
+    t5 = np.einsum("ijk,ijl->jkl", z * softmax[:, :, None], difference)
+    t6 = t4 + L * gamma_squared * np.tri(d, d, -1, dtype=x.dtype) - t5
     grad_q = softmax_sum[:, None] + exponential * t6.diagonal(axis1=1, axis2=2) - m
     grad_alphas = softmax_sum - n * weights2 / total2
-    return value, (grad_alphas, t4 + exponential * t3, grad_q, np.tril(t6, -1))
+    return value, (grad_alphas, t3 + exponential * t2, grad_q, np.tril(t6, -1))
 
 
 def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL):
@@ -132,34 +124,29 @@ def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL):
     difference2 = dterms - np.einsum("ij,ij->i", dterms, softmax2)[:, None]
     t3 = softmax2 * difference2
     t4 = t3.sum(axis=0)
-    t5 = z * softmax2[:, :, None]
-    t6 = t5.sum(axis=0)
-    t7 = exponential * t6
-    t8 = np.einsum("ij,kij->kj", np.tri(d, d, -1, dtype=x.dtype), dL * t6[:, :, None])
-    t9 = z * t3[:, :, None] + softmax2[:, :, None] * dz
-    t10 = t9.sum(axis=0)
-    t11 = t10.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
-    hvp_means = np.einsum("ijk,kij->kj", t11, L) + t8 + exponential * t10 + dq * t7
+    t5 = np.einsum("ijk,ij->jk", z, softmax2)
+    t6 = t5.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
+    t7 = z * t3[:, :, None] + softmax2[:, :, None] * dz
+    t8 = t7.sum(axis=0)
+    t9 = t8.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
+    hvp_means = (
+        np.einsum("ijk,kij->kj", t6, dL)
+        + np.einsum("ijk,kij->kj", t9, L)
+        + t2 * t5
+        + exponential * t8
+    )
     gamma_squared = gamma**2
-    t12 = np.einsum("ijk,ijl->jlk", difference, t9)
-    t13 = gamma_squared * np.tri(d, d, -1, dtype=x.dtype).diagonal()
+    t10 = np.einsum("ijk,ijl->jlk", difference, t7)
+    t11 = dmeans[:, None, :] * t5[:, :, None]
     hvp_q = (
         t4[:, None]
-        + dmeans * t7
-        + t13 * exponential * dL.diagonal(axis1=1, axis2=2)
-        + t13 * L.diagonal(axis1=1, axis2=2) * t2
         + 2 * gamma_squared * dq * exponential**2
-        - exponential * t12.diagonal(axis1=1, axis2=2)
-        - t2 * np.einsum("ijk,ijk->jk", t5, difference)
+        + exponential * t11.diagonal(axis1=1, axis2=2)
+        - exponential * t10.diagonal(axis1=1, axis2=2)
+        - t2 * np.einsum("ijk,ij->jk", difference * z, softmax2)
     )
-    t14 = (
-        (dL + t2[:, :, None] * np.eye(d, dtype=x.dtype))
-        * gamma_squared
-        * np.tri(d, d, -1, dtype=x.dtype)
-    )
-    hvp_L = np.tril(dmeans[:, None, :] * t6[:, :, None], -1) + t14 - np.tril(t12, -1)
     hvp_alphas = t4 - n * softmax * (dalphas - dalphas.dot(softmax))
-    return (hvp_alphas, hvp_means, hvp_q, hvp_L)
+    return (hvp_alphas, hvp_means, hvp_q, np.tril(t11 + gamma_squared * dL - t10, -1))
 
 
 def loss(x, alphas, means, q, L, gamma, m):

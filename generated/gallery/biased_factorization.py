@@ -19,16 +19,16 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(u, i, r, mu, bu, bi, P, Q, lam):
     """The loss."""
-    residual = P[u]
-    residual2 = Q[i]
-    residual3 = bu[u]
-    residual4 = bi[i]
-    error = np.einsum("ij,ij->i", residual, residual2) + mu + residual3 + residual4 - r
+    residual = bi[i]
+    residual2 = P[u]
+    residual3 = Q[i]
+    residual4 = bu[u]
+    error = np.einsum("ij,ij->i", residual2, residual3) + mu + residual4 + residual - r
     penalty = (
-        residual3.dot(residual3)
-        + residual4.dot(residual4)
-        + np.vdot(residual, residual)
+        residual4.dot(residual4)
+        + residual.dot(residual)
         + np.vdot(residual2, residual2)
+        + np.vdot(residual3, residual3)
     )
     return error.dot(error) + lam * penalty
 
@@ -38,19 +38,19 @@ def _grad(u, i, r, mu, bu, bi, P, Q, lam):
     users = bu.shape[0]
     items = bi.shape[0]
     k = P.shape[1]
-    residual = P[u]
-    residual2 = Q[i]
-    residual3 = bu[u]
-    residual4 = bi[i]
-    error = np.einsum("ij,ij->i", residual, residual2) + mu + residual3 + residual4 - r
+    residual = bi[i]
+    residual2 = P[u]
+    residual3 = Q[i]
+    residual4 = bu[u]
+    error = np.einsum("ij,ij->i", residual2, residual3) + mu + residual4 + residual - r
     grad_bu = np.zeros(users, dtype=r.dtype)
-    np.add.at(grad_bu, u, 2 * (error + lam * residual3))
+    np.add.at(grad_bu, u, 2 * (error + lam * residual4))
     grad_bi = np.zeros(items, dtype=r.dtype)
-    np.add.at(grad_bi, i, 2 * (error + lam * residual4))
+    np.add.at(grad_bi, i, 2 * (error + lam * residual))
     grad_P = np.zeros((users, k), dtype=r.dtype)
-    np.add.at(grad_P, u, 2 * (residual2 * error[:, None] + lam * residual))
+    np.add.at(grad_P, u, 2 * (residual3 * error[:, None] + lam * residual2))
     grad_Q = np.zeros((items, k), dtype=r.dtype)
-    np.add.at(grad_Q, i, 2 * (residual * error[:, None] + lam * residual2))
+    np.add.at(grad_Q, i, 2 * (residual2 * error[:, None] + lam * residual3))
     return (2 * error.sum(), grad_bu, grad_bi, grad_P, grad_Q)
 
 
@@ -59,25 +59,25 @@ def _value_and_grad(u, i, r, mu, bu, bi, P, Q, lam):
     users = bu.shape[0]
     items = bi.shape[0]
     k = P.shape[1]
-    residual = P[u]
-    residual2 = Q[i]
-    residual3 = bu[u]
-    residual4 = bi[i]
-    error = np.einsum("ij,ij->i", residual, residual2) + mu + residual3 + residual4 - r
+    residual = bi[i]
+    residual2 = P[u]
+    residual3 = Q[i]
+    residual4 = bu[u]
+    error = np.einsum("ij,ij->i", residual2, residual3) + mu + residual4 + residual - r
     penalty = (
-        residual3.dot(residual3)
-        + residual4.dot(residual4)
-        + np.vdot(residual, residual)
+        residual4.dot(residual4)
+        + residual.dot(residual)
         + np.vdot(residual2, residual2)
+        + np.vdot(residual3, residual3)
     )
     grad_bu = np.zeros(users, dtype=r.dtype)
-    np.add.at(grad_bu, u, 2 * (error + lam * residual3))
+    np.add.at(grad_bu, u, 2 * (error + lam * residual4))
     grad_bi = np.zeros(items, dtype=r.dtype)
-    np.add.at(grad_bi, i, 2 * (error + lam * residual4))
+    np.add.at(grad_bi, i, 2 * (error + lam * residual))
     grad_P = np.zeros((users, k), dtype=r.dtype)
-    np.add.at(grad_P, u, 2 * (residual2 * error[:, None] + lam * residual))
+    np.add.at(grad_P, u, 2 * (residual3 * error[:, None] + lam * residual2))
     grad_Q = np.zeros((items, k), dtype=r.dtype)
-    np.add.at(grad_Q, i, 2 * (residual * error[:, None] + lam * residual2))
+    np.add.at(grad_Q, i, 2 * (residual2 * error[:, None] + lam * residual3))
     value = error.dot(error) + lam * penalty
     return value, (2 * error.sum(), grad_bu, grad_bi, grad_P, grad_Q)
 
@@ -87,32 +87,32 @@ def _hvp(u, i, r, mu, bu, bi, P, Q, lam, dmu, dbu, dbi, dP, dQ):
     users = bu.shape[0]
     items = bi.shape[0]
     k = P.shape[1]
+    dresidual = dbi[i]
+    dresidual2 = dP[u]
     residual = Q[i]
-    dresidual = dP[u]
-    dresidual2 = dbi[i]
+    dresidual3 = dbu[u]
+    dresidual4 = dQ[i]
     residual2 = P[u]
-    dresidual3 = dQ[i]
-    dresidual4 = dbu[u]
     derror = (
-        np.einsum("ij,ij->i", residual, dresidual)
-        + np.einsum("ij,ij->i", residual2, dresidual3)
+        np.einsum("ij,ij->i", dresidual2, residual)
+        + np.einsum("ij,ij->i", dresidual4, residual2)
         + dmu
-        + dresidual4
-        + dresidual2
+        + dresidual
+        + dresidual3
     )
-    hvp_bu = np.zeros(users, dtype=r.dtype)
-    np.add.at(hvp_bu, u, 2 * (lam * dresidual4 + derror))
-    hvp_bi = np.zeros(items, dtype=r.dtype)
-    np.add.at(hvp_bi, i, 2 * (lam * dresidual2 + derror))
     error = np.einsum("ij,ij->i", residual2, residual) + mu + bu[u] + bi[i] - r
     dgrad_residual = 2 * (
-        lam * dresidual + error[:, None] * dresidual3 + residual * derror[:, None]
+        error[:, None] * dresidual4 + lam * dresidual2 + residual * derror[:, None]
     )
+    dgrad_residual2 = 2 * (
+        lam * dresidual4 + error[:, None] * dresidual2 + residual2 * derror[:, None]
+    )
+    hvp_bu = np.zeros(users, dtype=r.dtype)
+    np.add.at(hvp_bu, u, 2 * (lam * dresidual3 + derror))
+    hvp_bi = np.zeros(items, dtype=r.dtype)
+    np.add.at(hvp_bi, i, 2 * (lam * dresidual + derror))
     hvp_P = np.zeros((users, k), dtype=r.dtype)
     np.add.at(hvp_P, u, dgrad_residual)
-    dgrad_residual2 = 2 * (
-        error[:, None] * dresidual + lam * dresidual3 + residual2 * derror[:, None]
-    )
     hvp_Q = np.zeros((items, k), dtype=r.dtype)
     np.add.at(hvp_Q, i, dgrad_residual2)
     return (2 * derror.sum(), hvp_bu, hvp_bi, hvp_P, hvp_Q)

@@ -6,9 +6,9 @@ grad_W = 2 scatter(diag(diff ∘ weight) C[j], [i])
 grad_C = 2 scatter(diag(diff ∘ weight) W[i], [j])
 grad_b = 2 scatter(diff ∘ weight, [i])
 grad_c = 2 scatter(diff ∘ weight, [j])
-where  diff = (W[i] ∘ C[j]) 1 + b[i] + c[j] - log(counts)
-       u1 = where([counts < x_max], counts / where([counts < x_max], x_max, 1), 1)^0.75
+where  u1 = where([counts < x_max], counts / where([counts < x_max], x_max, 1), 1)^0.75
        weight = where([counts < x_max], u1, 1)
+       diff = (W[i] ∘ C[j]) 1 + b[i] + c[j] - log(counts)
 """
 
 import numpy as np
@@ -20,11 +20,11 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(i, j, counts, W, C, b, c, x_max):
     """The loss."""
-    diff = np.einsum("ij,ij->i", W[i], C[j]) + b[i] + c[j] - np.log(counts)
     mask = counts < x_max
     power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
     weight = np.where(mask, power, 1)
-    return (diff**2).dot(weight)
+    diff = np.einsum("ij,ij->i", C[j], W[i]) + b[i] + c[j] - np.log(counts)
+    return weight.dot(diff**2)
 
 
 def _grad(i, j, counts, W, C, b, c, x_max):
@@ -32,22 +32,22 @@ def _grad(i, j, counts, W, C, b, c, x_max):
     users = W.shape[0]
     items = C.shape[0]
     k = W.shape[1]
+    t1 = C[j]
     mask = counts < x_max
     power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
     weight = np.where(mask, power, 1)
-    t1 = W[i]
-    t2 = C[j]
+    t2 = W[i]
     diff = np.einsum("ij,ij->i", t1, t2) + b[i] + c[j] - np.log(counts)
     grad_diff = diff * weight
     grad_W = np.zeros((users, k), dtype=counts.dtype)
-    np.add.at(grad_W, i, t2 * grad_diff[:, None])
+    np.add.at(grad_W, i, 2 * t1 * grad_diff[:, None])
     grad_C = np.zeros((items, k), dtype=counts.dtype)
-    np.add.at(grad_C, j, t1 * grad_diff[:, None])
+    np.add.at(grad_C, j, 2 * t2 * grad_diff[:, None])
     grad_b = np.zeros(users, dtype=counts.dtype)
-    np.add.at(grad_b, i, grad_diff)
+    np.add.at(grad_b, i, 2 * grad_diff)
     grad_c = np.zeros(items, dtype=counts.dtype)
-    np.add.at(grad_c, j, grad_diff)
-    return (2 * grad_W, 2 * grad_C, 2 * grad_b, 2 * grad_c)
+    np.add.at(grad_c, j, 2 * grad_diff)
+    return (grad_W, grad_C, grad_b, grad_c)
 
 
 def _value_and_grad(i, j, counts, W, C, b, c, x_max):
@@ -55,22 +55,22 @@ def _value_and_grad(i, j, counts, W, C, b, c, x_max):
     users = W.shape[0]
     items = C.shape[0]
     k = W.shape[1]
-    t1 = W[i]
-    t2 = C[j]
-    diff = np.einsum("ij,ij->i", t1, t2) + b[i] + c[j] - np.log(counts)
     mask = counts < x_max
     power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
     weight = np.where(mask, power, 1)
+    t1 = C[j]
+    t2 = W[i]
+    diff = np.einsum("ij,ij->i", t1, t2) + b[i] + c[j] - np.log(counts)
     grad_diff = diff * weight
     grad_W = np.zeros((users, k), dtype=counts.dtype)
-    np.add.at(grad_W, i, t2 * grad_diff[:, None])
+    np.add.at(grad_W, i, 2 * t1 * grad_diff[:, None])
     grad_C = np.zeros((items, k), dtype=counts.dtype)
-    np.add.at(grad_C, j, t1 * grad_diff[:, None])
+    np.add.at(grad_C, j, 2 * t2 * grad_diff[:, None])
     grad_b = np.zeros(users, dtype=counts.dtype)
-    np.add.at(grad_b, i, grad_diff)
+    np.add.at(grad_b, i, 2 * grad_diff)
     grad_c = np.zeros(items, dtype=counts.dtype)
-    np.add.at(grad_c, j, grad_diff)
-    return (diff**2).dot(weight), (2 * grad_W, 2 * grad_C, 2 * grad_b, 2 * grad_c)
+    np.add.at(grad_c, j, 2 * grad_diff)
+    return weight.dot(diff**2), (grad_W, grad_C, grad_b, grad_c)
 
 
 def _hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc):
@@ -82,24 +82,24 @@ def _hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc):
     mask = counts < x_max
     power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
     weight = np.where(mask, power, 1)
-    t2 = W[i]
-    t3 = C[j]
+    t2 = C[j]
+    t3 = W[i]
     diff = np.einsum("ij,ij->i", t2, t3) + b[i] + c[j] - np.log(counts)
     grad_diff = diff * weight
     t4 = dW[i]
     ddiff = (
-        np.einsum("ij,ij->i", t4, t3) + np.einsum("ij,ij->i", t1, t2) + db[i] + dc[j]
+        np.einsum("ij,ij->i", t3, t1) + np.einsum("ij,ij->i", t4, t2) + db[i] + dc[j]
     )
     dgrad_diff = ddiff * weight
     hvp_W = np.zeros((users, k), dtype=counts.dtype)
-    np.add.at(hvp_W, i, t1 * grad_diff[:, None] + t3 * dgrad_diff[:, None])
+    np.add.at(hvp_W, i, 2 * (t2 * dgrad_diff[:, None] + t1 * grad_diff[:, None]))
     hvp_C = np.zeros((items, k), dtype=counts.dtype)
-    np.add.at(hvp_C, j, t4 * grad_diff[:, None] + t2 * dgrad_diff[:, None])
+    np.add.at(hvp_C, j, 2 * (t3 * dgrad_diff[:, None] + t4 * grad_diff[:, None]))
     hvp_b = np.zeros(users, dtype=counts.dtype)
-    np.add.at(hvp_b, i, dgrad_diff)
+    np.add.at(hvp_b, i, 2 * dgrad_diff)
     hvp_c = np.zeros(items, dtype=counts.dtype)
-    np.add.at(hvp_c, j, dgrad_diff)
-    return (2 * hvp_W, 2 * hvp_C, 2 * hvp_b, 2 * hvp_c)
+    np.add.at(hvp_c, j, 2 * dgrad_diff)
+    return (hvp_W, hvp_C, hvp_b, hvp_c)
 
 
 def loss(i, j, counts, W, C, b, c, x_max):

@@ -14,6 +14,7 @@ where u1 = X diag(exp(theta)[1:-1])⁻¹
 """
 
 import numpy as np
+import scipy.linalg
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
@@ -29,7 +30,7 @@ def _loss(X, y, theta):
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     K = hyper[0] * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    z = np.linalg.solve(L, y)
+    z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
     return -np.log(L.diagonal()).sum() - 0.5 * z.dot(z) - 0.9189385332046727 * n
 
 
@@ -44,25 +45,27 @@ def _grad(X, y, theta):
     t2 = hyper[0]
     K = t2 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    z = np.linalg.solve(L, y)
-    grad_L = (
-        np.outer(np.linalg.solve(L.T, z), z) - np.eye(n, dtype=X.dtype) / L.diagonal()
-    )
+    z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
+    t3 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
+    grad_L = np.outer(t3, z) - np.eye(n, dtype=X.dtype) / L.diagonal()
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t3 = difference2 * L.T.dot(grad_L)
-    t4 = 0.5 * (np.linalg.solve(L.T, t3.T).T + np.linalg.solve(L.T, t3).T)
-    t5 = np.linalg.solve(L.T, t4)
-    t6 = np.multiply(difference, (exponential * t2 * t5.T)[:, :, None], out=difference)
+    t4 = difference2 * L.T.dot(grad_L)
+    t5 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
+    t6 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
+    t7 = scipy.linalg.solve_triangular(
+        L, 0.5 * (t6.T + t5.T), trans=1, lower=True, check_finite=False
+    )
+    t8 = np.multiply(difference, (exponential * t2 * t7.T)[:, :, None], out=difference)
     power = t1**2
     difference3 = (
-        np.einsum("ij,ij->j", t6.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t6.sum(axis=0), X) / power
+        np.einsum("ij,ij->j", t8.sum(axis=1), X) / power
+        - np.einsum("ij,ij->j", t8.sum(axis=0), X) / power
     )
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(exponential, t5.T), dtype=X.dtype),
+            np.full(1, np.vdot(exponential, t7.T), dtype=X.dtype),
             difference3,
-            np.full(1, np.trace(t5), dtype=X.dtype),
+            np.full(1, np.trace(t7), dtype=X.dtype),
         )
     )
     return hyper * grad_hyper
@@ -79,26 +82,28 @@ def _value_and_grad(X, y, theta):
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     K = t1 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    z = np.linalg.solve(L, y)
+    z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
     value = -np.log(L.diagonal()).sum() - 0.5 * z.dot(z) - 0.9189385332046727 * n
-    grad_L = (
-        np.outer(np.linalg.solve(L.T, z), z) - np.eye(n, dtype=X.dtype) / L.diagonal()
-    )
+    t3 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
+    grad_L = np.outer(t3, z) - np.eye(n, dtype=X.dtype) / L.diagonal()
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t3 = difference2 * L.T.dot(grad_L)
-    t4 = 0.5 * (np.linalg.solve(L.T, t3.T).T + np.linalg.solve(L.T, t3).T)
-    t5 = np.linalg.solve(L.T, t4)
-    t6 = np.multiply(difference, (exponential * t1 * t5.T)[:, :, None], out=difference)
+    t4 = difference2 * L.T.dot(grad_L)
+    t5 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
+    t6 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
+    t7 = scipy.linalg.solve_triangular(
+        L, 0.5 * (t6.T + t5.T), trans=1, lower=True, check_finite=False
+    )
+    t8 = np.multiply(difference, (exponential * t1 * t7.T)[:, :, None], out=difference)
     power = t2**2
     difference3 = (
-        np.einsum("ij,ij->j", t6.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t6.sum(axis=0), X) / power
+        np.einsum("ij,ij->j", t8.sum(axis=1), X) / power
+        - np.einsum("ij,ij->j", t8.sum(axis=0), X) / power
     )
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(exponential, t5.T), dtype=X.dtype),
+            np.full(1, np.vdot(exponential, t7.T), dtype=X.dtype),
             difference3,
-            np.full(1, np.trace(t5), dtype=X.dtype),
+            np.full(1, np.trace(t7), dtype=X.dtype),
         )
     )
     return value, hyper * grad_hyper
@@ -116,14 +121,16 @@ def _hvp(X, y, theta, dtheta):
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     K = t1 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    z = np.linalg.solve(L, y)
-    t3 = np.linalg.solve(L.T, z)
+    z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
+    t3 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
     t4 = np.outer(t3, z)
     grad_L = t4 - np.eye(n, dtype=X.dtype) / L.diagonal()
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
     t5 = difference2 * L.T.dot(grad_L)
-    t6 = np.linalg.solve(L.T, 0.5 * (t5.T + t5))
-    t7 = np.linalg.solve(L.T, t6.T)
+    t6 = scipy.linalg.solve_triangular(
+        L, 0.5 * (t5.T + t5), trans=1, lower=True, check_finite=False
+    )
+    t7 = scipy.linalg.solve_triangular(L, t6.T, trans=1, lower=True, check_finite=False)
     t8 = exponential * t1 * t7.T
     t9 = difference.transpose(1, 0, 2) * t8.T[:, :, None]
     t10 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
@@ -144,26 +151,40 @@ def _hvp(X, y, theta, dtheta):
     t15 = dhyper[0]
     t16 = exponential * np.einsum("ijk,ijk->ij", difference, difference3)
     dK = t15 * exponential + dhyper[-1] * np.eye(n, dtype=X.dtype) - t1 * t16
-    t17 = np.linalg.solve(L, np.linalg.solve(L, 0.5 * (dK.T + dK)).T)
-    dL = L.dot(difference2 * t17)
-    t18 = np.linalg.solve(L, np.linalg.solve(L.T, dL.T).T)
-    t19 = difference2 * dL.T.dot(grad_L)
-    t20 = t18.dot(y)
-    dgrad_L = (
-        np.outer(-z.dot(t18) - np.linalg.solve(L.T, t20), z)
-        + np.diag(dL.diagonal() / L.diagonal() ** 2)
-        - np.outer(t3, t20)
+    t17 = scipy.linalg.solve_triangular(
+        L, 0.5 * (dK.T + dK), lower=True, check_finite=False
     )
-    t21 = difference2 * L.T.dot(dgrad_L)
-    t22 = (-0.5 * (t14.T + t14)).dot(t18) + np.linalg.solve(
-        L.T, 0.5 * (t21.T + t21 + t19 + t19.T)
-    ).T
-    difference4 = np.linalg.solve(L.T, t22).T - t6.dot(t18)
-    t23 = t1 * exponential * difference4 + t15 * exponential * t7.T - t1 * t16 * t7.T
-    t24 = difference3 * t8[:, :, None] + difference * t23[:, :, None]
+    t18 = scipy.linalg.solve_triangular(L, t17.T, lower=True, check_finite=False)
+    dL = L.dot(difference2 * t18)
+    t19 = scipy.linalg.solve_triangular(
+        L, dL.T, trans=1, lower=True, check_finite=False
+    )
+    t20 = scipy.linalg.solve_triangular(L, t19.T, lower=True, check_finite=False)
+    t21 = difference2 * dL.T.dot(grad_L)
+    t22 = t20.dot(y)
+    t23 = scipy.linalg.solve_triangular(L, t22, trans=1, lower=True, check_finite=False)
+    dgrad_L = (
+        np.outer(-z.dot(t20) - t23, z)
+        + np.diag(dL.diagonal() / L.diagonal() ** 2)
+        - np.outer(t3, t22)
+    )
+    t24 = difference2 * L.T.dot(dgrad_L)
+    t25 = scipy.linalg.solve_triangular(
+        L, 0.5 * (t24.T + t24 + t21 + t21.T), trans=1, lower=True, check_finite=False
+    )
+    t26 = scipy.linalg.solve_triangular(
+        L,
+        (-0.5 * (t14.T + t14)).dot(t20) + t25.T,
+        trans=1,
+        lower=True,
+        check_finite=False,
+    )
+    difference4 = t26.T - t6.dot(t20)
+    t27 = t1 * exponential * difference4 + t15 * exponential * t7.T - t1 * t16 * t7.T
+    t28 = difference3 * t8[:, :, None] + difference * t27[:, :, None]
     difference5 = (
-        np.einsum("ij,ij->j", t24.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t24.sum(axis=0), X) / power
+        np.einsum("ij,ij->j", t28.sum(axis=1), X) / power
+        - np.einsum("ij,ij->j", t28.sum(axis=0), X) / power
     )
     dgrad_hyper = np.concatenate(
         (
@@ -189,13 +210,15 @@ def _hessian(X, y, theta):
     t3 = t1 * exponential
     K = t3 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    z = np.linalg.solve(L, y)
-    t4 = np.linalg.solve(L.T, z)
+    z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
+    t4 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
     t5 = np.outer(t4, z)
     grad_L = t5 - np.eye(n, dtype=X.dtype) / L.diagonal()
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
     t6 = difference2 * L.T.dot(grad_L)
-    t7 = np.linalg.solve(L.T, 0.5 * (t6.T + t6))
+    t7 = scipy.linalg.solve_triangular(
+        L, 0.5 * (t6.T + t6), trans=1, lower=True, check_finite=False
+    )
     t8 = np.diag(hyper)
     t9 = t8[1:-1]
     power = t2**2
@@ -218,48 +241,51 @@ def _hessian(X, y, theta):
     t20 = difference2[:, :, None] * np.einsum("ijk,il->jlk", t17, grad_L)
     t21 = t17.diagonal(axis1=0, axis2=1).T * (L.T / L.diagonal() ** 2)[:, :, None]
     t22 = t18.transpose(0, 2, 1).dot(y)
-    t23 = z[:, None, None] * np.linalg.solve(L.T, t22)
-    t24 = t22[:, None, :] * t4[:, None]
-    t25 = z[:, None, None] * z.dot(t18)
-    t26 = difference2[:, :, None] * (
-        np.einsum("ij,kil->jkl", L, -t24 - t25 - t23) + t21
+    t23 = scipy.linalg.solve_triangular(L, t22, trans=1, lower=True, check_finite=False)
+    t24 = z[:, None, None] * t23
+    t25 = t22[:, None, :] * t4[:, None]
+    t26 = z[:, None, None] * z.dot(t18)
+    t27 = difference2[:, :, None] * (
+        np.einsum("ij,kil->jkl", L, -t25 - t26 - t24) + t21
     )
-    t27 = (
+    t28 = (
         t21.transpose(1, 0, 2)
-        - np.einsum("ij,kil->kjl", L, t25)
-        - np.einsum("ijk,jl->ilk", t23, L)
+        - np.einsum("ij,kil->kjl", L, t26)
         - np.einsum("ijk,jl->ilk", t24, L)
+        - np.einsum("ijk,jl->ilk", t25, L)
     )
-    t28 = 0.5 * (t26 + difference2.T[:, :, None] * t27 + t20 + t20.transpose(1, 0, 2))
-    t29 = np.einsum("ijk,il->ljk", t28, t14) + np.einsum(
+    t29 = 0.5 * (t27 + difference2.T[:, :, None] * t28 + t20 + t20.transpose(1, 0, 2))
+    t30 = np.einsum("ijk,il->ljk", t29, t14) + np.einsum(
         "ij,jkl->kil", -0.5 * (t19.T + t19), t18
     )
-    difference4 = np.einsum("ijk,jl->ilk", t29, t14) - np.einsum("ij,jkl->ikl", t7, t18)
-    t30 = np.linalg.solve(L.T, t7.T)
-    t31 = t1 * t30.T
-    t32 = exponential * t31
-    t33 = difference.transpose(1, 0, 2) * t32.T[:, :, None]
-    t34 = np.einsum("ij,ij->j", t33.sum(axis=0), X)
+    difference4 = np.einsum("ijk,jl->ilk", t30, t14) - np.einsum("ij,jkl->ikl", t7, t18)
+    t31 = scipy.linalg.solve_triangular(
+        L, t7.T, trans=1, lower=True, check_finite=False
+    )
+    t32 = t1 * t31.T
+    t33 = exponential * t32
+    t34 = difference.transpose(1, 0, 2) * t33.T[:, :, None]
+    t35 = np.einsum("ij,ij->j", t34.sum(axis=0), X)
     power2 = t2**3
-    t35 = np.einsum("ij,ij->j", t33.sum(axis=1), X)
-    difference5 = t9 * (t34 / power2)[:, None] - t9 * (t35 / power2)[:, None]
-    t36 = (
-        t3[:, :, None] * difference4
-        + t12 * (exponential * t30.T)[:, :, None]
-        - t11 * t31[:, :, None]
-    )
+    t36 = np.einsum("ij,ij->j", t34.sum(axis=1), X)
+    difference5 = t9 * (t35 / power2)[:, None] - t9 * (t36 / power2)[:, None]
     t37 = (
-        difference3 * t32[:, :, None, None]
-        + difference[:, :, None, :] * t36[:, :, :, None]
+        t3[:, :, None] * difference4
+        + t12 * (exponential * t31.T)[:, :, None]
+        - t11 * t32[:, :, None]
     )
-    difference6 = t37.sum(axis=1).transpose(0, 2, 1) - t37.sum(axis=0).transpose(
+    t38 = (
+        difference3 * t33[:, :, None, None]
+        + difference[:, :, None, :] * t37[:, :, :, None]
+    )
+    difference6 = t38.sum(axis=1).transpose(0, 2, 1) - t38.sum(axis=0).transpose(
         0, 2, 1
     )
     difference7 = np.einsum("ijk,ij->jk", difference6, ratio2) - 2 * difference5
     difference8 = np.einsum("ijk,ij->k", difference4, exponential) - np.einsum(
-        "ij,jik->k", t30, t11
+        "ij,jik->k", t31, t11
     )
-    t38 = np.concatenate(
+    t39 = np.concatenate(
         (
             difference8[None],
             difference7,
@@ -268,12 +294,12 @@ def _hessian(X, y, theta):
     )
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(t30, exponential.T), dtype=X.dtype),
-            t34 / power - t35 / power,
-            np.full(1, np.trace(t30), dtype=X.dtype),
+            np.full(1, np.vdot(t31, exponential.T), dtype=X.dtype),
+            t35 / power - t36 / power,
+            np.full(1, np.trace(t31), dtype=X.dtype),
         )
     )
-    return hyper * np.diag(grad_hyper) + hyper[:, None] * t38
+    return hyper * np.diag(grad_hyper) + hyper[:, None] * t39
 
 
 def loss(X, y, theta):

@@ -107,7 +107,7 @@ def _hvp(X, y, theta, dtheta):
     t2 = alpha * length_squared
     difference = X[:, None, :] - X
     difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
-    t3 = 1 + 0.5 * difference_sum.T / t2
+    t3 = 1 + 0.5 * difference_sum / t2
     power = t2**2
     t4 = alpha * length
     t5 = exponential * dtheta
@@ -115,56 +115,56 @@ def _hvp(X, y, theta, dtheta):
     dalpha = t5[0]
     t6 = 2 * dlength * t4 + dalpha * length_squared
     t7 = t6 / power * difference_sum
-    t8 = t3.T**t1
-    t9 = -0.5 * t1 * t7 * t3.T ** (t1 - 1) - dalpha * t8 * np.log(
-        np.where(t8 != 0, t3.T, 1)
-    )
+    t8 = t3**t1
+    t9 = t8 * np.log(np.where(t8 != 0, t3, 1))
     t10 = t3 ** (-alpha)
     noise = exponential[2]
-    K = noise * np.eye(n, dtype=X.dtype) + t10.T
+    K = noise * np.eye(n, dtype=X.dtype) + t10
     t11 = np.linalg.solve(K.T, y)
     t12 = np.linalg.solve(K, y)
     difference2 = 0.5 * (np.outer(t11, t12) - np.linalg.inv(K).T)
+    t13 = (-0.5 * t1 * t7 * t3 ** (t1 - 1) - dalpha * t9) * difference2
     ratio = alpha / power
-    t13 = t8 * difference2
-    t14 = t10 * np.log(np.where(t10 != 0, t3, 1))
-    dK = t5[2] * np.eye(n, dtype=X.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t14.T
-    t15 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
-    t16 = 0.5 * (t15.T - np.outer(y.dot(t15), t12) - np.outer(t11, t15.dot(y)))
-    t17 = (
-        dalpha / power * t13
-        + ratio * t9 * difference2
-        + ratio * t8 * t16
-        - 2 * alpha * t6 / t2**3 * t13
+    t14 = t8 * difference2
+    t15 = t10 * np.log(np.where(t10 != 0, t3, 1))
+    dK = t5[2] * np.eye(n, dtype=X.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t15
+    t16 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
+    t17 = 0.5 * (t16.T - np.outer(y.dot(t16), t12) - np.outer(t11, t16.dot(y)))
+    t18 = (
+        dalpha / power * t14
+        + ratio * t13
+        + ratio * t8 * t17
+        - 2 * alpha * t6 / t2**3 * t14
     )
-    total = np.vdot(t17, difference_sum)
-    t18 = ratio * np.vdot(difference_sum.T * t8.T, difference2.T)
-    t19 = -0.5 * t7.T * t8.T * (1 - alpha * np.log(t3)) - dalpha * t14 * np.log(
-        np.where(t14 != 0, t3, 1)
+    total = np.vdot(t18, difference_sum)
+    t19 = ratio * np.vdot(difference_sum.T * t8.T, difference2.T)
+    t20 = -dalpha * t15 * np.log(np.where(t15 != 0, t3, 1)) - 0.5 * t7 * (
+        t8 - alpha * t9
     )
     dgrad_alpha = (
         0.5 * length_squared * total
-        + dlength * length * t18
-        - np.vdot(t19, difference2.T)
-        - np.vdot(t14, t16.T)
+        + dlength * length * t19
+        - np.vdot(t15, t17)
+        - np.vdot(t20, difference2)
     )
-    dgrad_length = (length * dalpha + alpha * dlength) * t18 + alpha * length * total
-    t20 = np.concatenate(
+    dgrad_length = (length * dalpha + alpha * dlength) * t19 + alpha * length * total
+    t21 = np.concatenate(
         (
             np.full(1, dgrad_alpha, dtype=X.dtype),
             np.full(1, dgrad_length, dtype=X.dtype),
-            np.full(1, np.trace(t16), dtype=X.dtype),
+            np.full(1, np.trace(t17), dtype=X.dtype),
         )
     )
-    grad_alpha = 0.5 * length_squared * t18 - np.vdot(t14, difference2.T)
-    t21 = np.concatenate(
+    t22 = np.concatenate(
         (
-            np.full(1, grad_alpha, dtype=X.dtype),
-            np.full(1, t4 * t18, dtype=X.dtype),
+            np.full(
+                1, 0.5 * length_squared * t19 - np.vdot(t15, difference2), dtype=X.dtype
+            ),
+            np.full(1, t4 * t19, dtype=X.dtype),
             np.full(1, np.trace(difference2), dtype=X.dtype),
         )
     )
-    return t5 * t21 + exponential * t20
+    return t5 * t22 + exponential * t21
 
 
 def _hessian(X, y, theta):
@@ -180,22 +180,23 @@ def _hessian(X, y, theta):
     ratio = alpha / power
     difference = X[:, None, :] - X
     difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
-    t3 = 1 + 0.5 * difference_sum / t2
+    t3 = 1 + 0.5 * difference_sum.T / t2
     t4 = -1 - alpha
-    t5 = t3.T**t4
+    t5 = t3**t4
     t6 = t3 ** (-alpha)
     noise = exponential[2]
-    K = noise * np.eye(n, dtype=X.dtype) + t6
+    K = noise * np.eye(n, dtype=X.dtype) + t6.T
     t7 = np.linalg.solve(K.T, y)
     t8 = np.linalg.solve(K, y)
     t9 = np.linalg.inv(K)
     difference2 = 0.5 * (np.outer(t8, t7) - t9)
     t10 = ratio * np.vdot(difference_sum.T * t5, difference2)
     t11 = t6 * np.log(np.where(t6 != 0, t3, 1))
-    grad_alpha = 0.5 * length_squared * t10 - np.vdot(t11, difference2.T)
     t12 = np.concatenate(
         (
-            np.full(1, grad_alpha, dtype=X.dtype),
+            np.full(
+                1, 0.5 * length_squared * t10 - np.vdot(t11, difference2), dtype=X.dtype
+            ),
             np.full(1, t1 * t10, dtype=X.dtype),
             np.full(1, np.trace(difference2), dtype=X.dtype),
         )
@@ -205,14 +206,16 @@ def _hessian(X, y, theta):
     t15 = t13[:, 0]
     t16 = t13[:, 1]
     t17 = 2 * t1 * t16 + length_squared * t15
-    t18 = difference_sum[:, :, None] * t17 / power
-    t19 = t18.transpose(1, 0, 2) * (t4 * t3.T ** (t4 - 1))[:, :, None]
-    t20 = t15 * (t5 * np.log(np.where(t5 != 0, t3.T, 1)))[:, :, None]
-    t21 = np.einsum("ijk,jl->lik", alpha * t5.T[:, :, None] * t18, t9)
+    t18 = difference_sum.T[:, :, None] * t17 / power
+    t19 = t5 * np.log(np.where(t5 != 0, t3, 1))
+    t20 = -t15 * t19[:, :, None] - 0.5 * t18 * (t4 * t3 ** (t4 - 1))[:, :, None]
+    t21 = np.einsum(
+        "ijk,jl->lik", alpha * t5.T[:, :, None] * t18.transpose(1, 0, 2), t9
+    )
     t22 = (
         0.5 * t21
         + t13[:, 2] * t9.T[:, :, None]
-        - t15 * np.linalg.solve(K.T, t11.T)[:, :, None]
+        - t15 * np.linalg.solve(K.T, t11)[:, :, None]
     )
     t23 = np.einsum("ijk,lj->lik", t22, t9)
     t24 = 0.5 * (
@@ -223,18 +226,17 @@ def _hessian(X, y, theta):
     t25 = t5 * difference2
     t26 = (
         (ratio * t5)[:, :, None] * t24
-        + (-t20 - 0.5 * t19) * (ratio * difference2)[:, :, None]
+        + t20 * (ratio * difference2)[:, :, None]
         + t15 / power * t25[:, :, None]
         - 2 * alpha / t2**3 * t17 * t25[:, :, None]
     )
     t27 = np.einsum("ijk,ji->k", t26, difference_sum)
     t28 = t15 * (t11 * np.log(np.where(t11 != 0, t3, 1)))[:, :, None]
-    t29 = -0.5 * (t5.T * (1 - alpha * np.log(t3)))[:, :, None] * t18 - t28
+    t29 = np.einsum(
+        "ij,ijk->k", difference2, -0.5 * (t5 - alpha * t19)[:, :, None] * t18 - t28
+    )
     t30 = (
-        0.5 * length_squared * t27
-        + t14 * t16
-        - np.einsum("ij,jik->k", difference2, t29)
-        - np.einsum("ij,jik->k", t11, t24)
+        0.5 * length_squared * t27 + t14 * t16 - np.einsum("ij,ijk->k", t11, t24) - t29
     )
     t31 = np.concatenate(
         (
@@ -243,7 +245,7 @@ def _hessian(X, y, theta):
             t24.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
         )
     )
-    return t13 * t12[:, None] + exponential[:, None] * t31
+    return exponential[:, None] * t31 + t13 * t12[:, None]
 
 
 def _from_data(X):
@@ -341,56 +343,55 @@ def _bound_hvp(y, theta, dtheta, fixed):
     t6 = 2 * dlength * t4 + dalpha * length_squared
     t7 = t6 / power * fixed
     t8 = t3**t1
-    t9 = -0.5 * t1 * t7 * t3 ** (t1 - 1) - dalpha * t8 * np.log(
-        np.where(t8 != 0, t3, 1)
-    )
+    t9 = t8 * np.log(np.where(t8 != 0, t3, 1))
     t10 = t3 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=y.dtype) + t10
     t11 = np.linalg.solve(K.T, y)
     t12 = np.linalg.solve(K, y)
     difference = 0.5 * (np.outer(t11, t12) - np.linalg.inv(K).T)
+    t13 = (-0.5 * t1 * t7 * t3 ** (t1 - 1) - dalpha * t9) * difference
     ratio = alpha / power
-    t13 = t8 * difference
-    t14 = t10 * np.log(np.where(t10 != 0, t3, 1))
-    dK = t5[2] * np.eye(n, dtype=y.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t14
-    t15 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
-    t16 = 0.5 * (t15.T - np.outer(y.dot(t15), t12) - np.outer(t11, t15.dot(y)))
-    t17 = (
-        dalpha / power * t13
-        + ratio * t9 * difference
-        + ratio * t8 * t16
-        - 2 * alpha * t6 / t2**3 * t13
+    t14 = t8 * difference
+    t15 = t10 * np.log(np.where(t10 != 0, t3, 1))
+    dK = t5[2] * np.eye(n, dtype=y.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t15
+    t16 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
+    t17 = 0.5 * (t16.T - np.outer(y.dot(t16), t12) - np.outer(t11, t16.dot(y)))
+    t18 = (
+        dalpha / power * t14
+        + ratio * t13
+        + ratio * t8 * t17
+        - 2 * alpha * t6 / t2**3 * t14
     )
-    total = np.vdot(t17, fixed)
-    t18 = ratio * np.vdot(fixed * t8, difference)
-    t19 = -0.5 * t7 * t8 * (1 - alpha * np.log(t3)) - dalpha * t14 * np.log(
-        np.where(t14 != 0, t3, 1)
+    total = np.vdot(t18, fixed)
+    t19 = ratio * np.vdot(fixed * t8, difference)
+    t20 = -dalpha * t15 * np.log(np.where(t15 != 0, t3, 1)) - 0.5 * t7 * (
+        t8 - alpha * t9
     )
     dgrad_alpha = (
         0.5 * length_squared * total
-        + dlength * length * t18
-        - np.vdot(t19, difference)
-        - np.vdot(t14, t16)
+        + dlength * length * t19
+        - np.vdot(t15, t17)
+        - np.vdot(t20, difference)
     )
-    dgrad_length = (length * dalpha + alpha * dlength) * t18 + alpha * length * total
-    t20 = np.concatenate(
+    dgrad_length = (length * dalpha + alpha * dlength) * t19 + alpha * length * total
+    t21 = np.concatenate(
         (
             np.full(1, dgrad_alpha, dtype=y.dtype),
             np.full(1, dgrad_length, dtype=y.dtype),
-            np.full(1, np.trace(t16), dtype=y.dtype),
+            np.full(1, np.trace(t17), dtype=y.dtype),
         )
     )
-    t21 = np.concatenate(
+    t22 = np.concatenate(
         (
             np.full(
-                1, 0.5 * length_squared * t18 - np.vdot(t14, difference), dtype=y.dtype
+                1, 0.5 * length_squared * t19 - np.vdot(t15, difference), dtype=y.dtype
             ),
-            np.full(1, t4 * t18, dtype=y.dtype),
+            np.full(1, t4 * t19, dtype=y.dtype),
             np.full(1, np.trace(difference), dtype=y.dtype),
         )
     )
-    return t5 * t21 + exponential * t20
+    return t5 * t22 + exponential * t21
 
 
 def _bound_hessian(y, theta, fixed):
@@ -431,10 +432,8 @@ def _bound_hessian(y, theta, fixed):
     t16 = t13[:, 1]
     t17 = 2 * t1 * t16 + length_squared * t15
     t18 = fixed[:, :, None] * t17 / power
-    t19 = t15 * (t5 * np.log(np.where(t5 != 0, t3, 1)))[:, :, None]
-    t20 = (-t19 - 0.5 * t18 * (t4 * t3 ** (t4 - 1))[:, :, None]) * (ratio * difference)[
-        :, :, None
-    ]
+    t19 = t5 * np.log(np.where(t5 != 0, t3, 1))
+    t20 = -t15 * t19[:, :, None] - 0.5 * t18 * (t4 * t3 ** (t4 - 1))[:, :, None]
     t21 = np.einsum("ijk,jl->lik", alpha * t5[:, :, None] * t18, t9)
     t22 = (
         0.5 * t21
@@ -450,18 +449,17 @@ def _bound_hessian(y, theta, fixed):
     t25 = t5 * difference
     t26 = (
         (ratio * t5)[:, :, None] * t24
-        + t20
+        + t20 * (ratio * difference)[:, :, None]
         + t15 / power * t25[:, :, None]
         - 2 * alpha / t2**3 * t17 * t25[:, :, None]
     )
     t27 = np.einsum("ijk,ij->k", t26, fixed)
     t28 = t15 * (t11 * np.log(np.where(t11 != 0, t3, 1)))[:, :, None]
-    t29 = -0.5 * (t5 * (1 - alpha * np.log(t3)))[:, :, None] * t18 - t28
+    t29 = np.einsum(
+        "ij,ijk->k", difference, -0.5 * (t5 - alpha * t19)[:, :, None] * t18 - t28
+    )
     t30 = (
-        0.5 * length_squared * t27
-        + t14 * t16
-        - np.einsum("ij,ijk->k", difference, t29)
-        - np.einsum("ij,ijk->k", t11, t24)
+        0.5 * length_squared * t27 + t14 * t16 - np.einsum("ij,ijk->k", t11, t24) - t29
     )
     t31 = np.concatenate(
         (
@@ -470,7 +468,7 @@ def _bound_hessian(y, theta, fixed):
             t24.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
         )
     )
-    return t13 * t12[:, None] + exponential[:, None] * t31
+    return exponential[:, None] * t31 + t13 * t12[:, None]
 
 
 def loss(X, y, theta):

@@ -47,10 +47,10 @@ def _value_and_grad(X, y, weight, coef, alpha):
     k = coef.shape[0]
     residual = coef[:, :-1]
     eta = X.dot(residual.T) + coef[:, -1]
+    t1 = np.eye(k, dtype=X.dtype)[y]
     peak = eta.max(axis=1)
     weights = np.exp(eta - peak[:, None])
     total = weights.sum(axis=1)
-    t1 = np.eye(k, dtype=X.dtype)[y]
     nll = peak + np.log(total) - np.einsum("ij,ij->i", eta, t1)
     total2 = weight.sum()
     value = 0.5 * alpha * np.vdot(residual, residual) + weight.dot(nll) / total2

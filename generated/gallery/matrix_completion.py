@@ -2,8 +2,8 @@
 """Squared errors over the observed pairs (Mnih and Salakhutdinov 2007, equation 4).
 
 loss   = 0.5 (‖r‖² + lam (‖U‖² + ‖V‖²))
-grad_U = lam U + scatter(diag(r) V[cols], [rows])
-grad_V = lam V + scatter(diag(r) U[rows], [cols])
+grad_U = scatter(diag(r) V[cols], [rows]) + lam U
+grad_V = scatter(diag(r) U[rows], [cols]) + lam V
 where  r = (U[rows] ∘ V[cols]) 1 - y
 """
 
@@ -16,57 +16,48 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(rows, cols, y, U, V, lam):
     """The loss."""
-    r = np.einsum("ij,ij->i", U[rows], V[cols]) - y
+    r = np.einsum("ij,ij->i", V[cols], U[rows]) - y
     return 0.5 * (r.dot(r) + lam * (np.vdot(U, U) + np.vdot(V, V)))
 
 
 def _grad(rows, cols, y, U, V, lam):
     """The gradient by U and V."""
-    users = U.shape[0]
-    items = V.shape[0]
-    k = U.shape[1]
-    t1 = U[rows]
-    t2 = V[cols]
+    t1 = V[cols]
+    t2 = U[rows]
     r = np.einsum("ij,ij->i", t1, t2) - y
-    total = np.zeros((users, k), dtype=y.dtype)
-    np.add.at(total, rows, t2 * r[:, None])
-    total2 = np.zeros((items, k), dtype=y.dtype)
-    np.add.at(total2, cols, t1 * r[:, None])
-    return (lam * U + total, lam * V + total2)
+    grad_U = lam * U
+    np.add.at(grad_U, rows, t1 * r[:, None])
+    grad_V = lam * V
+    np.add.at(grad_V, cols, t2 * r[:, None])
+    return (grad_U, grad_V)
 
 
 def _value_and_grad(rows, cols, y, U, V, lam):
     """The loss and its gradient by U and V, in one pass."""
-    users = U.shape[0]
-    items = V.shape[0]
-    k = U.shape[1]
-    t1 = U[rows]
-    t2 = V[cols]
+    t1 = V[cols]
+    t2 = U[rows]
     r = np.einsum("ij,ij->i", t1, t2) - y
     value = 0.5 * (r.dot(r) + lam * (np.vdot(U, U) + np.vdot(V, V)))
-    total = np.zeros((users, k), dtype=y.dtype)
-    np.add.at(total, rows, t2 * r[:, None])
-    total2 = np.zeros((items, k), dtype=y.dtype)
-    np.add.at(total2, cols, t1 * r[:, None])
-    return value, (lam * U + total, lam * V + total2)
+    grad_U = lam * U
+    np.add.at(grad_U, rows, t1 * r[:, None])
+    grad_V = lam * V
+    np.add.at(grad_V, cols, t2 * r[:, None])
+    return value, (grad_U, grad_V)
 
 
 def _hvp(rows, cols, y, U, V, lam, dU, dV):
     """The Hessian times a direction."""
-    users = U.shape[0]
-    items = V.shape[0]
-    k = U.shape[1]
-    t1 = dV[cols]
-    t2 = U[rows]
-    t3 = dU[rows]
-    t4 = V[cols]
+    t1 = dU[rows]
+    t2 = V[cols]
+    t3 = U[rows]
+    t4 = dV[cols]
     dr = np.einsum("ij,ij->i", t3, t4) + np.einsum("ij,ij->i", t1, t2)
-    r = np.einsum("ij,ij->i", t2, t4) - y
-    total = np.zeros((users, k), dtype=y.dtype)
-    np.add.at(total, rows, t4 * dr[:, None] + r[:, None] * t1)
-    total2 = np.zeros((items, k), dtype=y.dtype)
-    np.add.at(total2, cols, t2 * dr[:, None] + r[:, None] * t3)
-    return (total + lam * dU, lam * dV + total2)
+    r = np.einsum("ij,ij->i", t2, t3) - y
+    hvp_U = lam * dU
+    np.add.at(hvp_U, rows, r[:, None] * t4 + t2 * dr[:, None])
+    hvp_V = lam * dV
+    np.add.at(hvp_V, cols, r[:, None] * t1 + t3 * dr[:, None])
+    return (hvp_U, hvp_V)
 
 
 def loss(rows, cols, y, U, V, lam):

@@ -18,7 +18,7 @@ def _loss(X, y, W):
     scores = X.dot(W)
     shifted = scores - scores.max(axis=1)[:, None]
     t1 = np.eye(k, dtype=X.dtype)[y]
-    return np.vdot(t1, shifted) - np.log(np.exp(shifted).sum(axis=1)).dot(
+    return np.vdot(shifted, t1) - np.log(np.exp(shifted).sum(axis=1)).dot(
         t1.sum(axis=1)
     )
 
@@ -38,12 +38,12 @@ def _value_and_grad(X, y, W):
     k = W.shape[1]
     scores = X.dot(W)
     shifted = scores - scores.max(axis=1)[:, None]
+    t1 = np.eye(k, dtype=X.dtype)[y]
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
-    t1 = np.eye(k, dtype=X.dtype)[y]
     t2 = t1.sum(axis=1)
     prob = weights / total[:, None]
-    value = np.vdot(t1, shifted) - np.log(total).dot(t2)
+    value = np.vdot(shifted, t1) - np.log(total).dot(t2)
     return value, X.T.dot(t1) - (X * t2[:, None]).T.dot(prob)
 
 
@@ -55,7 +55,7 @@ def _hvp(X, y, W, dW):
     weights = np.exp(scores - scores.max(axis=1)[:, None])
     prob = weights / weights.sum(axis=1)[:, None]
     t1 = prob * (dscores - np.einsum("ij,ij->i", dscores, prob)[:, None])
-    return -(X * np.eye(k, dtype=X.dtype)[y].sum(axis=1)[:, None]).T.dot(t1)
+    return -X.T.dot(np.eye(k, dtype=X.dtype)[y].sum(axis=1)[:, None] * t1)
 
 
 def loss(X, y, W):

@@ -5,8 +5,8 @@ loss   = -u1 / m
 grad_W = scatter(grad_margin C - diag(u2) C[context] / m, [word])
 grad_C = grad_marginᵀ W[word] - scatter(diag(u2) W[word] / m, [context])
 where  u1 = -sum(softplus(-(W[word] ∘ C[context]) 1)) - ⟨noise, softplus(C W[word]ᵀ)ᵀ⟩
-       u2 = σ(-(W[word] ∘ C[context]) 1)
        grad_margin = noise ∘ σ(W[word] Cᵀ) / m
+       u2 = σ(-(W[word] ∘ C[context]) 1)
 """
 
 import numpy as np
@@ -21,12 +21,12 @@ def _loss(word, context, noise, W, C):
     m = word.shape[0]
     t1 = W[word]
     margin = C.dot(t1.T)
-    margin2 = np.einsum("ij,ij->i", t1, C[context])
+    margin2 = np.einsum("ij,ij->i", C[context], t1)
     positive_ = np.maximum(-margin2, 0) + np.log1p(np.exp(-np.abs(margin2)))
     t2 = (
         -positive_.sum()
         - np.vdot(np.log1p(np.exp(-np.abs(margin))), noise.T)
-        - np.vdot(noise, np.maximum(margin, 0).T)
+        - np.vdot(np.maximum(margin, 0), noise.T)
     )
     return -t2 / m
 
@@ -34,83 +34,77 @@ def _loss(word, context, noise, W, C):
 def _grad(word, context, noise, W, C):
     """The gradient by W and C."""
     m = word.shape[0]
-    users = W.shape[0]
-    items = noise.shape[1]
-    k = W.shape[1]
+    users, k = W.shape
     t1 = W[word]
-    t2 = C[context]
-    margin = np.einsum("ij,ij->i", t1, t2)
+    margin = C.dot(t1.T)
     tail = np.exp(-np.abs(margin))
-    ratio = np.where(margin > 0, tail, 1) / (1 + tail) / m
-    margin2 = C.dot(t1.T)
+    grad_margin = noise.T * np.where(margin > 0, 1, tail) / (1 + tail) / m
+    t2 = C[context]
+    margin2 = np.einsum("ij,ij->i", t2, t1)
     tail2 = np.exp(-np.abs(margin2))
-    grad_margin = noise.T * np.where(margin2 > 0, 1, tail2) / (1 + tail2) / m
+    ratio = np.where(margin2 > 0, tail2, 1) / (1 + tail2) / m
+    grad_C = grad_margin.dot(t1)
+    np.subtract.at(grad_C, context, t1 * ratio[:, None])
     grad_W = np.zeros((users, k), dtype=noise.dtype)
     np.add.at(grad_W, word, grad_margin.T.dot(C) - t2 * ratio[:, None])
-    total = np.zeros((items, k), dtype=noise.dtype)
-    np.add.at(total, context, t1 * ratio[:, None])
-    return (grad_W, grad_margin.dot(t1) - total)
+    return (grad_W, grad_C)
 
 
 def _value_and_grad(word, context, noise, W, C):
     """The loss and its gradient by W and C, in one pass."""
     m = word.shape[0]
-    users = W.shape[0]
-    items = noise.shape[1]
-    k = W.shape[1]
+    users, k = W.shape
     t1 = W[word]
     margin = C.dot(t1.T)
     tail = np.exp(-np.abs(margin))
     t2 = C[context]
-    margin2 = np.einsum("ij,ij->i", t1, t2)
+    margin2 = np.einsum("ij,ij->i", t2, t1)
     tail2 = np.exp(-np.abs(margin2))
     positive_ = np.maximum(-margin2, 0) + np.log1p(tail2)
     t3 = (
         -positive_.sum()
         - np.vdot(np.log1p(tail), noise.T)
-        - np.vdot(noise, np.maximum(margin, 0).T)
+        - np.vdot(np.maximum(margin, 0), noise.T)
     )
-    ratio = np.where(margin2 > 0, tail2, 1) / (1 + tail2) / m
     grad_margin = noise.T * np.where(margin > 0, 1, tail) / (1 + tail) / m
+    ratio = np.where(margin2 > 0, tail2, 1) / (1 + tail2) / m
+    grad_C = grad_margin.dot(t1)
+    np.subtract.at(grad_C, context, t1 * ratio[:, None])
     grad_W = np.zeros((users, k), dtype=noise.dtype)
     np.add.at(grad_W, word, grad_margin.T.dot(C) - t2 * ratio[:, None])
-    total = np.zeros((items, k), dtype=noise.dtype)
-    np.add.at(total, context, t1 * ratio[:, None])
-    return -t3 / m, (grad_W, grad_margin.dot(t1) - total)
+    return -t3 / m, (grad_W, grad_C)
 
 
 def _hvp(word, context, noise, W, C, dW, dC):
     """The Hessian times a direction."""
     m = word.shape[0]
-    users = W.shape[0]
-    items = noise.shape[1]
-    k = W.shape[1]
-    t1 = W[word]
-    margin = C.dot(t1.T)
+    users, k = W.shape
+    t1 = dC[context]
+    t2 = C[context]
+    t3 = W[word]
+    margin = np.einsum("ij,ij->i", t2, t3)
     tail = np.exp(-np.abs(margin))
-    t2 = 1 + tail
-    t3 = dW[word]
-    dgrad_margin = (C.dot(t3.T) + dC.dot(t1.T)) * noise.T * tail / t2**2 / m
-    grad_margin = noise.T * np.where(margin > 0, 1, tail) / t2 / m
-    t4 = C[context]
-    margin2 = np.einsum("ij,ij->i", t1, t4)
+    t4 = 1 + tail
+    ratio = np.where(margin > 0, tail, 1) / t4 / m
+    margin2 = C.dot(t3.T)
     tail2 = np.exp(-np.abs(margin2))
     t5 = 1 + tail2
-    ratio = np.where(margin2 > 0, tail2, 1) / t5 / m
-    t6 = dC[context]
-    dmargin = np.einsum("ij,ij->i", t3, t4) + np.einsum("ij,ij->i", t1, t6)
-    ratio2 = dmargin * tail2 / t5**2 / m
+    t6 = dW[word]
+    dgrad_margin = tail2 / t5**2 * noise.T * (dC.dot(t3.T) + C.dot(t6.T)) / m
+    grad_margin = noise.T * np.where(margin2 > 0, 1, tail2) / t5 / m
+    dmargin = np.einsum("ij,ij->i", t1, t3) + np.einsum("ij,ij->i", t6, t2)
+    ratio2 = dmargin * tail / t4**2 / m
     t7 = (
-        dgrad_margin.T.dot(C)
-        + grad_margin.T.dot(dC)
-        + t4 * ratio2[:, None]
-        - t6 * ratio[:, None]
+        grad_margin.T.dot(dC)
+        + dgrad_margin.T.dot(C)
+        + t2 * ratio2[:, None]
+        - t1 * ratio[:, None]
     )
+    hvp_C = grad_margin.dot(t6) + dgrad_margin.dot(t3)
+    np.subtract.at(hvp_C, context, t6 * ratio[:, None] - t3 * ratio2[:, None])
     hvp_W = np.zeros((users, k), dtype=noise.dtype)
     np.add.at(hvp_W, word, t7)
-    total = np.zeros((items, k), dtype=noise.dtype)
-    np.add.at(total, context, t3 * ratio[:, None] - t1 * ratio2[:, None])
-    return (hvp_W, grad_margin.dot(t3) + dgrad_margin.dot(t1) - total)
+    return (hvp_W, hvp_C)
 
 
 def loss(word, context, noise, W, C):

@@ -1,5 +1,5 @@
-"""``random_losses.py COUNT [FIRST]``: so many random programs against JAX, drawn by hypothesis, which makes a failing one
-small; the shrinker finishes, and the spec that is left is printed."""
+"""``random_losses.py COUNT [FIRST]``: so many random programs against JAX, drawn by hypothesis, which makes a failing
+one small; the shrinker finishes, and the spec that is left is printed."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ def main(count: int, first: int = 0) -> int:
         if program is not None:
             failures[report(program, number - 1)] += 1
         passed = time.monotonic() - started
-        print(f"{tried} of {count} programs, {failures.total()} failures, {refused} refused, {passed:.0f} s", flush=True)
+        print(
+            f"{tried} of {count} programs, {failures.total()} failures, {refused} refused, {passed:.0f} s", flush=True
+        )
     for what, times in failures.most_common():
         print(f"{times:5} {what}")
     return 1 if failures else 0

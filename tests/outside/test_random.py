@@ -3,12 +3,10 @@ and the same text every time."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import random_checks
 from random_growth import grow
 from random_losses import Search
-from random_programs import Given, Node, Program
 from random_shrinking import shrunk
 from random_values import PRIMES
 

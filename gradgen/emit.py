@@ -25,6 +25,7 @@ from gradgen.layout import layouts
 from gradgen.nodes import Node, Product, Symbol, view
 from gradgen.plan import Kernel, Plan
 from gradgen.public import door_function, public_function, quoted, value_shape
+from gradgen.samples import Samples
 from gradgen.spell import Body, Root, Speller
 from gradgen.tally import Cost, tally
 from gradgen.tape import Argument, Tape
@@ -47,6 +48,7 @@ class ModuleText:
     door: Function
     kind: str
     direction: str
+    owned: str
     function: str
     cotangent: str
     uses: frozenset[str]
@@ -83,17 +85,20 @@ def statements(tape: Tape, planned: Plan) -> str:
 
 
 def listing(tape: Tape, planned: Plan) -> str:
-    """The private functions with what each statement costs."""
+    """The private functions with what each statement costs, and along which axis each could run block by block."""
     writer = _Writer(tape, planned)
-    return formatted("\n\n".join(_priced(f, writer.costs(f)) for f in writer.private()))
+    axes = {writer.ids.kernels[k.name]: k.samples for k in planned.kernels}
+    axes |= {writer.ids.replaced[k.name]: k.samples for k in planned.bound}
+    return formatted("\n\n".join(_priced(f, writer.costs(f), axes.get(f.name)) for f in writer.private()))
 
 
-def _priced(function: Function, costs: Sequence[Cost]) -> str:
+def _priced(function: Function, costs: Sequence[Cost], along: Samples | None) -> str:
     """A function with the cost of each statement above it."""
     lines = [*function.lines, f"return {function.result}"]
     priced = zip(lines, costs, strict=True)
     said = [f"    # {cost}\n    {line}\n" if cost.bytes.terms else f"    {line}\n" for line, cost in priced]
-    return f"def {function.name}({function.parameters}):\n{''.join(said)}"
+    blocks = f"    # {along}\n" if along else ""
+    return f"def {function.name}({function.parameters}):\n{blocks}{''.join(said)}"
 
 
 def costs(tape: Tape, planned: Plan) -> dict[str, Cost]:
@@ -133,6 +138,7 @@ class _Writer:
             door=door,
             kind=kind,
             direction=self.ids.direction,
+            owned=self.ids.owned,
             function=self.ids.function,
             cotangent=self.ids.shaped,
             uses=self._uses(lines),

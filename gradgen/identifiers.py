@@ -43,8 +43,8 @@ class Identifiers:
         self.taken = used | set(self.local.values()) | set(PRIVATE)
         self.kernels = {name: free("_" + name, used) for name in kernels}
         self.replaced = {name: free("_bound_" + name, used) for name in self.kernels}
-        self.door, self.direction, self.bound, self.me, self.function, self.shaped = (
-            free(name, used) for name in ("_door", "_direction", "Bound", "self", "_Function", "_cotangent")
+        self.door, self.owned, self.direction, self.bound, self.me, self.function, self.shaped = (
+            free(name, used) for name in ("_door", "_owned", "_direction", "Bound", "self", "_Function", "_cotangent")
         )
         self.hoist = free("_from_data", used)
         self.sizes = self._sizes()
@@ -54,7 +54,7 @@ class Identifiers:
     def _sizes(self) -> dict[str, str]:
         """The names of dimensions; they stand in functions that call the ones above."""
         dims = sorted({dim for a in self.arguments for size in a.shape for dim in size.symbols})
-        private = {self.door, self.direction, self.hoist, self.me, self.function, self.shaped}
+        private = {self.door, self.owned, self.direction, self.hoist, self.me, self.function, self.shaped}
         return {
             dim.name: free(dim.name, {*self.taken, *self.kernels.values(), *self.replaced.values(), *private})
             for dim in dims

@@ -20,6 +20,7 @@ from gradgen.nodes import Add, Count, Map, Node, Product, Symbol, View
 from gradgen.opening import opened
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select
+from gradgen.samples import Samples, samples
 from gradgen.spell import Root
 from gradgen.stable import stable
 from gradgen.walk import Names, core, depending, order
@@ -27,12 +28,14 @@ from gradgen.walk import Names, core, depending, order
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function on checked arrays: its name, its results, and the symbols and hoisted values that it needs."""
+    """A function on checked arrays: its name, its results, the symbols and hoisted values that it needs, and the
+    dimension along which it could run block by block."""
 
     name: str
     roots: tuple[Root, ...]
     symbols: tuple[Symbol, ...]
     hoisted: tuple[Node, ...]
+    samples: Samples | None
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,8 @@ def _whole(ready: Derived, name: str) -> dict[str, tuple[Root, ...]]:
 def _kernel(name: str, roots: tuple[Root, ...], hoisted: Sequence[Node]) -> Kernel:
     reached = _reached([root.node for root in roots], set(hoisted))
     symbols = sorted((n for n in reached if isinstance(n, Symbol)), key=lambda s: (s.direction, s.index))
-    return Kernel(name, roots, tuple(symbols), tuple(n for n in hoisted if n in reached))
+    taken = tuple(n for n in hoisted if n in reached)
+    return Kernel(name, roots, tuple(symbols), taken, samples([root.node for root in roots], taken))
 
 
 def _reached(roots: Sequence[Node], stops: set[Node]) -> set[Node]:

@@ -42,6 +42,8 @@ def public_function(ids: Identifiers, tape: Tape, name: str, kernel: Function) -
 
 def returned(ids: Identifiers, tape: Tape, name: str, call: str) -> tuple[list[str], str]:
     """What a public function returns of a kernel: floats, and arrays in C order; the statements before it, and it."""
+    if {"np", "float"} & {name for names in (ids.local, ids.orders) for name in names}:  # arguments of these names
+        return [], f"{ids.owned}({call})"
     if name == "loss":
         return [], f"float({call})"
     if name == "hessian":

@@ -79,11 +79,6 @@ class Binder:
         self.derivatives = {ids.called(f.name, k): (f, k) for f in ids.functions for k in range(1, highest + 1)}
         self.attributes = self._attributes()
 
-    def _open_arguments(self) -> list[Argument]:
-        """The variables, and the indices that count what the variables tell."""
-        told = set(self.told)
-        return [a for a in self.ids.arguments if a in self.ids.wrt or (a.below and not a.below.symbols <= told)]
-
     def _attributes(self) -> dict[str, str]:
         """Where the bound object keeps functions and dimensions, by their private names."""
         taken = {"_data", "_in", "_indices", "_arguments", "_converted", "_flat"}
@@ -143,7 +138,8 @@ class Binder:
         if self.numbers:
             lines += [f"{ids.me}._data = ({listed(self.numbers)})", f"{ids.me}._in = {{}}"]
         if self.indices:
-            lines.append(f"{ids.me}._indices = ({listed(self.indices)})")
+            taken = [inside(renamed(a, ids.local)) for a in ids.indices]
+            lines.append(f"{ids.me}._indices = ({listed(taken)})")
         for f, name in zip(ids.functions, self._functions(), strict=True):
             lines.append(f"{self.attributes[name]} = {checked(ids, f, 0, name)}")
         for name, (f, k) in self.derivatives.items():
@@ -187,7 +183,8 @@ class Binder:
     def _checked(self) -> list[str]:
         """The checks of the variables, the dimensions that the data tell being known."""
         ids = self.ids
-        found = checks(self._open_arguments(), self.tape.constraints, ids.size, ids.local, given=self.told)
+        counted = [a for a in ids.data if a.below is not None]
+        found = checks(ids.wrt, self.tape.constraints, ids.size, ids.local, given=self.told, counted=counted)
         words_ = set(re.findall(r"\w+", " ".join(found)))
         known = [f"{ids.size(d)} = {self.attributes[ids.size(d)]}" for d in self.known if ids.size(d) in words_]
         return [*known, *found]

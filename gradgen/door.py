@@ -21,17 +21,19 @@ def checks(
     local: Mapping[str, str],
     keep: Collection[Dim] = (),
     given: Mapping[Dim, str] = MappingProxyType({}),
+    counted: Sequence[Argument] = (),
 ) -> list[str]:
     """The statements that check the shapes of arrays, ``local`` their names.
 
     Each dimension that a check speaks of, or that is to be kept, gets a variable. Those ``given`` are known by an
-    argument that was checked before, and so is what speaks of them alone.
+    argument that was checked before, and so is what speaks of them alone; of ``counted`` indices only the bounds are
+    left to be checked.
     """
-    shaped = [a for a in arguments if a.below is None or not set(a.shape) <= {Size.of(d) for d in given}]
-    steps, _ = solve([(a.name, a.shape) for a in shaped], given)
+    steps, _ = solve([(a.name, a.shape) for a in arguments], given)
     source: dict[Dim, str] = dict(given)
     known = {step.dim for step in steps if isinstance(step, Let)} | set(given)
-    bounds = [(a, a.below) for a in arguments if a.below is not None and _new(a.below.symbols, known, given)]
+    indices = [(a, a.below) for a in (*arguments, *counted) if a.below is not None]
+    bounds = [(a, below) for a, below in indices if _new(below.symbols, known, given)]
     constraints = [c for c in constraints if _new(c.left.symbols | c.right.symbols, known, given)]
     used = _used(steps, constraints) | {dim for _, below in bounds for dim in below.symbols} | set(keep)
     lines: list[str] = []

@@ -603,7 +603,7 @@ class Speller:
         if len(inner) == 1 and not batch:
             if target and target[0] in lb:
                 (left, la), (right, lb) = (right, lb), (left, la)
-            if len(lb) == 1 and la == (inner[0], *target):
+            if len(lb) == 1 and len(la) == 2 and la == (inner[0], *target):
                 return text.dot(right, left)
             left, la = _turned(left, la, (*(k for k in target if k in la), inner[0]))
             right, lb = _turned(right, lb, (inner[0], *(k for k in target if k in lb)))

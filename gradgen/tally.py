@@ -70,6 +70,7 @@ MATRIX = {
     "eigh": Fraction(9),
     "eigvalsh": Fraction(4, 3),
     "solve": Fraction(2, 3),
+    "solve_triangular": Fraction(0),  # it has no factorisation
     "pinv": Fraction(14),
     "svd": Fraction(14),
     "_adjugate": Fraction(2),
@@ -380,10 +381,10 @@ class _Reader:
         n = shape[-1]
         flops = MATRIX[name] * (volume(shape) * n)
         result = shape
-        if name == "solve":
+        if name in ("solve", "solve_triangular"):
             right = operands[1].shape
             result = right if len(right) == 1 and len(shape) == 2 else (*broadcast(shape[:-2], right[:-2]), *right[-2:])
-            flops = flops + 2 * (volume(result) * n)
+            flops = flops + (2 if name == "solve" else 1) * (volume(result) * n)
         elif name == "pinv":
             result = (*shape[:-2], *shape[:-3:-1])
         elif name in ALONG:

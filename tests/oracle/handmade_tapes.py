@@ -151,6 +151,12 @@ def taken(x, index, axis=0):
     return term("take", (x, index), (*shape[:axis], *index.call.shape, *shape[axis + 1 :]), axis=axis)
 
 
+def entries(x, *positions):
+    """One entry of the last axes for each tuple of positions."""
+    rest = x.call.shape[: len(x.call.shape) - len(positions)]
+    return term("entries", (x, *positions), (*rest, *positions[0].call.shape))
+
+
 def picked(x, index, axis=0):
     shape = x.call.shape
     return term("pick", (x,), (*shape[:axis], Size.of(len(index)), *shape[axis + 1 :]), axis=axis, index=index)

@@ -12,6 +12,7 @@ from handmade_tapes import (
     determinant,
     dims,
     eigenvalues,
+    entries,
     entrywise,
     inverse,
     lifted,
@@ -190,6 +191,10 @@ OTHER = {
     ),
     "pick": (lambda x, y, v, A: picked(x, (2, 0, 2), 1), lambda x, y, v, A: x[:, [2, 0, 2]]),
     "pick of a mask": (lambda x, y, v, A: picked(x > y, (3, 3)), lambda x, y, v, A: (x > y)[[3, 3]]),
+    "entries": (
+        lambda x, y, v, A: entries(x, term("arange", (), (d,)), lifted(np.array([2.0, 0.0, 2.0]))),
+        lambda x, y, v, A: x[[0, 1, 2], [2, 0, 2]],
+    ),
     "tril": (lambda x, y, v, A: same("tril", x, k=1), lambda x, y, v, A: np.tril(x, 1)),
     "triu": (lambda x, y, v, A: same("triu", A / 0, k=0), lambda x, y, v, A: np.triu(np.sign(A) * np.inf)),
     "arange": (lambda x, y, v, A: x * term("arange", (), (d,)), lambda x, y, v, A: x * np.arange(3)),
@@ -339,6 +344,16 @@ def test_special_functions_of_two_at_their_edges(field, op):
 )
 def test_special_functions_at_their_edges(field, op, x):
     np.testing.assert_allclose(run(op, field, np.array(x)), getattr(scipy.special, op)(x), rtol=1e-13)
+
+
+def test_entries_at_tuples_of_indices():
+    arguments = [("x", (n, d, d)), ("rows", Below(4, d)), ("columns", Below(4, d))]
+    recorded = tape("some", arguments, "x", entries)
+    x = np.random.default_rng(0).standard_normal((3, 2, 2))
+    inputs = {"x": x, "rows": [1, 0, 1, 1], "columns": [0, 0, 1, 0]}
+    for field in (FLOAT, exact()):
+        found = Replay(recorded, inputs, field).result({}).astype(float)
+        np.testing.assert_array_equal(found, x[:, [1, 0, 1, 1], [0, 0, 1, 0]])
 
 
 def test_indices_are_integers_and_repeat():

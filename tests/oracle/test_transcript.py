@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from handmade_tapes import Below, applied, determinant, dims, entrywise, inverse, reduced, taken, tape, term
+from handmade_tapes import Below, applied, determinant, dims, entries, entrywise, inverse, reduced, taken, tape, term
 from test_replay import BENT, DOMAIN, DOMAINS, MATRICES, OTHER, REDUCTIONS, SHAPES
 
+from gradgen.dims import Size
 from gradgen.fields import FLOAT
 from gradgen.replay import Replay
 from gradgen.tape import BINARY, OPS, UNARY
@@ -73,6 +74,15 @@ def test_indices_are_called_by_their_name():
     recorded = tape("some", [("x", (n, d)), ("i", Below(4, d))], "x", lambda x, i: taken(x, i, 1) * 2)
     text = Transcript((recorded.result,), {"x": "x", "i": "i_"}, {}, {})
     assert text.at(recorded.result) == "np.take(x, i_, axis=1) * 2.0"
+
+
+def test_entries_are_taken_by_integers():
+    def loss(x, i):
+        return entries(x, term("arange", (), (Size.of(4),)), i) * 2
+
+    recorded = tape("some", [("x", (n, d)), ("i", Below(4, d))], "x", loss)
+    text = Transcript((recorded.result,), {"x": "x", "i": "i_"}, {}, {})
+    assert text.at(recorded.result) == "x[..., np.arange(float(4)).astype(int), i_] * 2.0"
 
 
 def test_a_function_is_called_by_its_name():

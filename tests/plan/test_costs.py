@@ -81,12 +81,20 @@ def polygamma(order: int, value: Any) -> Any:
     return watched(scipy.special.polygamma(order, bare(value)))
 
 
+def solve_triangular(matrix: Any, right: Any, **options: Any) -> Any:
+    """SciPy's function: a multiply-add for each entry of half of the matrix and each right-hand side."""
+    result = scipy.linalg.solve_triangular(bare(matrix), bare(right), **options)
+    flops[0] += np.size(result) * len(matrix)
+    return watched(result)
+
+
 def watching(source: str) -> dict[str, Any]:
     """A module of which every array is watched."""
     module = types.ModuleType("module")
     exec(source, module.__dict__)
     special = types.SimpleNamespace(**{**vars(scipy.special), "polygamma": polygamma})
-    replaced = {"np": NumPy(np), "scipy": types.SimpleNamespace(special=special, linalg=scipy.linalg)}
+    linalg = types.SimpleNamespace(**{**vars(scipy.linalg), "solve_triangular": solve_triangular})
+    replaced = {"np": NumPy(np), "scipy": types.SimpleNamespace(special=special, linalg=linalg)}
     module.__dict__.update({name: found for name, found in replaced.items() if name in module.__dict__})
     return module.__dict__
 

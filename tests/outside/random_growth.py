@@ -270,8 +270,11 @@ class Signature:
 
     def draw(self) -> tuple[tuple[Given, ...], tuple[str, ...]]:
         made = [self._argument() for _ in range(1 + self.choices.below(5))]
-        if all(not g.sizes or g.kind == "Indices" for g in made):
-            made.append(Given(next(self.names), "Vector", (self.dims[0],)))
+        told = {size for g in made if g.kind != "Indices" for size in g.sizes}
+        told |= {g.sizes[0] for g in made if g.kind == "Indices"}
+        untold = [g.sizes[1] for g in made if g.kind == "Indices" and g.sizes[1] not in told]
+        wanted = [self.dims[0]] if all(not g.sizes or g.kind == "Indices" for g in made) else []
+        made += [Given(next(self.names), "Vector", (dim,)) for dim in dict.fromkeys([*untold, *wanted])]
         made = self.choices.shuffled(made)
         able = [g.name for g in made if g.kind != "Indices"]
         count = 1 + self.choices.pick((0, 0, 0, 1, 1, 2))

@@ -1,43 +1,37 @@
-"""Random losses: numbers against JAX, dtypes, ownership of memory, ``bind``, and the same text every time."""
+"""Random losses and functions: numbers against JAX and without the simplifier, dtypes, ownership of memory, ``bind``,
+and the same text every time."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
+import numpy as np
 import pytest
+import random_checks
+from random_growth import grow
+from random_losses import Search
+from random_programs import Given, Node, Program
+from random_shrinking import shrunk
+from random_values import PRIMES
 
-SEEDS = 130
-
-
-def _neighbour() -> ModuleType:
-    """The tool beside this file; tests are no package."""
-    spec = importlib.util.spec_from_file_location("random_losses", Path(__file__).with_name("random_losses.py"))
-    assert spec is not None and spec.loader is not None
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-random_losses = _neighbour()
+SEEDS = 200
+BLOCKS = 40
+SIZES = (PRIMES, {"n": 3, "d": 2, "k": 5})
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_random_loss(seed: int) -> None:
-    program = random_losses.grow(seed)
-    found = random_losses.failure(program)
-    assert found is None or found.startswith("refused"), f"{found}\n{program.text()}"
+@pytest.mark.parametrize("number", range(BLOCKS))
+def test_random_programs(number: int) -> None:
+    search = Search(number, SEEDS // BLOCKS)
+    program = search.run()
+    if program is not None:
+        small, found = shrunk(program)
+        pytest.fail(f"{found}\n{small.text()}", pytrace=False)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 20))
+@pytest.mark.parametrize("seed", range(20))
 def test_same_text_every_time(seed: int) -> None:
-    program = random_losses.grow(seed)
-    assert random_losses.refused(program) or random_losses.same_twice(program)
+    program = grow(seed)
+    assert random_checks.refused(program) or random_checks.same_twice(program)
 
 
 def test_few_are_refused() -> None:
     """Nearly all of what grows is within the language."""
-    refused = sum((random_losses.refused(random_losses.grow(seed))) for seed in range(SEEDS))
-    assert refused <= SEEDS // 25
+    assert sum(random_checks.refused(grow(seed)) for seed in range(SEEDS)) <= SEEDS // 25

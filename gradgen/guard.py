@@ -54,7 +54,7 @@ def _remade(node: Node, old: Sequence[Node], new: Sequence[Node], mask: Node) ->
     """The node made of its guarded parts; the node itself where nothing has to be guarded."""
     full = tuple(range(node.rank))
     c, core, _ = operand(node, full)
-    if isinstance(core, Product):
+    if isinstance(core, Product) and not core.summed:
         partial = [power < 0 or isinstance(power, Fraction) for _, _, power in core.factors]
         if list(old) == list(new) and not any(partial):
             return node

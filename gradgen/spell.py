@@ -250,9 +250,9 @@ class Speller:
         """Arrays put together: side by side, or as blocks of a matrix."""
         target = self.layouts[node]
         rows = [[self._number(self._tile(tile, target)) for tile in row] for row in found.rows]
-        if len(found.axes) == 2 and target[0] == found.axes[1]:
-            rows = [list(column) for column in zip(*rows, strict=True)]
         if len(found.axes) == 2 and len(target) == 2:
+            if target[0] == found.axes[1]:
+                rows = [list(column) for column in zip(*rows, strict=True)]
             blocks = ", ".join(f"[{', '.join(part.text for part in row)}]" for row in rows)
             return Expr(f"np.block([{blocks}])", depth=text.deeper(*(part for row in rows for part in row)))
         joined = [self._joined(row, target.index(found.axes[-1])) for row in rows]
@@ -538,9 +538,9 @@ class Speller:
         return _turned(text.call("np.sum", inside, after=axis), kept, target)[0]
 
     def _entrywise(self, first: Factor, second: Factor, target: Labels) -> Expr:
-        first, second = sorted((first, second), key=lambda f: (f[2] < 0, is_mask(f[0]), *_rank_of_factor(f)))
-        (a, i, p), (b, j, q) = first, second
-        (left, la), (right, lb) = self._stored(a, i, target), self._stored(b, j, target)
+        stored = [(f, self._stored(f[0], f[1], target)) for f in (first, second)]
+        stored.sort(key=lambda pair: (pair[0][2] < 0, pair[1][0].mask, *_rank_of_factor(pair[0])))
+        ((a, _, p), (left, la)), ((b, _, q), (right, lb)) = stored  # masks last: an integer times a mask is wide
         if isinstance(b, Delta) and p == 1 and len(la) == 1 and la[0] in lb:
             return text.call("np.diag", self._number(left))
         if isinstance(b, Triangle) and p == q == 1 and set(lb) == set(target[-2:]) and set(la) == set(target):
@@ -715,14 +715,11 @@ def _apart(one: Operand, other: Operand) -> bool:
 
 
 def _weak(nodes: Sequence[Node]) -> set[Node]:
-    """The nodes made of dimensions and numbers alone: Python floats, lest NumPy scalars widen float32."""
+    """The numbers made of dimensions and numbers alone: Python floats, lest NumPy scalars widen float32."""
     found: set[Node] = set()
     for node in nodes:
-        if (
-            node is one()
-            or isinstance(node, Count)
-            or (node.operands and all(child in found for child in node.operands))
-        ):
+        made = node.operands and not node.rank and all(child in found for child in node.operands)
+        if node is one() or isinstance(node, Count) or made:
             found.add(node)
     return found
 

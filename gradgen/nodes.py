@@ -380,6 +380,8 @@ def product(factors: Iterable[Factor], shape: Shape, coefficient: Number = 1) ->
     if coefficient == 0:
         return zero(shape)
     powers = _dissolve(powers, sizes, len(shape))
+    if _misses(powers):
+        return zero(shape)
     _sum_rows(powers, sizes, len(shape))
     present = {label for _, labels in powers for label in labels}
     for label in [label for label in sizes if label >= len(shape) and label not in present]:
@@ -460,6 +462,16 @@ def _dissolve(powers: Powers, sizes: dict[int, Size], rank: int) -> Powers:
         else:
             powers[node, labels] = 1
     return powers
+
+
+def _misses(powers: Powers) -> bool:
+    """Whether a triangle leaves out the diagonal that it meets; one that holds it goes."""
+    diagonals = {labels for node, labels in powers if isinstance(node, Delta)}
+    met = [(n, k) for n, k in powers if isinstance(n, Triangle) and (k[0] == k[1] or tuple(sorted(k)) in diagonals)]
+    for node, labels in met:
+        if powers.pop((node, labels)) > 0 and isinstance(node, Triangle) and node.offset < 0:
+            return True
+    return False
 
 
 def _sum_rows(powers: Powers, sizes: dict[int, Size], rank: int) -> None:

@@ -538,9 +538,10 @@ class Speller:
         return _turned(text.call("np.sum", inside, after=axis), kept, target)[0]
 
     def _entrywise(self, first: Factor, second: Factor, target: Labels) -> Expr:
-        stored = [(f, self._stored(f[0], f[1], target)) for f in (first, second)]
-        stored.sort(key=lambda pair: (pair[0][2] < 0, pair[1][0].mask, *_rank_of_factor(pair[0])))
-        ((a, _, p), (left, la)), ((b, _, q), (right, lb)) = stored  # masks last: an integer times a mask is wide
+        stored = [(*f, *self._stored(f[0], f[1], target)) for f in (first, second)]
+        # Masks come last: a literal coefficient times a mask would be an array of wide integers.
+        stored.sort(key=lambda f: (f[2] < 0, f[3].mask or is_mask(f[0]), *_rank_of_factor(f[:3])))
+        (a, _, p, left, la), (b, _, q, right, lb) = stored
         if isinstance(b, Delta) and p == 1 and len(la) == 1 and la[0] in lb:
             return text.call("np.diag", self._number(left))
         if isinstance(b, Triangle) and p == q == 1 and set(lb) == set(target[-2:]) and set(la) == set(target):

@@ -25,9 +25,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _from_data(x, gamma):
     """What depends on the data alone."""
     d = x.shape[1]
-    gamma_squared = gamma**2
-    fixed2 = gamma_squared * np.tri(d, d, -1, dtype=x.dtype).diagonal()
-    return gamma_squared * np.tri(d, d, -1, dtype=x.dtype), fixed2
+    return gamma**2 * np.tri(d, d, -1, dtype=x.dtype)
 
 
 def _loss(x, alphas, means, q, L, gamma, m):
@@ -63,14 +61,14 @@ def _grad(x, alphas, means, q, L, gamma, m, fixed):
     softmax = weights / weights.sum(axis=1)[:, None]
     softmax_sum = softmax.sum(axis=0)
     weights2 = np.exp(alphas - alphas.max())
-    t1 = np.multiply(z, softmax[:, :, None], out=z)
-    t2 = t1.sum(axis=0)
-    t3 = np.einsum("ij,kij->kj", np.tri(d, d, -1, dtype=x.dtype), L * t2[:, :, None])
-    t4 = (gamma**2 * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
-    t5 = t4 + L * fixed - np.einsum("ijk,ijl->jkl", t1, difference)
+    t1 = np.einsum("ijk,ij->jk", z, softmax)
+    t2 = np.einsum("ijk,jk->ik", L * t1[:, :, None], np.tri(d, d, -1, dtype=x.dtype))
+    t3 = (gamma**2 * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
+    t4 = np.einsum("ijk,ijl->jkl", z * softmax[:, :, None], difference)
+    t5 = t3 + L * fixed - t4
     grad_q = softmax_sum[:, None] + exponential * t5.diagonal(axis1=1, axis2=2) - m
     grad_alphas = softmax_sum - n * weights2 / weights2.sum()
-    return (grad_alphas, t3 + exponential * t2, grad_q, np.tril(t5, -1))
+    return (grad_alphas, t2 + exponential * t1, grad_q, np.tril(t5, -1))
 
 
 def _value_and_grad(x, alphas, means, q, L, gamma, m, fixed):
@@ -98,17 +96,17 @@ def _value_and_grad(x, alphas, means, q, L, gamma, m, fixed):
     )
     softmax = weights / total[:, None]
     softmax_sum = softmax.sum(axis=0)
-    t2 = np.multiply(z, softmax[:, :, None], out=z)
-    t3 = t2.sum(axis=0)
-    t4 = np.einsum("ij,kij->kj", np.tri(d, d, -1, dtype=x.dtype), L * t3[:, :, None])
-    t5 = (gamma_squared * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
-    t6 = t5 + L * fixed - np.einsum("ijk,ijl->jkl", t2, difference)
+    t2 = np.einsum("ijk,ij->jk", z, softmax)
+    t3 = np.einsum("ijk,jk->ik", L * t2[:, :, None], np.tri(d, d, -1, dtype=x.dtype))
+    t4 = (gamma_squared * exponential)[:, :, None] * np.eye(d, dtype=x.dtype)
+    t5 = np.einsum("ijk,ijl->jkl", z * softmax[:, :, None], difference)
+    t6 = t4 + L * fixed - t5
     grad_q = softmax_sum[:, None] + exponential * t6.diagonal(axis1=1, axis2=2) - m
     grad_alphas = softmax_sum - n * weights2 / total2
-    return value, (grad_alphas, t4 + exponential * t3, grad_q, np.tril(t6, -1))
+    return value, (grad_alphas, t3 + exponential * t2, grad_q, np.tril(t6, -1))
 
 
-def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2):
+def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL):
     """The Hessian times a direction."""
     n, d = x.shape
     weights = np.exp(alphas - alphas.max())
@@ -131,27 +129,29 @@ def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2):
     difference2 = dterms - np.einsum("ij,ij->i", dterms, softmax2)[:, None]
     t3 = softmax2 * difference2
     t4 = t3.sum(axis=0)
-    t5 = z * softmax2[:, :, None]
-    t6 = t5.sum(axis=0)
-    t7 = exponential * t6
-    t8 = np.einsum("ij,kij->kj", np.tri(d, d, -1, dtype=x.dtype), dL * t6[:, :, None])
-    t9 = z * t3[:, :, None] + softmax2[:, :, None] * dz
-    t10 = t9.sum(axis=0)
-    t11 = t10.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
-    hvp_means = np.einsum("ijk,kij->kj", t11, L) + t8 + exponential * t10 + dq * t7
-    t12 = np.einsum("ijk,ijl->jlk", difference, t9)
+    t5 = np.einsum("ijk,ij->jk", z, softmax2)
+    t6 = t5.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
+    t7 = z * t3[:, :, None] + softmax2[:, :, None] * dz
+    t8 = t7.sum(axis=0)
+    t9 = t8.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
+    hvp_means = (
+        np.einsum("ijk,kij->kj", t6, dL)
+        + np.einsum("ijk,kij->kj", t9, L)
+        + t2 * t5
+        + exponential * t8
+    )
+    gamma_squared = gamma**2
+    t10 = np.einsum("ijk,ijl->jlk", difference, t7)
+    t11 = dmeans[:, None, :] * t5[:, :, None]
     hvp_q = (
         t4[:, None]
-        + dmeans * t7
-        + fixed2 * exponential * dL.diagonal(axis1=1, axis2=2)
-        + fixed2 * L.diagonal(axis1=1, axis2=2) * t2
-        + 2 * gamma**2 * dq * exponential**2
-        - exponential * t12.diagonal(axis1=1, axis2=2)
-        - t2 * np.einsum("ijk,ijk->jk", t5, difference)
+        + 2 * gamma_squared * dq * exponential**2
+        + exponential * t11.diagonal(axis1=1, axis2=2)
+        - exponential * t10.diagonal(axis1=1, axis2=2)
+        - t2 * np.einsum("ijk,ij->jk", difference * z, softmax2)
     )
-    t13 = (dL + t2[:, :, None] * np.eye(d, dtype=x.dtype)) * fixed
-    hvp_L = np.tril(dmeans[:, None, :] * t6[:, :, None], -1) + t13 - np.tril(t12, -1)
-    return (t4 - n * softmax * (dalphas - dalphas @ softmax), hvp_means, hvp_q, hvp_L)
+    hvp_alphas = t4 - n * softmax * (dalphas - dalphas @ softmax)
+    return (hvp_alphas, hvp_means, hvp_q, np.tril(t11 + gamma_squared * dL - t10, -1))
 
 
 def loss(x, alphas, means, q, L, gamma, m):
@@ -196,7 +196,7 @@ def grad(x, alphas, means, q, L, gamma, m):
     grad_L : (k, d, d) array
     """
     x, alphas, means, q, L, gamma, m = _door(x, alphas, means, q, L, gamma, m)
-    fixed, fixed2 = _from_data(x, gamma)
+    fixed = _from_data(x, gamma)
     return _owned(_grad(x, alphas, means, q, L, gamma, m, fixed))
 
 
@@ -219,7 +219,7 @@ def value_and_grad(x, alphas, means, q, L, gamma, m):
     gradient : tuple of grad_alphas : (k,) array, grad_means : (k, d) array, grad_q : (k, d) array, grad_L : (k, d, d) array
     """
     x, alphas, means, q, L, gamma, m = _door(x, alphas, means, q, L, gamma, m)
-    fixed, fixed2 = _from_data(x, gamma)
+    fixed = _from_data(x, gamma)
     return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m, fixed))
 
 
@@ -252,10 +252,7 @@ def hvp(x, alphas, means, q, L, gamma, m, dalphas, dmeans, dq, dL):
     dmeans = _direction("dmeans", dmeans, means)
     dq = _direction("dq", dq, q)
     dL = _direction("dL", dL, L)
-    fixed, fixed2 = _from_data(x, gamma)
-    return _owned(
-        _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2)
-    )
+    return _owned(_hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL))
 
 
 def bind(x, gamma, m, *, k=None):
@@ -294,8 +291,8 @@ class Bound:
         x, gamma, m = (value.astype(dtype, copy=False) for value in self._data)
         gamma = gamma[()]
         m = m[()]
-        fixed, fixed2 = _from_data(x, gamma)
-        return x, gamma, m, fixed, fixed2
+        fixed = _from_data(x, gamma)
+        return x, gamma, m, fixed
 
     def _arguments(self, alphas, means, q, L):
         """The arguments in the working dtype, checked, and what depends on the data alone."""
@@ -322,46 +319,36 @@ class Bound:
         dtype = _dtype(*self._data, alphas, means, q, L)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        x, gamma, m, fixed, fixed2 = self._in[dtype]
+        x, gamma, m, fixed = self._in[dtype]
         alphas = alphas.astype(dtype, copy=False)
         means = means.astype(dtype, copy=False)
         q = q.astype(dtype, copy=False)
         L = L.astype(dtype, copy=False)
-        return x, alphas, means, q, L, gamma, m, fixed, fixed2
+        return x, alphas, means, q, L, gamma, m, fixed
 
     def loss(self, alphas, means, q, L):
         """The loss."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m, fixed = self._arguments(alphas, means, q, L)
         return _owned(_loss(x, alphas, means, q, L, gamma, m))
 
     def grad(self, alphas, means, q, L):
         """The gradient by alphas, means, q and L."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m, fixed = self._arguments(alphas, means, q, L)
         return _owned(_grad(x, alphas, means, q, L, gamma, m, fixed))
 
     def value_and_grad(self, alphas, means, q, L):
         """The loss and its gradient by alphas, means, q and L, in one pass."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m, fixed = self._arguments(alphas, means, q, L)
         return _owned(_value_and_grad(x, alphas, means, q, L, gamma, m, fixed))
 
     def hvp(self, alphas, means, q, L, dalphas, dmeans, dq, dL):
         """The Hessian times a direction."""
-        x, alphas, means, q, L, gamma, m, fixed, fixed2 = self._arguments(
-            alphas, means, q, L
-        )
+        x, alphas, means, q, L, gamma, m, fixed = self._arguments(alphas, means, q, L)
         dalphas = _direction("dalphas", dalphas, alphas)
         dmeans = _direction("dmeans", dmeans, means)
         dq = _direction("dq", dq, q)
         dL = _direction("dL", dL, L)
-        return _owned(
-            _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL, fixed, fixed2)
-        )
+        return _owned(_hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL))
 
     def pack(self, alphas, means, q, L):
         """One flat float64 vector of alphas, means, q and L."""

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from gradgen.labels import Labels
 from gradgen.nodes import Node, Operand, Shape, intern, operand, view
 from gradgen.notation import Math
-from gradgen.ops.operation import Operation, Part, Spelling, read
-from gradgen.text import ATOM, Expr, call, permuted
+from gradgen.ops.operation import Operation, Part, Spelling, read, spread
+from gradgen.ops.select import of_its_own
+from gradgen.text import ATOM, Expr, call, permuted, scaled
 
 TEMPLATE = "products"
 
@@ -28,7 +29,7 @@ class Others(Operation):
 
     @property
     def arguments(self) -> tuple[Operand, ...]:
-        return ((1, self.node, tuple(range(self.node.rank))),)
+        return (operand(self.node, tuple(range(self.node.rank))),)
 
     def rebuild(self, new: Callable[[Node], Node]) -> Node:
         return others(new(self.node), self.axis)
@@ -40,11 +41,11 @@ class Others(Operation):
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         spelling.help(TEMPLATE)
-        expr, order = parts[0]
+        expr, order = _whole(self.node, parts[0], spelling)
         return call("_others", expr, after=str(order.index(self.axis))), order
 
     def stands(self, orders: Sequence[Labels]) -> Labels:
-        return orders[0]
+        return _axes(self.node, orders[0])
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
         return Math(f"prod of others({parts[0][0].text})")
@@ -65,7 +66,7 @@ class OthersAlong(Operation):
 
     @property
     def arguments(self) -> tuple[Operand, ...]:
-        return ((1, self.node, tuple(range(self.node.rank))), (1, self.direction, self.labels))
+        return (operand(self.node, tuple(range(self.node.rank))), (1, self.direction, self.labels))
 
     def rebuild(self, new: Callable[[Node], Node]) -> Node:
         return others_along(new(self.node), view(1, new(self.direction), self.labels, self.shape), self.axis)
@@ -78,7 +79,7 @@ class OthersAlong(Operation):
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         spelling.help(TEMPLATE)
-        node, order = parts[0]
+        node, order = _whole(self.node, parts[0], spelling)
         direction, axes = parts[1]
         rank = self.node.rank
         wanted = (*(k for k in range(rank, self.rank)), *order)
@@ -90,7 +91,7 @@ class OthersAlong(Operation):
         return call("_others_along", node, direction, after=str(order.index(self.axis) - rank)), wanted
 
     def stands(self, orders: Sequence[Labels]) -> Labels:
-        return (*(k for k in range(self.node.rank, self.rank)), *orders[0])
+        return (*(k for k in range(self.node.rank, self.rank)), *_axes(self.node, orders[0]))
 
     def transpose(self, cotangent: Node, position: int) -> Node:
         """The products that leave out two are symmetric in the two."""
@@ -101,12 +102,34 @@ class OthersAlong(Operation):
         return Math(f"prod of others'({parts[0][0].text})[{parts[1][0].text}]")
 
 
+def _axes(node: Node, order: Labels) -> Labels:
+    """The axes of a node as they stand; those along which it does not vary are spread in their places."""
+    return order if len(order) == node.rank else tuple(range(node.rank))
+
+
+def _whole(node: Node, part: Part, spelling: Spelling) -> Part:
+    """The text of a node, which may be a view, with its coefficient and all of its axes."""
+    c, _, _ = operand(node, tuple(range(node.rank)))
+    expr, order = scaled(c, part[0]), part[1]
+    found = _axes(node, order)
+    return (expr, order) if found == order else (spread((expr, order), node.shape, spelling), found)
+
+
 def others(node: Node, axis: int) -> Node:
-    """The products of all other entries along an axis of a node, which varies along all of its axes."""
+    """The products of all other entries along an axis of a node."""
+    if _diagonal(node):
+        node = of_its_own(node, axis)
     return intern(Others, node.shape, (node, axis), (node.digest, axis))
 
 
+def _diagonal(node: Node) -> bool:
+    _, _, labels = operand(node, tuple(range(node.rank)))
+    return len(set(labels)) < len(labels)
+
+
 def others_along(node: Node, direction: Node, axis: int) -> Node:
+    if _diagonal(node):
+        node = of_its_own(node, axis)
     c, core, labels = operand(direction, tuple(range(direction.rank)))
     signature = (node.digest, core.digest, *labels, axis)
     return view(c, intern(OthersAlong, direction.shape, (node, core, labels, axis), signature))

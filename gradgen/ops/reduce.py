@@ -47,7 +47,7 @@ class Reduce(Operation):
             return view(c, call("exp", x - value))
         if self.kind == "prod":
             [axis] = [axis for axis, k in enumerate(self.labels) if k >= self.rank]
-            return others(node, axis)
+            return view(c, others(x, axis))
         ties = call("equal", x, value)
         shares = product([(ties, self.labels, 1)], self.shape)
         return view(c, ties) / view(1, shares, back, node.shape)
@@ -112,7 +112,9 @@ def reduce(kind: str, node: Node, labels: Labels, shape: Shape) -> Node:
         signature = (number(kind), tag(c), core.digest, *moved)
         reduced = intern(Reduce, tuple(shape[k] for k in kept), (kind, c, core, moved), signature)
         value = view(1, reduced, tuple(kept), shape)
-    if kind == "logsumexp":
-        for size in lost:  # log(n exp(x)) = x + log n
+    for size in lost:  # log(n exp(x)) = x + log n
+        if kind == "logsumexp":
             value = value + call("log", count(size))
+        elif kind == "prod":
+            value = _repeated(value, size)
     return value

@@ -130,6 +130,7 @@ GUARDS: dict[str, Guard] = {
     "over": lambda x, y: np.all(np.abs(y) > 0.3),
     "power": lambda x, y: np.all(x > 0.2) and np.all(np.abs(y) < 3),
     "far": lambda x, y: np.all(np.hypot(x, y) > 0.1),
+    # What remains of a slice is not empty: of no entries a softmax sums to 0, where the laws say 1.
     "at least 2": lambda x: min(np.shape(x), default=0) >= 2,
     "top": _apart,
     "bottom": _apart,

@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything runs in .venv, which is made once from the lock files.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build generate check format test test-all bench fuzz-seeds lock clean
+.PHONY: help demo build generate check format test test-all bench fuzz fuzz-seeds lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -47,6 +47,10 @@ test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too
 bench: $(READY) ## print build, import and start-up times, how cost grows, and what the documents' formulas gain
 	@$(BIN)/python benchmarks/bench.py
 	@$(BIN)/python benchmarks/documents.py
+
+N ?= 1000
+fuzz: $(ORACLE) ## N=1000 random losses and functions of the whole language against JAX; failures are made small
+	@$(BIN)/python tests/outside/random_losses.py $(N)
 
 fuzz-seeds: $(READY) ## 1,000 seeds for each emitted test module
 	@$(BIN)/python benchmarks/fuzz_seeds.py 1000

@@ -201,14 +201,7 @@ def _scalars(factors: Sequence[Factor]) -> Node:
     below = [(n, labels, -p) for n, labels, p in factors if p < 0]
     top = _chain(above)
     bottom = _chain(below)
-    if top is None or bottom is None:
-        return top if top is not None else _inverse(bottom)
-    return product([(top, (), 1), (bottom, (), -1)], ())
-
-
-def _inverse(node: Node | None) -> Node:
-    assert node is not None
-    return product([(node, (), -1)], ())
+    return product([(node, (), power) for node, power in ((top, 1), (bottom, -1)) if node is not None], ())
 
 
 def _chain(factors: Sequence[Factor]) -> Node | None:

@@ -218,6 +218,8 @@ def inverse_cancels(node: Node) -> Node | None:
 def _meetings(matrix: Labels, inverse: Labels, symmetric: bool) -> list[tuple[int, int, int]]:
     """Where A meets A⁻¹ so that they cancel: the label that they share, and the two that are left."""
     (a, b), (c, d) = matrix, inverse
+    if a == b or c == d:  # a diagonal is no matrix
+        return []
     found = [(b, a, d)] if b == c else []
     found += [(a, c, b)] if a == d else []
     if symmetric:

@@ -450,11 +450,11 @@ class Speller:
             return Expr(f"~{parts[0].at(text.SIGN)}", text.SIGN, mask=True, depth=text.deeper(*parts))
         if name == "where":
             chosen = text.call("np.where", *parts)
-            numbers = all(n is one() or n in self.weak for _, n, _ in node.arguments[1:])
-            return text.method(chosen, f".astype({self.dtype})") if numbers else chosen
+            plain = all(n is one() or n in self.weak or is_mask(n) for _, n, _ in node.arguments[1:])
+            return text.method(chosen, f".astype({self.dtype})") if plain else chosen
         parts = [self._number(part) for part in parts]
         called = self._called(node, parts)
-        return text.call("float", called) if node in self.weak and "np." in called.text else called
+        return text.call("float", called) if node in self.weak and _called_by_a_library(called) else called
 
     def _called(self, node: Map, parts: Sequence[Expr]) -> Expr:
         name = node.atom.name
@@ -560,7 +560,7 @@ class Speller:
         if p < 0:
             return text.over(text.power(left, p), text.power(right, -q))
         if q < 0:
-            return text.over(self._number(left), text.power(self._number(right), -q))
+            return text.over(text.power(self._number(left), p), text.power(self._number(right), -q))
         return text.times(text.power(left, p), text.power(right, q))
 
     def _triangle(self, mask: Triangle, expr: Expr, lower: bool) -> Expr:
@@ -622,8 +622,9 @@ class Speller:
             return self._scatter(node, [], [(c, node, tuple(range(node.rank)))])
         expr, axes = self._stored(node, labels, target)
         turned, axes = _turned(expr, axes, target)
+        turned = self._number(turned)
         if len(axes) == len(target):
-            return text.scaled(c, self._number(turned))
+            return text.scaled(c, turned)
         expr = text.scaled(c, _spread(turned, axes, target))
         if node in self.weak and root.like:
             return Expr(f"np.full_like({self._like(root)}, {expr.text})")
@@ -713,6 +714,11 @@ def _apart(one: Operand, other: Operand) -> bool:
     assert isinstance(a, Embed) and isinstance(b, Embed)
     first, second = dict(zip(i, a.picks, strict=True)), dict(zip(j, b.picks, strict=True))
     return any(apart(first[k], second[k]) for k in first)
+
+
+def _called_by_a_library(expr: Expr) -> bool:
+    """Whether a number comes as a NumPy scalar, which would widen float32."""
+    return "np." in expr.text or "scipy." in expr.text
 
 
 def _weak(nodes: Sequence[Node]) -> set[Node]:

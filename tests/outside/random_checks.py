@@ -129,7 +129,9 @@ def point(made: Any, program: Program, oracle: Oracle, world: int) -> Point:
     """Read-only arrays in a world of the program."""
     rng = np.random.default_rng(program.seed)
     inputs = {n: _frozen(v) for n, v in draw(program.given, program.sizes[world], program.seed + world).items()}
-    directions = [_frozen(direction(g, inputs[g.name], rng)) for name in made.wrt for g in program.given if g.name == name]
+    directions = [
+        _frozen(direction(g, inputs[g.name], rng)) for name in made.wrt for g in program.given if g.name == name
+    ]
     cotangent: tuple[Array, ...] = ()
     if program.function:
         cotangent = (_frozen(rng.normal(size=np.shape(made(*inputs.values())))),)
@@ -275,7 +277,9 @@ def check_ownership(at: Point, module: Mapping[str, Any]) -> None:
     """Results are floats, or new, writable, C-contiguous arrays of their own."""
     kinds = [k for k in ("value_and_grad", "hessian", "jacobian", *at.kinds) if k in module]
     results = [module[kind](*at.inputs.values(), *at.more(kind)) for kind in kinds]
-    if not at.made.tape.function and (type(results[0][0]) is not float or type(module["loss"](*at.inputs.values())) is not float):
+    if not at.made.tape.function and (
+        type(results[0][0]) is not float or type(module["loss"](*at.inputs.values())) is not float
+    ):
         raise Wrong("the loss is no float")
     _check_owned(list(_leaves(results)), [*at.inputs.values(), *at.directions, *at.cotangent])
 
@@ -411,7 +415,9 @@ def failure(program: Program) -> str | None:
     except Exception as error:
         frames = traceback.extract_tb(error.__traceback__)
         ours = [f for f in frames if "gradgen/" in f.filename or "<gen" in f.filename]
-        where = f"{Path(ours[-1].filename).name} {ours[-1].name}" if ours else f"{frames[-1].filename} {frames[-1].name}"
+        where = (
+            f"{Path(ours[-1].filename).name} {ours[-1].name}" if ours else f"{frames[-1].filename} {frames[-1].name}"
+        )
         return f"{type(error).__name__} in {where}\n{error}"
     return None
 
@@ -427,5 +433,3 @@ def refused(program: Program) -> bool:
 
 def kind(found: str | None) -> str:
     return (found or "").split("\n")[0]
-
-

@@ -160,7 +160,9 @@ class Grower:
         for index in operands:
             text = ""
             for size in self.worlds.shape(index):
-                same = [x for x, found in lengths.items() if found == size and (x not in text or self.choices.chance(15))]
+                same = [
+                    x for x, found in lengths.items() if found == size and (x not in text or self.choices.chance(15))
+                ]
                 letter = self.choices.pick(same) if same and self.choices.chance(75) else "ijklmpqrsuvw"[len(lengths)]
                 lengths[letter] = size
                 text += letter
@@ -189,7 +191,9 @@ class Grower:
         alone = again and not any(first in n.operands for n in self.nodes) and first not in node.operands[1:]
         if alone and self.choices.chance(12):
             self.gone.add(first)
-            kept = first in self.fresh and all(self._same(world, first, last) for world in range(len(self.worlds.sizes)))
+            kept = first in self.fresh and all(
+                self._same(world, first, last) for world in range(len(self.worlds.sizes))
+            )
             return replace(node, name=again, augmented=kept)
         return replace(node, name=next(self.names, None)) if self.choices.chance(50) else node
 

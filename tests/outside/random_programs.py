@@ -75,7 +75,13 @@ class Program:
         helpers = "".join(f"\n{source}\n" for source in _helpers(body))
         sizes = " ".join(size for g in self.given for size in g.sizes)
         used = [dim for dim in DIMENSIONS if re.search(rf"\b{dim}\b", sizes)]
-        lines = ["import numpy as np", *_imports(helpers + body), "", f"from gradgen import {self._words(body, used)}", ""]
+        lines = [
+            "import numpy as np",
+            *_imports(helpers + body),
+            "",
+            f"from gradgen import {self._words(body, used)}",
+            "",
+        ]
         if used:
             lines += [f"{', '.join(used)} = dims({' '.join(used)!r})", ""]
         head = f"@{'function' if self.function else 'loss'}(wrt={self._wrt()}{self._option()})"

@@ -49,7 +49,9 @@ def _drawn(given: Given, sizes: Mapping[str, int], rng: np.random.Generator) -> 
         return rng.integers(length(given.sizes[1], sizes), size=shape)
     values = np.round(rng.normal(size=shape) * 0.9, 3)
     if given.kind in EVEN:
-        return (values + values.T) / 2 if given.kind == "Symmetric" else values @ values.T / len(values) + np.eye(*shape)
+        return (
+            (values + values.T) / 2 if given.kind == "Symmetric" else values @ values.T / len(values) + np.eye(*shape)
+        )
     facts: dict[str, Callable[[], Array]] = {
         "positive": lambda: np.round(np.exp(values / 2), 3),
         "nonnegative": lambda: rng.poisson(2.0, size=shape).astype(float),

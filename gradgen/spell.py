@@ -541,7 +541,7 @@ class Speller:
                 return text.dot(expr, expr) if len(axes) == 1 else text.call("np.vdot", expr, expr)
             return self._einsum([(expr, axes), (expr, axes)], target)
         if len(set(labels)) < len(labels) and node.rank == 0 and power == 1 and len(labels) == 2:
-            return text.call("np.trace", self._stored(factor, (0, 1))[0])
+            return text.call("np.trace", self._number(self._stored(factor, (0, 1))[0]))
         gone = [str(position) for position, k in enumerate(axes) if k >= node.rank]
         kept = tuple(k for k in axes if k < node.rank)
         axis = "" if not kept else f"axis={gone[0]}" if len(gone) == 1 else f"axis=({', '.join(gone)})"

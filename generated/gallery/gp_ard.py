@@ -244,7 +244,7 @@ def _hessian(X, y, theta):
     t23 = scipy.linalg.solve_triangular(L, t22, trans=1, lower=True, check_finite=False)
     t24 = z[:, None, None] * t23
     t25 = t22[:, None, :] * t4[:, None]
-    t26 = z[:, None, None] * z.dot(t18)
+    t26 = z[:, None, None] * t18.transpose(1, 2, 0).dot(z)
     t27 = difference2[:, :, None] * (
         np.einsum("ij,kil->jkl", L, -t25 - t26 - t24) + t21
     )

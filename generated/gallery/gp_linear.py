@@ -121,7 +121,7 @@ def _hessian(X, y, theta):
         2 * t5[:, None] * np.outer(t5, sigma_0 * t7)[:, None, :]
         + t6[1] * np.linalg.solve(t1, t2)[:, :, None]
     )
-    t9 = t3[:, None, None] * y.dot(t8)
+    t9 = t3[:, None, None] * t8.transpose(1, 2, 0).dot(y)
     t10 = 0.5 * (t8 - t9 - t9.transpose(1, 0, 2))
     t11 = np.concatenate(
         (

@@ -211,7 +211,7 @@ def _hessian(x, y, theta):
     t18 = 0.5 * (
         t17
         - t17.transpose(0, 2, 1).dot(y)[:, None, :] * t5[:, None]
-        - y.dot(t17) * t4[:, None, None]
+        - t17.transpose(1, 2, 0).dot(y) * t4[:, None, None]
     )
     t19 = t14 * (exponential2 * t2**2 / length * grad_K.T)[:, :, None]
     t20 = (

@@ -221,7 +221,7 @@ def _hessian(X, y, theta):
     t24 = 0.5 * (
         t23
         - t7[:, None] * t23.transpose(0, 2, 1).dot(y)[:, None, :]
-        - t8[:, None, None] * y.dot(t23)
+        - t8[:, None, None] * t23.transpose(1, 2, 0).dot(y)
     )
     t25 = t5 * difference2
     t26 = (
@@ -443,7 +443,7 @@ def _bound_hessian(y, theta, fixed):
     t23 = np.einsum("ijk,lj->ilk", t22, t9)
     t24 = 0.5 * (
         t23
-        - t7[:, None, None] * y.dot(t23)
+        - t7[:, None, None] * t23.transpose(1, 2, 0).dot(y)
         - t8[:, None] * t23.transpose(0, 2, 1).dot(y)[:, None, :]
     )
     t25 = t5 * difference

@@ -192,7 +192,7 @@ def _hessian(X, y, theta):
     t16 = 0.5 * (
         t15
         - t4[:, None] * t15.transpose(0, 2, 1).dot(y)[:, None, :]
-        - t3[:, None, None] * y.dot(t15)
+        - t3[:, None, None] * t15.transpose(1, 2, 0).dot(y)
     )
     difference3 = np.einsum("ijk,ij->k", t16, exponential2) - np.einsum(
         "ijk,ij->k", t12, grad_K

@@ -58,6 +58,11 @@ class Watched(np.ndarray):
         flops[0] += counted(function.__name__, [bare(x) for x in inputs], result)
         return watched(result)
 
+    def dot(self, other: Any) -> Any:
+        result = bare(self).dot(bare(other))
+        flops[0] += 2 * np.size(result) * self.shape[-1]
+        return watched(result)
+
     def __getitem__(self, index: Any) -> Any:
         return watched(super().__getitem__(index))
 

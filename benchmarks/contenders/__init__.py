@@ -1,0 +1,55 @@
+"""Who takes part: a file each, imported in a process of its own.
+
+Each file has ``VERSION`` and ``prepare(job)``, which gives the calls that are timed by the name of the function, all
+compiled. A function that a contender does not have is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.losses import Case, case
+
+__all__ = ["BASELINE", "CONTENDERS", "Calls", "Job", "NotThereError"]
+
+Calls = dict[str, Callable[[], Any]]
+
+BASELINE = "hand"
+CONTENDERS = {
+    "hand": "by_hand",
+    "gradgen": "by_gradgen",
+    "bound": "by_bound",
+    "cython": "by_cython",
+    "cython-bound": "by_cython_bound",
+    "jax": "by_jax",
+    "torch": "by_torch",
+    "autograd": "by_autograd",
+    "pytensor": "by_pytensor",
+    "casadi": "by_casadi",
+    "numba": "by_numba",
+}
+
+
+class NotThereError(Exception):
+    """A contender has no such loss, or not at this size."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A loss at a size and in a dtype; ``typical`` is the size that gradgen's module was planned for."""
+
+    loss: str
+    size: str
+    dtype: str = "float64"
+    typical: str = "medium"
+
+    @property
+    def case(self) -> Case:
+        return case(self.loss)
+
+    def drawn(self) -> tuple[dict[str, Any], tuple[Any, ...]]:
+        """The arguments by name, and a direction for each variable."""
+        inputs = self.case.inputs(self.size, self.dtype)
+        return inputs, self.case.directions(inputs)

@@ -1,0 +1,12 @@
+import numpy as np
+
+from gradgen import SPD, Matrix, Vector, dims, loss
+
+n, d = dims(n=500, d=50)
+
+
+@loss(wrt=("mu", "P"), gram=True)
+def gaussian_gram(X: Matrix[n, d], mu: Vector[d], P: SPD[d]):
+    """Minus the log-likelihood of a Gaussian with the precision matrix P, up to a constant; `bind` may form X'X."""
+    Z = X - mu
+    return np.sum((Z @ P) * Z) / 2 - n / 2 * np.linalg.slogdet(P)[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from benchmarks.process import FailedError, Process
 __all__ = ["Cell", "Effort", "Field", "error_of"]
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
+Cores = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -49,66 +50,68 @@ class Cell:
 
 
 class Field:
-    """The contenders' processes: a set for each number of cores, started when first needed."""
+    """The contenders' processes, for each choice of cores one, started when first needed.
 
-    def __init__(self, contenders: Sequence[str], cores: tuple[int, ...], effort: Effort) -> None:
-        self.contenders = list(contenders)
+    ``gradgen@large`` is gradgen with its modules planned for large sizes, whatever size they are called at.
+    """
+
+    def __init__(self, cores: Cores, effort: Effort) -> None:
         self.cores = cores
         self.effort = effort
         self.versions: dict[str, str] = {}
         self.absent: dict[str, str] = {}
-        self._sets: dict[tuple[int, ...], dict[str, Process]] = {}
+        self.wrong: list[Cell] = []
+        self._processes: dict[tuple[str, Cores], Process] = {}
 
     def __enter__(self) -> Field:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        for one in self._sets.values():
-            for process in one.values():
-                process.end()
+        for process in self._processes.values():
+            process.end()
 
-    def _processes(self, cores: tuple[int, ...]) -> dict[str, Process]:
-        if cores not in self._sets:
-            self._sets[cores] = started = {}
-            for contender in self.contenders:
-                process = Process(contender, cores)
-                try:
-                    self.versions[contender] = process.ask("version")
-                except FailedError as error:
-                    self.absent[contender] = str(error)
-                    process.end()
-                else:
-                    started[contender] = process
-        return self._sets[cores]
-
-    def cells(self, job: Job, functions: Iterable[str], contenders: Sequence[str] | None = None) -> list[Cell]:
+    def cells(self, job: Job, functions: Iterable[str], contenders: Sequence[str]) -> list[Cell]:
         """The cells of a loss at a size, each result compared with the baseline's before it is timed."""
-        processes = self._processes(self.cores[:1] if job.case.one_thread else self.cores)
-        asked = {name: one for name, one in processes.items() if contenders is None or name in contenders}
-        missing: dict[str, str] = dict(self.absent)
-        offered = {}
-        for name, process in asked.items():
+        cores = self.cores[:1] if job.case.one_thread else self.cores
+        missing: dict[str, str] = {}
+        offered: dict[str, tuple[str, ...]] = {}
+        for name in contenders:
             try:
-                offered[name] = process.ask("prepare", job)
+                offered[name] = self._process(name, cores).ask("prepare", planned(job, name))
             except FailedError as error:
                 missing[name] = str(error)
-        return [self._cell(Cell(job, one, missing=dict(missing)), asked, offered) for one in functions]
+        return [self._cell(Cell(job, one, missing=dict(missing)), cores, offered) for one in functions]
 
-    def _cell(self, cell: Cell, processes: dict[str, Process], offered: dict[str, tuple[str, ...]]) -> Cell:
-        able = {name: processes[name] for name, functions in offered.items() if cell.function in functions}
+    def _process(self, contender: str, cores: Cores) -> Process:
+        """The contender's process; where it cannot be imported there is none, and it is not tried again."""
+        if contender in self.absent:
+            raise FailedError(self.absent[contender])
+        if (contender, cores) not in self._processes:
+            name = contender.partition("@")[0]
+            process = self._processes[contender, cores] = Process(name, cores)
+            try:
+                self.versions[name] = process.ask("version")
+            except FailedError as error:
+                self.absent[contender] = str(error)
+                raise
+        return self._processes[contender, cores]
+
+    def _cell(self, cell: Cell, cores: Cores, offered: dict[str, tuple[str, ...]]) -> Cell:
+        able = {one: self._process(one, cores) for one, functions in offered.items() if cell.function in functions}
+        cell.missing |= dict.fromkeys(offered.keys() - able.keys(), f"it has no {cell.function}")
         expected = able[BASELINE].ask("result", cell.function)
         for name, process in list(able.items()):
             try:
                 error = error_of(process.ask("result", cell.function), expected)
             except FailedError as failed:
                 cell.missing[name] = str(failed)
-                del able[name]
             else:
-                if not error <= TOLERANCE[cell.job.dtype]:
-                    cell.wrong[name] = error
-                    del able[name]
-        for name in processes.keys() - able.keys() - cell.wrong.keys():
-            cell.missing.setdefault(name, f"it has no {cell.function}")
+                if error <= TOLERANCE[cell.job.dtype]:
+                    continue
+                cell.wrong[name] = error
+            del able[name]
+        if cell.wrong:
+            self.wrong.append(cell)
         self._rounds(cell, able)
         return cell
 
@@ -122,6 +125,12 @@ class Field:
                 return
             for name, process in able.items():
                 cell.turns[name].append(process.ask("time", cell.function, calls[name]))
+
+
+def planned(job: Job, contender: str) -> Job:
+    """The job with the typical size that the contender's name tells."""
+    _, _, typical = contender.partition("@")
+    return replace(job, typical=typical) if typical else job
 
 
 def error_of(results: list[Any], expected: list[Any]) -> float:

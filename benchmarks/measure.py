@@ -21,12 +21,13 @@ Cores = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a cell may take: seconds in all, for a contender's turn and to settle, and the number of rounds."""
+    """How long a cell may take: seconds in all, for a contender in all, for its turn and to settle; and the rounds."""
 
-    seconds: float = 6.0
+    seconds: float = 3.0
+    share: float = 2.0
     turn: float = 0.01
     settling: float = 0.1
-    least: int = 5
+    least: int = 3
     most: int = 60
 
 
@@ -45,7 +46,7 @@ class Cell:
 
     def ratio(self, contender: str, to: str = BASELINE) -> float:
         """The median over the rounds, of which each compares neighbours in time."""
-        pairs = zip(self.turns[contender], self.turns[to], strict=True)
+        pairs = zip(self.turns[contender], self.turns[to], strict=False)  # the slow leave early
         return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
@@ -99,32 +100,47 @@ class Field:
     def _cell(self, cell: Cell, cores: Cores, offered: dict[str, tuple[str, ...]]) -> Cell:
         able = {one: self._process(one, cores) for one, functions in offered.items() if cell.function in functions}
         cell.missing |= dict.fromkeys(offered.keys() - able.keys(), f"it has no {cell.function}")
+        right = self._right(cell, able)
+        if cell.wrong:
+            self.wrong.append(cell)
+        self._rounds(cell, {name: able[name] for name in right}, right)
+        return cell
+
+    def _right(self, cell: Cell, able: dict[str, Process]) -> dict[str, float]:
+        """How long each contender took for a first result, if that is right; what is wrong is noted."""
+        took: dict[str, float] = {}
         expected = able[BASELINE].ask("result", cell.function)
-        for name, process in list(able.items()):
+        for name, process in able.items():
+            begin = time.perf_counter()
             try:
                 error = error_of(process.ask("result", cell.function), expected)
             except FailedError as failed:
                 cell.missing[name] = str(failed)
+                continue
+            if error <= TOLERANCE[cell.job.dtype]:
+                took[name] = time.perf_counter() - begin
             else:
-                if error <= TOLERANCE[cell.job.dtype]:
-                    continue
                 cell.wrong[name] = error
-            del able[name]
-        if cell.wrong:
-            self.wrong.append(cell)
-        self._rounds(cell, able)
-        return cell
+        return took
 
-    def _rounds(self, cell: Cell, able: dict[str, Process]) -> None:
+    def _rounds(self, cell: Cell, able: dict[str, Process], took: dict[str, float]) -> None:
+        """In turn; who is slow leaves after its share of the time, and is compared within the rounds that it ran."""
         effort, begin = self.effort, time.perf_counter()
-        settled = {name: one.ask("settle", cell.function, effort.settling) for name, one in able.items()}
+        settled = {name: self._settled(one, cell.function, took[name]) for name, one in able.items()}
         calls = {name: max(1, int(effort.turn / seconds)) for name, seconds in settled.items()}
         cell.turns = {name: [] for name in able}
         for done in range(effort.most):
             if done >= effort.least and time.perf_counter() - begin > effort.seconds:
                 return
             for name, process in able.items():
-                cell.turns[name].append(process.ask("time", cell.function, calls[name]))
+                if sum(cell.turns[name]) * calls[name] < effort.share:
+                    cell.turns[name].append(process.ask("time", cell.function, calls[name]))
+
+    def _settled(self, process: Process, function: str, took: float) -> float:
+        """Seconds for a call; what took long at first has settled."""
+        if took > self.effort.share:
+            return took
+        return float(process.ask("settle", function, self.effort.settling))
 
 
 def planned(job: Job, contender: str) -> Job:

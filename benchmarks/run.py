@@ -28,12 +28,12 @@ SECTIONS = {
     "generator": generator,
 }
 HOW = """\
-Each contender has a process of its own, pinned to the same cores and with as many threads; BLAS picks its own kernels. The
-processes take turns, round after round, and are stopped, all their threads, while it is not their turn. What is shown is
-the median of the rounds, ratios taken within a round. Every result is first compared with that of `hand`: careful NumPy,
-differentiated by hand, with the checks of a generated module at its door. gradgen's modules are planned for the medium
-size. Losses that factorise matrices run on one thread. Arguments live where a contender likes them best: JAX's on its
-device, torch's as tensors, CasADi's in its own memory; PyTensor, CasADi and numba check no arguments."""
+Each contender has a process of its own, pinned to the same cores and with as many threads; BLAS picks its own kernels.
+The processes take turns, round after round, and are stopped, all their threads, while it is not their turn. What is
+shown is the median of the rounds, ratios taken within a round. Every result is first compared with that of `hand`:
+careful NumPy, differentiated by hand, with the checks of a generated module at its door. gradgen's modules are planned
+for the medium size. Losses that factorise matrices run on one thread. Arguments live where a contender likes them best:
+JAX's on its device, torch's as tensors, CasADi's in its own memory; PyTensor, CasADi and numba check no arguments."""
 
 
 def main() -> int:

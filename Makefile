@@ -8,6 +8,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 ORACLE := .venv/.oracle
+BENCH := .venv-bench/.ready
+PART := --only ridge,logistic,one_layer,gaussian --size tiny,medium --seconds 0.5 --section cells,bound,first
 SPECS := $(sort $(wildcard specs/*.py))
 FOLDERS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard specs/*/*.py)))))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
@@ -47,9 +49,8 @@ test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too
 table: $(ORACLE) ## print each word of the vocabulary on vectors, matrices and stacks against JAX (3 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/outside/vocabulary.py
 
-bench: $(READY) ## print build, import and start-up times, how cost grows, and what the documents' formulas gain
-	@$(BIN)/python benchmarks/bench.py
-	@$(BIN)/python benchmarks/documents.py
+bench: $(BENCH) ## measure against hand-written NumPy and rivals, into benchmarks/RESULTS.md; QUICK=1: a part, printed
+	@.venv-bench/bin/python -m benchmarks.run $(if $(QUICK),$(PART),--out benchmarks/RESULTS.md)
 
 N ?= 1000
 fuzz: $(ORACLE) ## N=1000 random losses and functions of the whole language against JAX; failures are made small
@@ -60,7 +61,7 @@ fuzz-seeds: $(READY) ## 1,000 seeds for each emitted test module
 
 lock: ## resolve the lock files anew (needs uv)
 	uv pip compile pyproject.toml --extra demo --extra test --extra dev $(LOCK) -o requirements.lock
-	uv pip compile pyproject.toml --all-extras $(LOCK) -c requirements.lock -o requirements-oracle.lock
+	uv pip compile pyproject.toml --extra scipy --extra demo --extra test --extra dev --extra oracle $(LOCK) -c requirements.lock -o requirements-oracle.lock
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
   --upgrade --no-annotate --custom-compile-command "make lock"
@@ -81,6 +82,12 @@ $(ORACLE): $(READY) requirements-oracle.lock
 	@$(PIP) --require-hashes -r requirements-oracle.lock
 	@touch $@
 
-clean: ## remove the virtual environment and caches
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+$(BENCH): pyproject.toml
+	@echo "Setting up .venv-bench, the rivals' environment (once) ..."
+	@$(PYTHON) -m venv --clear .venv-bench
+	@.venv-bench/bin/python -m benchmarks.install
+	@touch $@
+
+clean: ## remove the virtual environments and caches
+	rm -rf .venv .venv-bench build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

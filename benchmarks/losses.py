@@ -34,9 +34,15 @@ class Case:
     one_thread: bool = False
     symmetric: tuple[str, ...] = ()
 
+    def dims(self, size: str) -> Dims:
+        """The dimensions at a size: tiny, medium, large, or told one by one, as in ``n=100 d=5``."""
+        if size in self.sizes:
+            return self.sizes[size]
+        return {name: int(number) for name, _, number in (one.partition("=") for one in size.split())}
+
     def inputs(self, size: str, dtype: Any = np.float64) -> Inputs:
         """The arguments in their order; arrays in the dtype, numbers as Python has them."""
-        drawn = self.draw(self.sizes[size], np.random.default_rng(0))
+        drawn = self.draw(self.dims(size), np.random.default_rng(0))
         return {k: v.astype(dtype) if isinstance(v, np.ndarray) else v for k, v in drawn.items()}
 
     def directions(self, inputs: Inputs) -> tuple[Any, ...]:

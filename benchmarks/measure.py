@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,16 +16,18 @@ from benchmarks.process import FailedError, Process
 __all__ = ["Cell", "Effort", "Field", "error_of"]
 
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
+Cores = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How long a cell may take: seconds in all, for a contender's turn and to settle, and the number of rounds."""
+    """How long a cell may take: seconds in all, for a contender in all, for its turn and to settle; and the rounds."""
 
-    seconds: float = 6.0
+    seconds: float = 3.0
+    share: float = 2.0
     turn: float = 0.01
     settling: float = 0.1
-    least: int = 5
+    least: int = 3
     most: int = 60
 
 
@@ -44,84 +46,107 @@ class Cell:
 
     def ratio(self, contender: str, to: str = BASELINE) -> float:
         """The median over the rounds, of which each compares neighbours in time."""
-        pairs = zip(self.turns[contender], self.turns[to], strict=True)
+        pairs = zip(self.turns[contender], self.turns[to], strict=False)  # the slow leave early
         return statistics.median(ours / theirs for ours, theirs in pairs)
 
 
 class Field:
-    """The contenders' processes: a set for each number of cores, started when first needed."""
+    """The contenders' processes, for each choice of cores one, started when first needed.
 
-    def __init__(self, contenders: Sequence[str], cores: tuple[int, ...], effort: Effort) -> None:
-        self.contenders = list(contenders)
+    ``gradgen@large`` is gradgen with its modules planned for large sizes, whatever size they are called at.
+    """
+
+    def __init__(self, cores: Cores, effort: Effort) -> None:
         self.cores = cores
         self.effort = effort
         self.versions: dict[str, str] = {}
         self.absent: dict[str, str] = {}
-        self._sets: dict[tuple[int, ...], dict[str, Process]] = {}
+        self.wrong: list[Cell] = []
+        self._processes: dict[tuple[str, Cores], Process] = {}
 
     def __enter__(self) -> Field:
         return self
 
     def __exit__(self, *_: Any) -> None:
-        for one in self._sets.values():
-            for process in one.values():
-                process.end()
+        for process in self._processes.values():
+            process.end()
 
-    def _processes(self, cores: tuple[int, ...]) -> dict[str, Process]:
-        if cores not in self._sets:
-            self._sets[cores] = started = {}
-            for contender in self.contenders:
-                process = Process(contender, cores)
-                try:
-                    self.versions[contender] = process.ask("version")
-                except FailedError as error:
-                    self.absent[contender] = str(error)
-                    process.end()
-                else:
-                    started[contender] = process
-        return self._sets[cores]
-
-    def cells(self, job: Job, functions: Iterable[str], contenders: Sequence[str] | None = None) -> list[Cell]:
+    def cells(self, job: Job, functions: Iterable[str], contenders: Sequence[str]) -> list[Cell]:
         """The cells of a loss at a size, each result compared with the baseline's before it is timed."""
-        processes = self._processes(self.cores[:1] if job.case.one_thread else self.cores)
-        asked = {name: one for name, one in processes.items() if contenders is None or name in contenders}
-        missing: dict[str, str] = dict(self.absent)
-        offered = {}
-        for name, process in asked.items():
+        cores = self.cores[:1] if job.case.one_thread else self.cores
+        missing: dict[str, str] = {}
+        offered: dict[str, tuple[str, ...]] = {}
+        for name in contenders:
             try:
-                offered[name] = process.ask("prepare", job)
+                offered[name] = self._process(name, cores).ask("prepare", planned(job, name))
             except FailedError as error:
                 missing[name] = str(error)
-        return [self._cell(Cell(job, one, missing=dict(missing)), asked, offered) for one in functions]
+        return [self._cell(Cell(job, one, missing=dict(missing)), cores, offered) for one in functions]
 
-    def _cell(self, cell: Cell, processes: dict[str, Process], offered: dict[str, tuple[str, ...]]) -> Cell:
-        able = {name: processes[name] for name, functions in offered.items() if cell.function in functions}
+    def _process(self, contender: str, cores: Cores) -> Process:
+        """The contender's process; where it cannot be imported there is none, and it is not tried again."""
+        if contender in self.absent:
+            raise FailedError(self.absent[contender])
+        if (contender, cores) not in self._processes:
+            name = contender.partition("@")[0]
+            process = self._processes[contender, cores] = Process(name, cores)
+            try:
+                self.versions[name] = process.ask("version")
+            except FailedError as error:
+                self.absent[contender] = str(error)
+                raise
+        return self._processes[contender, cores]
+
+    def _cell(self, cell: Cell, cores: Cores, offered: dict[str, tuple[str, ...]]) -> Cell:
+        able = {one: self._process(one, cores) for one, functions in offered.items() if cell.function in functions}
+        cell.missing |= dict.fromkeys(offered.keys() - able.keys(), f"it has no {cell.function}")
+        right = self._right(cell, able)
+        if cell.wrong:
+            self.wrong.append(cell)
+        self._rounds(cell, {name: able[name] for name in right}, right)
+        return cell
+
+    def _right(self, cell: Cell, able: dict[str, Process]) -> dict[str, float]:
+        """How long each contender took for a first result, if that is right; what is wrong is noted."""
+        took: dict[str, float] = {}
         expected = able[BASELINE].ask("result", cell.function)
-        for name, process in list(able.items()):
+        for name, process in able.items():
+            begin = time.perf_counter()
             try:
                 error = error_of(process.ask("result", cell.function), expected)
             except FailedError as failed:
                 cell.missing[name] = str(failed)
-                del able[name]
+                continue
+            if error <= TOLERANCE[cell.job.dtype]:
+                took[name] = time.perf_counter() - begin
             else:
-                if not error <= TOLERANCE[cell.job.dtype]:
-                    cell.wrong[name] = error
-                    del able[name]
-        for name in processes.keys() - able.keys() - cell.wrong.keys():
-            cell.missing.setdefault(name, f"it has no {cell.function}")
-        self._rounds(cell, able)
-        return cell
+                cell.wrong[name] = error
+        return took
 
-    def _rounds(self, cell: Cell, able: dict[str, Process]) -> None:
+    def _rounds(self, cell: Cell, able: dict[str, Process], took: dict[str, float]) -> None:
+        """In turn; who is slow leaves after its share of the time, and is compared within the rounds that it ran."""
         effort, begin = self.effort, time.perf_counter()
-        settled = {name: one.ask("settle", cell.function, effort.settling) for name, one in able.items()}
+        settled = {name: self._settled(one, cell.function, took[name]) for name, one in able.items()}
         calls = {name: max(1, int(effort.turn / seconds)) for name, seconds in settled.items()}
         cell.turns = {name: [] for name in able}
         for done in range(effort.most):
             if done >= effort.least and time.perf_counter() - begin > effort.seconds:
                 return
             for name, process in able.items():
-                cell.turns[name].append(process.ask("time", cell.function, calls[name]))
+                if sum(cell.turns[name]) * calls[name] < effort.share:
+                    cell.turns[name].append(process.ask("time", cell.function, calls[name]))
+
+    def _settled(self, process: Process, function: str, took: float) -> float:
+        """Seconds for a call; what took long at first has settled."""
+        if took > self.effort.share:
+            return took
+        return float(process.ask("settle", function, self.effort.settling))
+
+
+def planned(job: Job, contender: str) -> Job:
+    """The job with the typical size that the contender's name tells."""
+    _, _, typical = contender.partition("@")
+    return replace(job, typical=typical) if typical else job
 
 
 def error_of(results: list[Any], expected: list[Any]) -> float:

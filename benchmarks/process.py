@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FailedError", "Process"]
+__all__ = ["ROOT", "FailedError", "Process", "environment", "pinned"]
 
 ROOT = Path(__file__).resolve().parents[1]
 THREADS = ("OPENBLAS", "OMP", "MKL", "NUMBA", "GRADGEN")
@@ -20,18 +20,13 @@ PR_SET_PDEATHSIG = 1
 
 
 class FailedError(Exception):
-    """What was asked for went wrong, with the traceback of the other side."""
-
-    def __init__(self, said: str, trace: str) -> None:
-        super().__init__(said)
-        self.trace = trace
+    """What was asked for went wrong on the other side."""
 
 
 class Process:
     """A contender in a process of its own, pinned to cores, with as many threads."""
 
     def __init__(self, contender: str, cores: tuple[int, ...]) -> None:
-        self.contender = contender
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", contender],
             cwd=ROOT,
@@ -44,17 +39,18 @@ class Process:
 
     def ask(self, *question: Any) -> Any:
         """The answer; before and after, the process is stopped, so that no thread of its own spins beside another's."""
+        assert self.process.stdin is not None and self.process.stdout is not None
         self.process.send_signal(signal.SIGCONT)
         try:
             pickle.dump(question, self.process.stdin)
             self.process.stdin.flush()
-            kind, *answer = pickle.load(self.process.stdout)
-        except (EOFError, OSError) as error:
-            raise FailedError(f"its process ended: {self.process.poll()}", str(error)) from None
+            succeeded, answer = pickle.load(self.process.stdout)
+        except (EOFError, OSError):
+            raise FailedError(f"its process ended with {self.process.wait()}") from None
         self.process.send_signal(signal.SIGSTOP)
-        if kind == "failed":
-            raise FailedError(*answer)
-        return answer[0]
+        if not succeeded:
+            raise FailedError(answer)
+        return answer
 
     def end(self) -> None:
         self.process.kill()

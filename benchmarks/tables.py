@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from benchmarks.contenders import BASELINE
 from benchmarks.measure import Cell
 
-__all__ = ["MISSING", "amount", "ratios", "row", "slow", "summary", "table"]
+__all__ = ["MISSING", "amount", "announced", "heads", "label", "ratio_row", "ratios", "slow", "summary", "table"]
 
 MISSING = "—"
 GOAL_RATIO, GOAL_SECONDS = 1.15, 1e-6
@@ -32,9 +32,26 @@ def amount(seconds: float) -> str:
 
 def ratios(cells: Sequence[Cell], contenders: Sequence[str]) -> str:
     """Each contender's time over that of the baseline, whose own time stands in the first column of numbers."""
-    others = [name for name in contenders if name != BASELINE]
-    rows = ([label(cell), amount(cell.seconds(BASELINE)), *(ratio(cell, name) for name in others)] for cell in cells)
-    return table(["cell", BASELINE, *others], rows)
+    return table(["cell", *heads(contenders)], (ratio_row(cell, contenders) for cell in cells))
+
+
+def heads(contenders: Sequence[str]) -> list[str]:
+    return [BASELINE, *others(contenders)]
+
+
+def others(contenders: Sequence[str]) -> list[str]:
+    return [name for name in contenders if name != BASELINE]
+
+
+def ratio_row(cell: Cell, contenders: Sequence[str]) -> list[str]:
+    return [label(cell), amount(cell.seconds(BASELINE)), *(ratio(cell, name) for name in others(contenders))]
+
+
+def announced(cells: list[Cell], contenders: Sequence[str]) -> list[Cell]:
+    """Prints the cells as they are measured, and gives them back."""
+    for cell in cells:
+        print(row(ratio_row(cell, contenders)), flush=True)
+    return cells
 
 
 def label(cell: Cell) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import os
 import pickle
 import sys
 import time
-import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.contenders import CONTENDERS, Job
+
+KIB = 1024
 
 
 def main(contender: str) -> None:
@@ -28,9 +31,9 @@ def main(contender: str) -> None:
         except EOFError:
             return
         try:
-            answer = ("done", getattr(served, question)(*arguments))
+            answer = True, getattr(served, question)(*arguments)
         except Exception as error:
-            answer = ("failed", f"{type(error).__name__}: {error}", traceback.format_exc())
+            answer = False, f"{type(error).__name__}: {error}"
         pickle.dump(answer, answers)
         answers.flush()
 
@@ -75,6 +78,26 @@ class Served:
         for _ in repeats:
             call()
         return (time.perf_counter() - begin) / calls
+
+    def peak(self, function: str) -> int:
+        """Bytes by which memory grows at most in a call, once it has been called; results included."""
+        call = self.calls[function]
+        call()
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")  # the highest mark is that of now
+        before = marked("VmRSS")
+        result = call()
+        grown = marked("VmHWM") - before
+        del result
+        return grown
+
+
+def marked(name: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * KIB
+    raise LookupError(name)
 
 
 def arrays(result: Any) -> list[Any]:

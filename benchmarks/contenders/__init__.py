@@ -12,11 +12,12 @@ from typing import Any
 
 from benchmarks.losses import Case, case
 
-__all__ = ["BASELINE", "CONTENDERS", "Calls", "Job", "NotThereError"]
+__all__ = ["BASELINE", "CONTENDERS", "OURS", "Calls", "Job", "NotThereError"]
 
 Calls = dict[str, Callable[[], Any]]
 
 BASELINE = "hand"
+OURS = ("gradgen", "bound", "cython", "cython-bound")
 CONTENDERS = {
     "hand": "by_hand",
     "gradgen": "by_gradgen",

@@ -95,7 +95,7 @@ def determinant_log_value_and_grad(B, a, X):
 
 def determinant_log_hvp(B, a, X, dX):
     """The differential of log(q) det C' - det / q u w', C = (X + B)^-1: dC = -C dX C, dw = -X^-1 dX w, du alike."""
-    *_, getrs = LU[X.dtype.char]
+    getrs = LU[X.dtype.char][2]
     w, u, (lu, pivots) = solved_both_ways(X, a)
     dw = getrs(lu, pivots, dX.dot(w), trans=1)[0]
     du = getrs(lu, pivots, u.dot(dX))[0]

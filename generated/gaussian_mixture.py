@@ -3,12 +3,12 @@
 
 The weights are softmax(logits), so that they are positive and sum to 1; the standard deviations are exp(log_sigma).
 
-loss           = -sum(u1)
+loss           = -sum(u1 - logsumexp(logits) - 0.9189385332046727 d)
 grad_logits    = n softmax(logits) - softmax(scores)ᵀ 1
 grad_mu        = -sum(u2, axis=0) / exp(log_sigma)
 grad_log_sigma = softmax(scores)ᵀ 1 1ᵀ - einsum(ijk,ijk→jk; X[:, None, :] - mu, u2) / exp(log_sigma)
 where          z = (X[:, None, :] - mu) / exp(log_sigma)
-               scores = 1 logitsᵀ - 0.5 sum(z^∘2, axis=2) - 1 (log_sigma 1)ᵀ - logsumexp(logits) - 0.9189385332046727 d
+               scores = 1 logitsᵀ - 0.5 sum(z^∘2, axis=2) - 1 (log_sigma 1)ᵀ
                u1 = logsumexp(scores, axis=1)
                u2 = z ∘ softmax(scores)[:, :, None]
 """
@@ -23,118 +23,93 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, logits, mu, log_sigma):
     """The loss."""
     d = X.shape[1]
-    shifted = logits - logits.max()
     z = (X[:, None, :] - mu) / np.exp(log_sigma)
-    scores = (
-        shifted
-        - 0.5 * np.einsum("ijk,ijk->ij", z, z)
-        - log_sigma.sum(axis=1)
-        - 0.9189385332046727 * d
-        - np.log(np.exp(shifted).sum())
-    )
+    scores = logits - 0.5 * np.einsum("ijk,ijk->ij", z, z) - log_sigma.sum(axis=1)
     peak = scores.max(axis=1)
     log_total = peak + np.log(np.exp(scores - peak[:, None]).sum(axis=1))
-    return -log_total.sum()
+    peak2 = logits.max()
+    t1 = (
+        log_total
+        - 0.9189385332046727 * d
+        - (peak2 + np.log(np.exp(logits - peak2).sum()))
+    )
+    return -t1.sum()
 
 
 def _grad(X, logits, mu, log_sigma):
     """The gradient by logits, mu and log_sigma."""
-    n, d = X.shape
-    shifted = logits - logits.max()
-    weights = np.exp(shifted)
-    total = weights.sum()
+    n = X.shape[0]
     sigma = np.exp(log_sigma)
     difference = X[:, None, :] - mu
     z = difference / sigma
-    scores = (
-        shifted
-        - 0.5 * np.einsum("ijk,ijk->ij", z, z)
-        - log_sigma.sum(axis=1)
-        - 0.9189385332046727 * d
-        - np.log(total)
-    )
-    weights2 = np.exp(scores - scores.max(axis=1)[:, None])
-    softmax = weights2 / weights2.sum(axis=1)[:, None]
+    scores = logits - 0.5 * np.einsum("ijk,ijk->ij", z, z) - log_sigma.sum(axis=1)
+    weights = np.exp(scores - scores.max(axis=1)[:, None])
+    softmax = weights / weights.sum(axis=1)[:, None]
     softmax_sum = softmax.sum(axis=0)
+    weights2 = np.exp(logits - logits.max())
     t1 = z * softmax[:, :, None]
     grad_log_sigma = (
         softmax_sum[:, None] - np.einsum("ijk,ijk->jk", t1, difference) / sigma
     )
-    grad_logits = n * weights / total - softmax_sum
+    grad_logits = n * weights2 / weights2.sum() - softmax_sum
     return (grad_logits, -t1.sum(axis=0) / sigma, grad_log_sigma)
 
 
 def _value_and_grad(X, logits, mu, log_sigma):
     """The loss and its gradient by logits, mu and log_sigma, in one pass."""
     n, d = X.shape
-    shifted = logits - logits.max()
-    weights = np.exp(shifted)
-    total = weights.sum()
     sigma = np.exp(log_sigma)
     difference = X[:, None, :] - mu
     z = difference / sigma
-    scores = (
-        shifted
-        - 0.5 * np.einsum("ijk,ijk->ij", z, z)
-        - log_sigma.sum(axis=1)
-        - 0.9189385332046727 * d
-        - np.log(total)
-    )
+    scores = logits - 0.5 * np.einsum("ijk,ijk->ij", z, z) - log_sigma.sum(axis=1)
     peak = scores.max(axis=1)
-    weights2 = np.exp(scores - peak[:, None])
-    total2 = weights2.sum(axis=1)
-    softmax = weights2 / total2[:, None]
+    weights = np.exp(scores - peak[:, None])
+    total = weights.sum(axis=1)
+    peak2 = logits.max()
+    weights2 = np.exp(logits - peak2)
+    total2 = weights2.sum()
+    t1 = peak + np.log(total) - 0.9189385332046727 * d - (peak2 + np.log(total2))
+    softmax = weights / total[:, None]
     softmax_sum = softmax.sum(axis=0)
-    t1 = z * softmax[:, :, None]
+    t2 = z * softmax[:, :, None]
     grad_log_sigma = (
-        softmax_sum[:, None] - np.einsum("ijk,ijk->jk", t1, difference) / sigma
+        softmax_sum[:, None] - np.einsum("ijk,ijk->jk", t2, difference) / sigma
     )
-    grad_logits = n * weights / total - softmax_sum
-    value = -np.sum(peak + np.log(total2))
-    return value, (grad_logits, -t1.sum(axis=0) / sigma, grad_log_sigma)
+    grad_logits = n * weights2 / total2 - softmax_sum
+    return -t1.sum(), (grad_logits, -t2.sum(axis=0) / sigma, grad_log_sigma)
 
 
 def _hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
     """The Hessian times a direction."""
-    n, d = X.shape
-    shifted = logits - logits.max()
-    weights = np.exp(shifted)
-    total = weights.sum()
+    n = X.shape[0]
+    weights = np.exp(logits - logits.max())
+    softmax = weights / weights.sum()
     sigma = np.exp(log_sigma)
     difference = X[:, None, :] - mu
     z = difference / sigma
-    scores = (
-        shifted
-        - 0.5 * np.einsum("ijk,ijk->ij", z, z)
-        - log_sigma.sum(axis=1)
-        - 0.9189385332046727 * d
-        - np.log(total)
-    )
+    scores = logits - 0.5 * np.einsum("ijk,ijk->ij", z, z) - log_sigma.sum(axis=1)
     weights2 = np.exp(scores - scores.max(axis=1)[:, None])
-    softmax = weights2 / weights2.sum(axis=1)[:, None]
+    softmax2 = weights2 / weights2.sum(axis=1)[:, None]
     sigma_squared = sigma**2
     t1 = sigma * dlog_sigma
     ratio = t1 / sigma_squared
     dz = -dmu / sigma - difference * ratio
-    softmax2 = weights / total
-    total2 = dlogits @ softmax2
-    dscores = (
-        dlogits - dlog_sigma.sum(axis=1) - total2 - np.einsum("ijk,ijk->ij", dz, z)
-    )
-    difference2 = dscores - np.einsum("ij,ij->i", softmax, dscores)[:, None]
-    t2 = softmax * difference2
+    dscores = dlogits - dlog_sigma.sum(axis=1) - np.einsum("ijk,ijk->ij", dz, z)
+    difference2 = dscores - np.einsum("ij,ij->i", dscores, softmax2)[:, None]
+    t2 = softmax2 * difference2
     t3 = t2.sum(axis=0)
-    t4 = softmax[:, :, None] * dz + z * t2[:, :, None]
-    t5 = z * softmax[:, :, None]
+    t4 = softmax2[:, :, None] * dz + z * t2[:, :, None]
+    t5 = z * softmax2[:, :, None]
     t6 = t5.sum(axis=0)
     hvp_log_sigma = (
         t3[:, None]
-        + dmu * t6 / sigma
         + np.einsum("ijk,ijk->jk", t5, difference) * ratio
+        + dmu * t6 / sigma
         - np.einsum("ijk,ijk->jk", difference, t4) / sigma
     )
+    hvp_logits = n * softmax * (dlogits - dlogits @ softmax) - t3
     hvp_mu = t1 * t6 / sigma_squared - t4.sum(axis=0) / sigma
-    return (n * softmax2 * (dlogits - total2) - t3, hvp_mu, hvp_log_sigma)
+    return (hvp_logits, hvp_mu, hvp_log_sigma)
 
 
 def loss(X, logits, mu, log_sigma):

@@ -2,14 +2,14 @@
 """Causal attention of one head (Vaswani et al. 2017, equation 1), against a target by mean squares.
 
 loss    = ‖residual‖² / (t h b)
-grad_Wq = einsum(ijk,ijl→kl; X, einsum(ijk,ilj→ilk; X, [tri = 1] ∘ u3 / u1)) Wk
-grad_Wk = einsum(ijk,ijl→kl; X, einsum(ijk,ijl→ilk; X, [tri = 1] ∘ u3 / u1)) Wq
+grad_Wq = u3 Wk / sqrt(h)
+grad_Wk = u3ᵀ Wq / sqrt(h)
 grad_Wv = 2 einsum(ijk,ijl→kl; X, einsum(ijk,ijl→ikl; softmax(scores), residual)) / (t h b)
-where   u1 = sqrt(where([tri = 1], h, 1))
-        scores = where([tri = 1], einsum(ijk,ilk→ijl; X, einsum(ijk,kl→ijl; X, Wk Wqᵀ)) / u1, -inf)
-        residual = einsum(ij,kli→klj; Wv, einsum(ijk,ilj→ilk; X, softmax(scores))) - target
-        u2 = softmax(scores) ∘ einsum(ijk,ilk→ilj; X, einsum(ij,klj→kli; Wv, residual))
-        u3 = 2 (u2 / (t h b) - softmax(scores) ∘ sum(u2 / (t h b), axis=2)[:, :, None])
+where   scores = where([tri = 1], einsum(ijk,ilk→ijl; X, einsum(ijk,kl→ijl; X, Wk Wqᵀ)) / sqrt(h), -inf)
+        residual = einsum(ijk,ilj→ilk; einsum(ijk,kl→ijl; X, Wv), softmax(scores)) - target
+        u1 = softmax(scores) ∘ einsum(ijk,ilk→ilj; X, einsum(ij,klj→kli; Wv, residual))
+        u2 = 2 (u1 / (t h b) - softmax(scores) ∘ sum(u1 / (t h b), axis=2)[:, :, None])
+        u3 = einsum(ijk,ijl→kl; X, einsum(ijk,ilj→ilk; X, [tri = 1] ∘ u2))
 """
 
 import numpy as np
@@ -24,15 +24,12 @@ def _loss(X, target, Wq, Wk, Wv):
     b = X.shape[0]
     t = X.shape[1]
     h = target.shape[2]
-    mask = np.tri(t, t, 0, dtype=X.dtype) == 1
-    ratio = np.einsum("ijk,ilk->ilj", X @ (Wk @ Wq.T), X) / np.sqrt(
-        np.where(mask, h, 1).astype(X.dtype)
-    )
-    scores = np.where(mask, ratio, -np.inf)
-    peak = scores.max(axis=2)
-    log_total = peak + np.log(np.exp(scores - peak[:, :, None]).sum(axis=2))
-    t1 = np.einsum("ijk,ikl->ijl", np.exp(scores - log_total[:, :, None]), X)
-    out = t1 @ Wv
+    scores = np.einsum("ijk,ilk->ilj", X @ (Wk @ (Wq / float(np.sqrt(h))).T), X)
+    scores2 = np.where(np.tri(t, t, 0, dtype=X.dtype) == 1, scores, -np.inf)
+    peak = scores2.max(axis=2)
+    log_total = peak + np.log(np.exp(scores2 - peak[:, :, None]).sum(axis=2))
+    V = X @ Wv
+    out = np.einsum("ijk,ikl->ijl", np.exp(scores2 - log_total[:, :, None]), V)
     residual = np.subtract(out, target, out=out)
     return np.vdot(residual, residual) / (t * h * b)
 
@@ -43,27 +40,23 @@ def _grad(X, target, Wq, Wk, Wv):
     t = X.shape[1]
     h = target.shape[2]
     mask = np.tri(t, t, 0, dtype=X.dtype) == 1
-    power = np.sqrt(np.where(mask, h, 1).astype(X.dtype))
-    scores = np.where(
-        mask, np.einsum("ijk,ilk->ilj", X @ (Wk @ Wq.T), X) / power, -np.inf
-    )
-    peak = scores.max(axis=2)
-    log_total = peak + np.log(np.exp(scores - peak[:, :, None]).sum(axis=2))
-    scores -= log_total[:, :, None]
-    exponential = np.exp(scores, out=scores)
     t1 = t * h * b
-    t2 = np.einsum("ijk,ikl->ijl", exponential, X)
-    out = t2 @ Wv
+    h_root = float(np.sqrt(h))
+    scores = np.einsum("ijk,ilk->ilj", X @ (Wk @ (Wq / h_root).T), X)
+    scores2 = np.where(mask, scores, -np.inf)
+    peak = scores2.max(axis=2)
+    log_total = peak + np.log(np.exp(scores2 - peak[:, :, None]).sum(axis=2))
+    scores2 -= log_total[:, :, None]
+    exponential = np.exp(scores2, out=scores2)
+    V = X @ Wv
+    out = np.einsum("ijk,ikl->ijl", exponential, V)
     residual = np.subtract(out, target, out=out)
-    t3 = exponential * np.einsum("ijk,ilk->ilj", X @ (Wv / t1), residual)
-    t4 = (
-        2
-        * (t3 - exponential * t3.sum(axis=2)[:, :, None])
-        * mask.astype(X.dtype)
-        / power
-    )
-    t5 = np.einsum("ijk,ijl->lk", np.einsum("ijk,ikl->ijl", t4, X), X)
-    return (t5 @ Wk, t5.T @ Wq, 2 * np.einsum("ijk,ijl->kl", t2, residual) / t1)
+    t2 = exponential * np.einsum("ijk,ilk->ilj", X @ (Wv / t1), residual)
+    t3 = 2 * (t2 - exponential * t2.sum(axis=2)[:, :, None]) * mask
+    t4 = np.einsum("ijk,ijl->lk", np.einsum("ijk,ikl->ijl", t3, X), X)
+    t5 = np.einsum("ijk,ijl->kl", X, np.einsum("ijk,ijl->ikl", t3, X))
+    t6 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ikl->ijl", exponential, X), residual)
+    return ((t4 @ Wk) / h_root, (t5 @ Wq) / h_root, 2 * t6 / t1)
 
 
 def _value_and_grad(X, target, Wq, Wk, Wv):
@@ -72,28 +65,24 @@ def _value_and_grad(X, target, Wq, Wk, Wv):
     t = X.shape[1]
     h = target.shape[2]
     mask = np.tri(t, t, 0, dtype=X.dtype) == 1
-    power = np.sqrt(np.where(mask, h, 1).astype(X.dtype))
-    scores = np.where(
-        mask, np.einsum("ijk,ilk->ilj", X @ (Wk @ Wq.T), X) / power, -np.inf
-    )
-    peak = scores.max(axis=2)
-    log_total = peak + np.log(np.exp(scores - peak[:, :, None]).sum(axis=2))
-    scores -= log_total[:, :, None]
-    exponential = np.exp(scores, out=scores)
-    t1 = np.einsum("ijk,ikl->ijl", exponential, X)
-    out = t1 @ Wv
+    h_root = float(np.sqrt(h))
+    scores = np.einsum("ijk,ilk->ilj", X @ (Wk @ (Wq / h_root).T), X)
+    scores2 = np.where(mask, scores, -np.inf)
+    peak = scores2.max(axis=2)
+    log_total = peak + np.log(np.exp(scores2 - peak[:, :, None]).sum(axis=2))
+    scores2 -= log_total[:, :, None]
+    exponential = np.exp(scores2, out=scores2)
+    V = X @ Wv
+    out = np.einsum("ijk,ikl->ijl", exponential, V)
     residual = out - target
-    t2 = t * h * b
-    t3 = exponential * np.einsum("ijk,ilk->ilj", X @ (Wv / t2), residual)
-    t4 = (
-        2
-        * (t3 - exponential * t3.sum(axis=2)[:, :, None])
-        * mask.astype(X.dtype)
-        / power
-    )
-    t5 = np.einsum("ijk,ijl->lk", np.einsum("ijk,ikl->ijl", t4, X), X)
-    grad_Wv = 2 * np.einsum("ijk,ijl->kl", t1, residual) / t2
-    return np.vdot(residual, residual) / t2, (t5 @ Wk, t5.T @ Wq, grad_Wv)
+    t1 = t * h * b
+    t2 = exponential * np.einsum("ijk,ilk->ilj", X @ (Wv / t1), residual)
+    t3 = 2 * (t2 - exponential * t2.sum(axis=2)[:, :, None]) * mask
+    t4 = np.einsum("ijk,ijl->lk", np.einsum("ijk,ikl->ijl", t3, X), X)
+    t5 = np.einsum("ijk,ijl->kl", X, np.einsum("ijk,ijl->ikl", t3, X))
+    t6 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ikl->ijl", exponential, X), residual)
+    value = np.vdot(residual, residual) / t1
+    return value, ((t4 @ Wk) / h_root, (t5 @ Wq) / h_root, 2 * t6 / t1)
 
 
 def _hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv):
@@ -101,48 +90,46 @@ def _hvp(X, target, Wq, Wk, Wv, dWq, dWk, dWv):
     b = X.shape[0]
     t = X.shape[1]
     h = target.shape[2]
+    h_root = float(np.sqrt(h))
     mask = np.tri(t, t, 0, dtype=X.dtype) == 1
-    power = np.sqrt(np.where(mask, h, 1).astype(X.dtype))
-    scores = np.where(
-        mask, np.einsum("ijk,ilk->ilj", X @ (Wk @ Wq.T), X) / power, -np.inf
-    )
-    peak = scores.max(axis=2)
-    log_total = peak + np.log(np.exp(scores - peak[:, :, None]).sum(axis=2))
-    scores -= log_total[:, :, None]
-    exponential = np.exp(scores, out=scores)
-    ratio = mask.astype(X.dtype) / power
-    t1 = np.einsum("ijk,ilk->ilj", X, X @ (Wq @ dWk.T) + X @ (Wk @ dWq.T).T)
-    dscores = ratio * t1
+    t1 = t * h * b
+    scores = np.einsum("ijk,ilk->ilj", X @ (Wk @ (Wq / h_root).T), X)
+    scores2 = np.where(mask, scores, -np.inf)
+    peak = scores2.max(axis=2)
+    log_total = peak + np.log(np.exp(scores2 - peak[:, :, None]).sum(axis=2))
+    scores2 -= log_total[:, :, None]
+    exponential = np.exp(scores2, out=scores2)
+    V = X @ Wv
+    out = np.einsum("ijk,ikl->ijl", exponential, V)
+    residual = np.subtract(out, target, out=out)
+    t2 = exponential * np.einsum("ijk,ilk->ilj", X @ (Wv / t1), residual)
+    t3 = t2.sum(axis=2)
+    t4 = 2 * (t2 - exponential * t3[:, :, None]) * mask
+    t5 = np.einsum("ijk,ijl->lk", np.einsum("ijk,ikl->ijl", t4, X), X)
+    t6 = np.einsum("ijk,ilk->ilj", X, X @ (Wq @ dWk.T) + X @ (Wk @ dWq.T).T)
+    dscores = mask.astype(X.dtype) / h_root * t6
     difference = np.subtract(
         dscores, np.einsum("ijk,ijk->ij", exponential, dscores)[:, :, None], out=dscores
     )
-    t2 = exponential * difference
-    t3 = t * h * b
-    t4 = np.einsum("ijk,ikl->ijl", exponential, X)
-    out = t4 @ Wv
-    residual = np.subtract(out, target, out=out)
-    t5 = exponential * np.einsum("ijk,ilk->ilj", X @ (Wv / t3), residual)
-    t6 = t5.sum(axis=2)
-    dout = np.einsum("ijk,ikl->ijl", t2, X) @ Wv + t4 @ dWv
-    V = X @ Wv
-    t7 = np.einsum("ijk,ilk->ijl", residual @ dWv.T, X) + np.einsum(
-        "ijk,ilk->ijl", dout, V
+    t7 = exponential * difference
+    dout = (
+        np.einsum("ijk,ikl->ijl", t7, V)
+        + np.einsum("ijk,ikl->ijl", exponential, X) @ dWv
     )
-    t8 = exponential * t7 + t2 * np.einsum("ijk,ilk->ijl", residual, V)
-    t9 = 2 * (
-        t8 / t3 - exponential * (t8.sum(axis=2) / t3)[:, :, None] - t6[:, :, None] * t2
+    t8 = np.einsum("ijk,ilk->ijl", dout @ Wv.T, X) + np.einsum(
+        "ijk,ilk->ijl", residual @ dWv.T, X
     )
-    ratio2 = t9 * mask / power
-    t10 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ijl->ikl", ratio2, X), X)
-    t11 = 2 * (t5 - exponential * t6[:, :, None]) * ratio
-    t12 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ijl->ikl", t11, X), X)
-    t13 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ikl->ijl", ratio2, X), X)
-    t14 = np.einsum("ijk,ijl->kl", np.einsum("ijk,ikl->ijl", t11, X), X)
-    t15 = np.einsum("ijk,ijl->ilk", residual, t2) + np.einsum(
-        "ijk,ijl->ikl", exponential, dout
+    t9 = exponential * t8 + t7 * np.einsum("ijk,ilk->ijl", residual, V)
+    t10 = 2 * (
+        t9 / t1 - exponential * (t9.sum(axis=2) / t1)[:, :, None] - t3[:, :, None] * t7
     )
-    hvp_Wv = 2 * np.einsum("ijk,ijl->lk", t15, X) / t3
-    return (t10 @ Wk + t12 @ dWk, t13 @ Wq + t14 @ dWq, hvp_Wv)
+    t11 = np.einsum("ijk,ijl->kl", X, np.einsum("ijk,ijl->ikl", t10 * mask, X))
+    t12 = np.einsum("ijk,ijl->kl", X, np.einsum("ijk,ijl->ikl", t4, X))
+    t13 = np.einsum("ijk,ijl->ilk", dout, exponential) + np.einsum(
+        "ijk,ijl->ilk", residual, t7
+    )
+    hvp_Wv = 2 * np.einsum("ijk,ijl->lk", t13, X) / t1
+    return ((t5 @ dWk + t11.T @ Wk) / h_root, (t11 @ Wq + t12 @ dWq) / h_root, hvp_Wv)
 
 
 def loss(X, target, Wq, Wk, Wv):

@@ -485,9 +485,23 @@ def _core(factors: list[Factor], sizes: dict[int, Size], shape: Shape, coefficie
     symmetric = False
     if _square(core_shape) and len(ordered) <= 8:
         swapped = {order[0]: 1, order[1]: 0}
-        symmetric = _is_diagonal(ordered) or _arranged(factors, swapped, inner, sizes) == ordered
+        symmetric = _is_diagonal(ordered) or _unsigned(_arranged(factors, swapped, inner, sizes)) == _unsigned(ordered)
     signature = tuple(hash((node.digest, tag(power), *labels)) for node, labels, power in ordered)
     return view(coefficient, intern(Product, core_shape, (ordered,), signature, symmetric), order, shape)
+
+
+def _unsigned(factors: tuple[Factor, ...]) -> object:
+    """The factors up to the sign of what has an even power: the square of x_i - x_j is that of x_j - x_i."""
+    if not any(isinstance(n, Add) and power % 2 == 0 for n, _, power in factors):
+        return factors
+    return Counter((_up_to_sign(n, labels) if power % 2 == 0 else (n, labels), power) for n, labels, power in factors)
+
+
+def _up_to_sign(node: Node, labels: Labels) -> object:
+    if not isinstance(node, Add):
+        return node, labels
+    terms = [operand(n, tuple(labels[k] for k in axes), c) for c, n, axes in node.terms]
+    return frozenset({frozenset(terms), frozenset((-c, n, axes) for c, n, axes in terms)})
 
 
 def _is_diagonal(factors: Sequence[Factor]) -> bool:

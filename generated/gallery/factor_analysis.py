@@ -5,7 +5,7 @@ loss     = -0.5 log|det(Wᵀ W + diag(psi))| - 0.9189385332046727 d - 0.5 ⟨X -
 grad_W   = 2 W grad_gram
 grad_psi = diag(grad_gram)
 where    u1 = (X - 1 meanᵀ) (Wᵀ W + diag(psi))⁻¹
-         grad_gram = 0.5 ((Wᵀ W + diag(psi))⁻¹ (X - 1 meanᵀ)ᵀ u1 / n - (Wᵀ W + diag(psi))⁻¹)
+         grad_gram = 0.5 (u1ᵀ (X - 1 meanᵀ) (Wᵀ W + diag(psi))⁻¹ / n - (Wᵀ W + diag(psi))⁻¹)
 """
 
 import numpy as np
@@ -38,7 +38,7 @@ def _grad(X, W, psi, fixed):
     n = X.shape[0]
     t1 = W.T @ W + np.diag(psi)
     t2 = np.linalg.solve(t1, fixed.T @ np.linalg.solve(t1, fixed.T).T)
-    grad_gram = 0.5 * (t2 / n - np.linalg.inv(t1))
+    grad_gram = 0.5 * (t2.T / n - np.linalg.inv(t1))
     return (2 * (W @ grad_gram), grad_gram.diagonal().copy())
 
 
@@ -53,7 +53,7 @@ def _value_and_grad(X, W, psi, fixed):
         - 0.9189385332046727 * d
         - 0.5 * np.vdot(fixed, t2.T) / n
     )
-    grad_gram = 0.5 * (np.linalg.solve(t1, fixed.T @ t2.T) / n - np.linalg.inv(t1))
+    grad_gram = 0.5 * (np.linalg.solve(t1, fixed.T @ t2.T).T / n - np.linalg.inv(t1))
     return value, (2 * (W @ grad_gram), grad_gram.diagonal().copy())
 
 
@@ -66,7 +66,7 @@ def _hvp(X, W, psi, dW, dpsi, fixed):
     t4 = np.linalg.solve(t1, fixed.T @ (fixed @ t3))
     dgrad_gram = 0.5 * t3 + -0.5 * (t4.T + t4) / n
     t5 = np.linalg.solve(t1, fixed.T @ np.linalg.solve(t1, fixed.T).T)
-    hvp_W = dW @ (0.5 * (t5 / n - np.linalg.inv(t1))) + W @ dgrad_gram
+    hvp_W = dW @ (0.5 * (t5.T / n - np.linalg.inv(t1))) + W @ dgrad_gram
     return (2 * hvp_W, dgrad_gram.diagonal().copy())
 
 

@@ -75,7 +75,7 @@ def _hessian(X, y, beta, alpha, fixed):
     t1 = alpha * mu
     t2 = 1 + t1
     t3 = X * (mu**2 * alpha * (fixed / t2**2 - y / t1**2))[:, None]
-    return alpha * (X.T @ (X * (mu * (y / t1 - fixed / t2))[:, None] + t3))
+    return alpha * ((X * (mu * (y / t1 - fixed / t2))[:, None] + t3).T @ X)
 
 
 def loss(X, y, beta, alpha):

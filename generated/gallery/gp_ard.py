@@ -4,13 +4,13 @@
 loss  = -0.5 ‖L⁻¹ y‖² - sum(log(diag(L))) - 0.9189385332046727 n
 grad  = exp(theta) ∘ grad_hyper
 where u1 = X diag(exp(theta)[1:-1])⁻¹
-      u2 = exp(-0.5 sum((u1 - u1[:, None, :])^∘2, axis=2)ᵀ)
+      u2 = exp(-0.5 sum((u1 - u1[:, None, :])^∘2, axis=2))
       L = chol(exp(theta)[0] u2 + exp(theta)[-1] I)
       u3 = (tri - 0.5 I) ∘ Lᵀ (L⁻ᵀ L⁻¹ y yᵀ L⁻ᵀ - I diag(diag(L))⁻¹)
-      u4 = L⁻ᵀ (0.5 (u3ᵀ L⁻¹ + u3 L⁻¹))
-      u5 = exp(theta)[0] ((u1 - u1[:, None, :]) ∘ (u2ᵀ ∘ u4)[:, :, None])
-      u6 = embed((X ∘ (sum(u5, axis=0) - sum(u5, axis=1)))ᵀ 1 / (exp(theta)[1:-1]²), [1:-1])
-      grad_hyper = [⟨u2, u4ᵀ⟩; (X ∘ (sum(u5, axis=0) - sum(u5, axis=1)))ᵀ 1 / (exp(theta)[1:-1]²); tr(u4)]
+      grad_K = L⁻ᵀ (0.5 (u3 L⁻¹ + u3ᵀ L⁻¹))
+      u4 = exp(theta)[0] ((u1 - u1[:, None, :]) ∘ (u2 ∘ grad_Kᵀ)[:, :, None])
+      u5 = embed((X ∘ (sum(u4, axis=0) - sum(u4, axis=1)))ᵀ 1 / (exp(theta)[1:-1]²), [1:-1])
+      grad_hyper = [⟨u2, grad_K⟩; (X ∘ (sum(u4, axis=0) - sum(u4, axis=1)))ᵀ 1 / (exp(theta)[1:-1]²); tr(grad_K)]
 """
 
 import numpy as np
@@ -41,28 +41,29 @@ def _grad(X, y, theta):
     ratio = X / t1
     difference = ratio[:, None, :] - ratio
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
-    t2 = hyper[0]
-    K = t2 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
+    t2 = hyper[0] * exponential
+    K = t2 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    z = np.linalg.solve(L, y)
-    grad_L = (
-        np.outer(np.linalg.solve(L.T, z), z) - np.eye(n, dtype=X.dtype) / L.diagonal()
-    )
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t3 = difference2 * (L.T @ grad_L)
-    t4 = 0.5 * (np.linalg.solve(L.T, t3.T).T + np.linalg.solve(L.T, t3).T)
-    t5 = np.linalg.solve(L.T, t4)
-    t6 = np.multiply(difference, (exponential * t2 * t5.T)[:, :, None], out=difference)
-    power = t1**2
+    z = np.linalg.solve(L, y)
     difference3 = (
-        np.einsum("ij,ij->j", t6.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t6.sum(axis=0), X) / power
+        np.outer(np.linalg.solve(L.T, z), z)
+        - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
+    )
+    t3 = difference2 * (L.T @ difference3)
+    t4 = 0.5 * (np.linalg.solve(L.T, t3).T + np.linalg.solve(L.T, t3.T).T)
+    grad_K = np.linalg.solve(L.T, t4)
+    t5 = np.multiply(difference, (t2 * grad_K)[:, :, None], out=difference)
+    power = t1**2
+    difference4 = (
+        np.einsum("ij,ij->j", t5.sum(axis=1), X) / power
+        - np.einsum("ij,ij->j", t5.sum(axis=0), X) / power
     )
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(exponential, t5.T), dtype=X.dtype),
-            difference3,
-            np.full(1, np.trace(t5), dtype=X.dtype),
+            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
+            difference4,
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
     return hyper * grad_hyper
@@ -72,33 +73,34 @@ def _value_and_grad(X, y, theta):
     """The loss and its gradient by theta, in one pass."""
     n = X.shape[0]
     hyper = np.exp(theta)
-    t1 = hyper[0]
-    t2 = hyper[1:-1]
-    ratio = X / t2
+    t1 = hyper[1:-1]
+    ratio = X / t1
     difference = ratio[:, None, :] - ratio
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
-    K = t1 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
+    t2 = hyper[0] * exponential
+    K = t2 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
     z = np.linalg.solve(L, y)
     value = -np.log(L.diagonal()).sum() - 0.5 * (z @ z) - 0.9189385332046727 * n
-    grad_L = (
-        np.outer(np.linalg.solve(L.T, z), z) - np.eye(n, dtype=X.dtype) / L.diagonal()
-    )
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t3 = difference2 * (L.T @ grad_L)
-    t4 = 0.5 * (np.linalg.solve(L.T, t3.T).T + np.linalg.solve(L.T, t3).T)
-    t5 = np.linalg.solve(L.T, t4)
-    t6 = np.multiply(difference, (exponential * t1 * t5.T)[:, :, None], out=difference)
-    power = t2**2
     difference3 = (
-        np.einsum("ij,ij->j", t6.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t6.sum(axis=0), X) / power
+        np.outer(np.linalg.solve(L.T, z), z)
+        - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
+    )
+    t3 = difference2 * (L.T @ difference3)
+    t4 = 0.5 * (np.linalg.solve(L.T, t3).T + np.linalg.solve(L.T, t3.T).T)
+    grad_K = np.linalg.solve(L.T, t4)
+    t5 = np.multiply(difference, (t2 * grad_K)[:, :, None], out=difference)
+    power = t1**2
+    difference4 = (
+        np.einsum("ij,ij->j", t5.sum(axis=1), X) / power
+        - np.einsum("ij,ij->j", t5.sum(axis=0), X) / power
     )
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(exponential, t5.T), dtype=X.dtype),
-            difference3,
-            np.full(1, np.trace(t5), dtype=X.dtype),
+            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
+            difference4,
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
     return value, hyper * grad_hyper
@@ -112,69 +114,80 @@ def _hvp(X, y, theta, dtheta):
     t1 = hyper[0]
     t2 = hyper[1:-1]
     ratio = X / t2
-    difference = ratio[:, None, :] - ratio
+    difference = ratio - ratio[:, None, :]
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
-    K = t1 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
+    t3 = t1 * exponential
+    K = t3 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    z = np.linalg.solve(L, y)
-    t3 = np.linalg.solve(L.T, z)
-    t4 = np.outer(t3, z)
-    grad_L = t4 - np.eye(n, dtype=X.dtype) / L.diagonal()
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t5 = difference2 * (L.T @ grad_L)
-    t6 = np.linalg.solve(L.T, 0.5 * (t5.T + t5))
-    t7 = np.linalg.solve(L.T, t6.T)
-    t8 = exponential * t1 * t7.T
-    t9 = difference.transpose(1, 0, 2) * t8.T[:, :, None]
+    z = np.linalg.solve(L, y)
+    t4 = np.linalg.solve(L.T, z)
+    t5 = np.outer(t4, z)
+    difference3 = t5.T - np.eye(n, dtype=X.dtype) / L.diagonal()
+    t6 = difference2 * (L.T @ difference3.T)
+    t7 = np.linalg.solve(L.T, 0.5 * (t6.T + t6))
+    grad_K = np.linalg.solve(L.T, t7.T)
+    t8 = t3 * grad_K.T
+    t9 = difference * t8[:, :, None]
     t10 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
     power = t2**2
     t11 = np.einsum("ij,ij->j", t9.sum(axis=1), X)
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(t7, exponential.T), dtype=X.dtype),
+            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
             t10 / power - t11 / power,
-            np.full(1, np.trace(t7), dtype=X.dtype),
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
     t12 = dhyper[1:-1]
     ratio2 = t12 / t2**3
     t13 = X * t12 / power
-    difference3 = t13 - t13[:, None, :]
-    t14 = difference2 * (L.T @ t4 - L.T / L.diagonal())
-    t15 = dhyper[0]
-    t16 = exponential * np.einsum("ijk,ijk->ij", difference, difference3)
-    dK = t15 * exponential + dhyper[-1] * np.eye(n, dtype=X.dtype) - t1 * t16
-    t17 = np.linalg.solve(L, np.linalg.solve(L, 0.5 * (dK.T + dK)).T)
-    dL = L @ (difference2 * t17)
-    t18 = np.linalg.solve(L, np.linalg.solve(L.T, dL.T).T)
-    t19 = difference2 * (dL.T @ grad_L)
-    t20 = t18 @ y
-    dgrad_L = (
-        np.outer(-t18.T @ z - np.linalg.solve(L.T, t20), z)
-        + np.diag(dL.diagonal() / L.diagonal() ** 2)
-        - np.outer(t3, t20)
+    difference4 = t13[:, None, :] - t13
+    t14 = exponential * np.einsum("ijk,ijk->ij", difference, difference4)
+    t15 = difference2 * (L.T @ t5 - L.T / L.diagonal())
+    t16 = t1 * t14
+    t17 = dhyper[0]
+    t18 = (
+        dhyper[-1] * np.eye(n, dtype=X.dtype)
+        + t17 * exponential
+        - 0.5 * t16
+        - 0.5 * t16.T
     )
-    t21 = difference2 * (L.T @ dgrad_L)
-    t22 = (-0.5 * (t14.T + t14)) @ t18 + np.linalg.solve(
-        L.T, 0.5 * (t21.T + t21 + t19 + t19.T)
+    t19 = difference2 * np.linalg.solve(L, np.linalg.solve(L, t18).T).T
+    dL = L @ t19
+    t20 = np.linalg.solve(L.T, np.linalg.solve(L, dL).T)
+    t21 = t20.T @ y
+    t22 = (
+        np.diag(dL.diagonal() / L.diagonal() ** 2)
+        + np.outer(-t20 @ z - np.linalg.solve(L.T, t21), z)
+        - np.outer(t4, t21)
+    )
+    t23 = difference2 * (L.T @ t22)
+    t24 = difference2.T * (difference3 @ dL)
+    t25 = (-0.5 * (t15 + t15.T)) @ t20.T + np.linalg.solve(
+        L.T, 0.5 * (t24 + t24.T + t23 + t23.T)
     ).T
-    difference4 = np.linalg.solve(L.T, t22).T - t6 @ t18
-    t23 = t1 * exponential * difference4 + t15 * exponential * t7.T - t1 * t16 * t7.T
-    t24 = difference3 * t8[:, :, None] + difference * t23[:, :, None]
+    dgrad_K = np.linalg.solve(L.T, t25) - t20 @ t7.T
+    t26 = (
+        t1 * exponential * dgrad_K.T
+        + t17 * exponential * grad_K.T
+        - t1 * t14 * grad_K.T
+    )
+    t27 = difference4 * t8[:, :, None] + difference * t26[:, :, None]
     difference5 = (
-        np.einsum("ij,ij->j", t24.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t24.sum(axis=0), X) / power
+        np.einsum("ij,ij->j", t27.sum(axis=0), X) / power
+        - np.einsum("ij,ij->j", t27.sum(axis=1), X) / power
     )
     dgrad_hyper = np.concatenate(
         (
             np.full(
-                1, np.vdot(exponential, difference4) - np.vdot(t7, t16.T), dtype=X.dtype
+                1, np.vdot(dgrad_K, exponential) - np.vdot(grad_K, t14), dtype=X.dtype
             ),
             difference5 - 2 * (ratio2 * t10 - ratio2 * t11),
-            np.full(1, np.trace(difference4), dtype=X.dtype),
+            np.full(1, np.trace(dgrad_K), dtype=X.dtype),
         )
     )
-    return dhyper * grad_hyper + hyper * dgrad_hyper
+    return hyper * dgrad_hyper + dhyper * grad_hyper
 
 
 def _hessian(X, y, theta):
@@ -184,96 +197,104 @@ def _hessian(X, y, theta):
     t1 = hyper[0]
     t2 = hyper[1:-1]
     ratio = X / t2
-    difference = ratio[:, None, :] - ratio
+    difference = ratio - ratio[:, None, :]
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     t3 = t1 * exponential
     K = t3 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
+    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
     z = np.linalg.solve(L, y)
     t4 = np.linalg.solve(L.T, z)
     t5 = np.outer(t4, z)
-    grad_L = t5 - np.eye(n, dtype=X.dtype) / L.diagonal()
-    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t6 = difference2 * (L.T @ grad_L)
+    difference3 = t5 - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
+    t6 = difference2 * (L.T @ difference3)
     t7 = np.linalg.solve(L.T, 0.5 * (t6.T + t6))
-    t8 = np.diag(hyper)
-    t9 = t8[1:-1]
+    grad_K = np.linalg.solve(L.T, t7.T)
+    t8 = t3 * grad_K.T
+    t9 = difference * t8[:, :, None]
+    t10 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
     power = t2**2
-    ratio2 = X / power
-    t10 = t9.T * ratio2[:, None, :]
-    difference3 = t10 - t10[:, None, :, :]
-    t11 = np.einsum("ijk,ijlk->ijl", difference * exponential[:, :, None], difference3)
-    t12 = t8[0]
-    t13 = (
-        exponential[:, :, None] * t12
-        + t8[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
-        - t1 * t11
-    )
-    t14 = np.linalg.inv(L)
-    t15 = np.einsum("ijk,li->jlk", 0.5 * (t13 + t13.transpose(1, 0, 2)), t14)
-    t16 = difference2[:, :, None] * np.einsum("ijk,li->jlk", t15, t14)
-    t17 = np.einsum("ij,jkl->ikl", L, t16)
-    t18 = np.einsum("ijk,lj->lik", np.einsum("ijk,jl->lik", t17, t14), t14)
-    t19 = difference2 * (L.T @ t5 - L.T / L.diagonal())
-    t20 = difference2[:, :, None] * np.einsum("ijk,il->jlk", t17, grad_L)
-    t21 = t17.diagonal(axis1=0, axis2=1).T * (L.T / L.diagonal() ** 2)[:, :, None]
-    t22 = t18.transpose(0, 2, 1) @ y
-    t23 = z[:, None, None] * np.linalg.solve(L.T, t22)
-    t24 = t22[:, None, :] * t4[:, None]
-    t25 = z[:, None, None] * (t18.transpose(1, 2, 0) @ z)
-    t26 = difference2[:, :, None] * (
-        np.einsum("ij,kil->jkl", L, -t24 - t25 - t23) + t21
-    )
-    t27 = (
-        t21.transpose(1, 0, 2)
-        - np.einsum("ij,kil->kjl", L, t25)
-        - np.einsum("ijk,jl->ilk", t23, L)
-        - np.einsum("ijk,jl->ilk", t24, L)
-    )
-    t28 = 0.5 * (t26 + difference2.T[:, :, None] * t27 + t20 + t20.transpose(1, 0, 2))
-    t29 = np.einsum("ijk,il->ljk", t28, t14) + np.einsum(
-        "ij,jkl->kil", -0.5 * (t19.T + t19), t18
-    )
-    difference4 = np.einsum("ijk,jl->ilk", t29, t14) - np.einsum("ij,jkl->ikl", t7, t18)
-    t30 = np.linalg.solve(L.T, t7.T)
-    t31 = t1 * t30.T
-    t32 = exponential * t31
-    t33 = difference.transpose(1, 0, 2) * t32.T[:, :, None]
-    t34 = np.einsum("ij,ij->j", t33.sum(axis=0), X)
-    power2 = t2**3
-    t35 = np.einsum("ij,ij->j", t33.sum(axis=1), X)
-    difference5 = t9 * (t34 / power2)[:, None] - t9 * (t35 / power2)[:, None]
-    t36 = (
-        t3[:, :, None] * difference4
-        + t12 * (exponential * t30.T)[:, :, None]
-        - t11 * t31[:, :, None]
-    )
-    t37 = (
-        difference3 * t32[:, :, None, None]
-        + difference[:, :, None, :] * t36[:, :, :, None]
-    )
-    difference6 = t37.sum(axis=1).transpose(0, 2, 1) - t37.sum(axis=0).transpose(
-        0, 2, 1
-    )
-    difference7 = np.einsum("ijk,ij->jk", difference6, ratio2) - 2 * difference5
-    difference8 = np.einsum("ijk,ij->k", difference4, exponential) - np.einsum(
-        "ij,jik->k", t30, t11
-    )
-    t38 = np.concatenate(
-        (
-            difference8[None],
-            difference7,
-            difference4.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
-        )
-    )
+    t11 = np.einsum("ij,ij->j", t9.sum(axis=1), X)
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(t30, exponential.T), dtype=X.dtype),
-            t34 / power - t35 / power,
-            np.full(1, np.trace(t30), dtype=X.dtype),
+            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
+            t10 / power - t11 / power,
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    return hyper * np.diag(grad_hyper) + hyper[:, None] * t38
+    power2 = t2**3
+    t12 = np.diag(hyper)
+    t13 = t12[1:-1]
+    difference4 = t13 * (t10 / power2)[:, None] - t13 * (t11 / power2)[:, None]
+    t14 = np.linalg.inv(L)
+    ratio2 = X / power
+    t15 = t13.T * ratio2[:, None, :]
+    difference5 = t15[:, None, :, :] - t15
+    t16 = np.einsum(
+        "ijkl,jil->ijk",
+        difference5,
+        difference.transpose(1, 0, 2) * exponential[:, :, None],
+    )
+    t17 = t12[0]
+    t18 = (
+        t12[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
+        + exponential[:, :, None] * t17
+        - t1 * t16.transpose(1, 0, 2)
+    )
+    t19 = np.einsum("ijk,li->ljk", 0.5 * (t18 + t18.transpose(1, 0, 2)), t14)
+    t20 = difference2[:, :, None] * np.einsum("ij,kjl->kil", t14, t19)
+    t21 = np.einsum("ij,jkl->ikl", L, t20)
+    t22 = difference2[:, :, None] * np.einsum("ij,ikl->kjl", difference3, t21)
+    t23 = np.einsum("ij,kil->kjl", t14, np.einsum("ij,jkl->ikl", t14, t21))
+    t24 = t23.transpose(0, 2, 1) @ y
+    t25 = z[:, None] * np.linalg.solve(L.T, t24)[:, None, :]
+    t26 = z[:, None] * (t23.transpose(1, 2, 0) @ z)[:, None, :]
+    t27 = t24 * t4[:, None, None]
+    t28 = t21.diagonal(axis1=0, axis2=1).T * (L.T / L.diagonal() ** 2)[:, :, None]
+    t29 = (
+        t28
+        - np.einsum("ij,ikl->jkl", L, t26)
+        - np.einsum("ij,ikl->jkl", L, t25)
+        - np.einsum("ij,ikl->jkl", L, t27)
+    )
+    t30 = difference2[:, :, None] * (
+        np.einsum("ij,ikl->jkl", L, -t25 - t26 - t27) + t28
+    )
+    t31 = 0.5 * (
+        t22
+        + t22.transpose(1, 0, 2)
+        + t30
+        + (difference2[:, :, None] * t29).transpose(1, 0, 2)
+    )
+    t32 = difference2 * (L.T @ t5 - L.T / L.diagonal())
+    t33 = np.einsum("ij,ikl->kjl", t14, t31) + np.einsum(
+        "ijk,li->ljk", t23, -0.5 * (t32 + t32.T)
+    )
+    difference6 = np.einsum("ijk,il->jlk", t33, t14) - np.einsum("ijk,li->ljk", t23, t7)
+    t34 = (
+        t17 * (exponential * grad_K)[:, :, None]
+        + t3[:, :, None] * difference6
+        - t16 * (t1 * grad_K)[:, :, None]
+    )
+    t35 = (
+        difference5 * t8[:, :, None, None]
+        + difference[:, :, None, :] * t34[:, :, :, None]
+    )
+    difference7 = t35.sum(axis=0).transpose(0, 2, 1) - t35.sum(axis=1).transpose(
+        0, 2, 1
+    )
+    difference8 = np.einsum("ijk,ij->jk", difference7, ratio2) - 2 * difference4
+    difference9 = np.einsum("ijk,ij->k", difference6, exponential) - np.einsum(
+        "ij,ijk->k", grad_K, t16
+    )
+    t36 = np.concatenate(
+        (
+            difference9[None],
+            difference8,
+            difference6.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+        )
+    )
+    return hyper * np.diag(grad_hyper) + hyper[:, None] * t36
 
 
 def loss(X, y, theta):

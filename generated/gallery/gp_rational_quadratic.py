@@ -2,14 +2,14 @@
 """`RationalQuadratic() + WhiteKernel()`.
 
 loss  = -0.5 yᵀ K⁻¹ y - 0.9189385332046727 n - 0.5 log|det(K)|
-grad  = exp(theta) ∘ u6
+grad  = exp(theta) ∘ u5
 where u1 = exp(theta)[0] exp(theta)[1]²
       u2 = sum((X[:, None, :] - X)^∘2, axis=2)
-      K = exp(theta)[2] I + ((1 + 0.5 u2ᵀ / u1)ᵀ)^(-exp(theta)[0])
-      u3 = ⟨0.5 (K⁻ᵀ y yᵀ K⁻ᵀ - K⁻ᵀ), (u2ᵀ ∘ (1 + 0.5 u2ᵀ / u1)^(-1 - exp(theta)[0]))ᵀ⟩
+      K = exp(theta)[2] I + (1 + 0.5 u2 / u1)^(-exp(theta)[0])
+      u3 = ⟨(1 + 0.5 u2 / u1)^(-1 - exp(theta)[0]), u2 ∘ 0.5 (K⁻¹ y yᵀ K⁻¹ - K⁻¹)⟩
       u4 = (exp(theta)[0] / (u1²)) u3
-      u5 = ⟨0.5 (K⁻ᵀ y yᵀ K⁻ᵀ - K⁻ᵀ), power_log(1 + 0.5 u2ᵀ / u1, -exp(theta)[0])ᵀ⟩
-      u6 = [0.5 exp(theta)[1]² u4 - u5; u4 exp(theta)[0] exp(theta)[1]; tr(0.5 (K⁻ᵀ y yᵀ K⁻ᵀ - K⁻ᵀ))]
+      grad_alpha = 0.5 exp(theta)[1]² u4 - ⟨0.5 (K⁻¹ y yᵀ K⁻¹ - K⁻¹), power_log(1 + 0.5 u2 / u1, -exp(theta)[0])⟩
+      u5 = [grad_alpha; u4 exp(theta)[0] exp(theta)[1]; tr(0.5 (K⁻¹ y yᵀ K⁻¹ - K⁻¹))]
 """
 
 import numpy as np
@@ -47,23 +47,25 @@ def _grad(y, theta, fixed):
     """The gradient by theta."""
     n = y.shape[0]
     exponential = np.exp(theta)
-    length = exponential[1]
     alpha = exponential[0]
+    length = exponential[1]
     length_squared = length**2
     t1 = alpha * length_squared
     t2 = 1 + 0.5 * fixed / t1
     t3 = t2 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=y.dtype) + t3
-    t4 = np.outer(np.linalg.solve(K, y), np.linalg.solve(K.T, y))
-    difference = 0.5 * (t4 - np.linalg.inv(K))
-    t5 = alpha / t1**2 * np.vdot(fixed * t2 ** (-1 - alpha), difference.T)
-    total = np.vdot(t3 * np.log(np.where(t3 != 0, t2, 1)), difference.T)
+    t4 = np.linalg.solve(K, y)
+    grad_K = 0.5 * (np.outer(t4, t4) - np.linalg.inv(K))
+    t5 = alpha / t1**2 * np.vdot(t2 ** (-1 - alpha), fixed * grad_K)
+    grad_alpha = 0.5 * length_squared * t5 - np.vdot(
+        grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
+    )
     t6 = np.concatenate(
         (
-            np.full(1, 0.5 * length_squared * t5 - total, dtype=y.dtype),
+            np.full(1, grad_alpha, dtype=y.dtype),
             np.full(1, alpha * length * t5, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, np.trace(grad_K), dtype=y.dtype),
         )
     )
     return exponential * t6
@@ -83,14 +85,16 @@ def _value_and_grad(y, theta, fixed):
     K = noise * np.eye(n, dtype=y.dtype) + t3
     t4 = np.linalg.solve(K, y)
     value = -0.5 * (t4 @ y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
-    difference = 0.5 * (np.outer(t4, np.linalg.solve(K.T, y)) - np.linalg.inv(K))
-    t5 = alpha / t1**2 * np.vdot(fixed * t2 ** (-1 - alpha), difference.T)
-    total = np.vdot(t3 * np.log(np.where(t3 != 0, t2, 1)), difference.T)
+    grad_K = 0.5 * (np.outer(t4, t4) - np.linalg.inv(K))
+    t5 = alpha / t1**2 * np.vdot(t2 ** (-1 - alpha), fixed * grad_K)
+    grad_alpha = 0.5 * length_squared * t5 - np.vdot(
+        grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
+    )
     t6 = np.concatenate(
         (
-            np.full(1, 0.5 * length_squared * t5 - total, dtype=y.dtype),
+            np.full(1, grad_alpha, dtype=y.dtype),
             np.full(1, alpha * length * t5, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, np.trace(grad_K), dtype=y.dtype),
         )
     )
     return value, exponential * t6
@@ -100,150 +104,144 @@ def _hvp(y, theta, dtheta, fixed):
     """The Hessian times a direction."""
     n = y.shape[0]
     exponential = np.exp(theta)
+    t1 = exponential * dtheta
+    dlength = t1[1]
     alpha = exponential[0]
-    t1 = -1 - alpha
     length = exponential[1]
     length_squared = length**2
     t2 = alpha * length_squared
-    t3 = 1 + 0.5 * fixed / t2
-    power = t2**2
-    t4 = alpha * length
-    t5 = exponential * dtheta
-    dlength = t5[1]
-    dalpha = t5[0]
-    t6 = 2 * dlength * t4 + dalpha * length_squared
-    t7 = t6 / power * fixed
-    t8 = t3**t1
-    t9 = -0.5 * t1 * t7 * t3 ** (t1 - 1) - dalpha * t8 * np.log(
-        np.where(t8 != 0, t3, 1)
-    )
-    t10 = t3 ** (-alpha)
-    noise = exponential[2]
-    K = noise * np.eye(n, dtype=y.dtype) + t10
-    t11 = np.linalg.solve(K.T, y)
-    t12 = np.linalg.solve(K, y)
-    difference = 0.5 * (np.outer(t11, t12) - np.linalg.inv(K).T)
-    ratio = alpha / power
-    t13 = t8 * difference
-    t14 = t10 * np.log(np.where(t10 != 0, t3, 1))
-    dK = t5[2] * np.eye(n, dtype=y.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t14
-    t15 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
-    t16 = 0.5 * (t15.T - np.outer(t15.T @ y, t12) - np.outer(t11, t15 @ y))
-    t17 = (
-        dalpha / power * t13
-        + ratio * t9 * difference
-        + ratio * t8 * t16
-        - 2 * alpha * t6 / t2**3 * t13
-    )
-    total = np.vdot(t17, fixed)
-    t18 = ratio * np.vdot(fixed * t8, difference)
-    t19 = -0.5 * t7 * t8 * (1 - alpha * np.log(t3)) - dalpha * t14 * np.log(
-        np.where(t14 != 0, t3, 1)
-    )
-    dgrad_alpha = (
-        0.5 * length_squared * total
-        + dlength * length * t18
-        - np.vdot(t19, difference)
-        - np.vdot(t14, t16)
-    )
-    dgrad_length = (length * dalpha + alpha * dlength) * t18 + alpha * length * total
-    t20 = np.concatenate(
-        (
-            np.full(1, dgrad_alpha, dtype=y.dtype),
-            np.full(1, dgrad_length, dtype=y.dtype),
-            np.full(1, np.trace(t16), dtype=y.dtype),
-        )
-    )
-    t21 = np.concatenate(
-        (
-            np.full(
-                1, 0.5 * length_squared * t18 - np.vdot(t14, difference), dtype=y.dtype
-            ),
-            np.full(1, t4 * t18, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
-        )
-    )
-    return t5 * t21 + exponential * t20
-
-
-def _hessian(y, theta, fixed):
-    """The Hessian by theta."""
-    n = y.shape[0]
-    exponential = np.exp(theta)
-    length = exponential[1]
-    alpha = exponential[0]
-    t1 = alpha * length
-    length_squared = length**2
-    t2 = alpha * length_squared
-    power = t2**2
-    ratio = alpha / power
     t3 = 1 + 0.5 * fixed / t2
     t4 = -1 - alpha
     t5 = t3**t4
     t6 = t3 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=y.dtype) + t6
-    t7 = np.linalg.solve(K.T, y)
-    t8 = np.linalg.solve(K, y)
-    t9 = np.linalg.inv(K)
-    difference = 0.5 * (np.outer(t7, t8) - t9.T)
-    t10 = ratio * np.vdot(fixed * t5, difference)
-    t11 = t6 * np.log(np.where(t6 != 0, t3, 1))
-    t12 = np.concatenate(
+    t7 = np.linalg.solve(K, y)
+    grad_K = 0.5 * (np.outer(t7, t7) - np.linalg.inv(K))
+    power = t2**2
+    ratio = alpha / power
+    t8 = ratio * np.vdot(t5, fixed * grad_K)
+    dalpha = t1[0]
+    t9 = alpha * length
+    t10 = 2 * dlength * t9 + dalpha * length_squared
+    dgram = t10 / power * fixed
+    t11 = -0.5 * t4 * dgram * t3 ** (t4 - 1) - dalpha * t5 * np.log(
+        np.where(t5 != 0, t3, 1)
+    )
+    t12 = t5 * grad_K
+    t13 = t6 * np.log(np.where(t6 != 0, t3, 1))
+    dK = t1[2] * np.eye(n, dtype=y.dtype) + 0.5 * alpha * t5 * dgram - dalpha * t13
+    t14 = np.linalg.solve(K, np.linalg.solve(K, dK).T)
+    t15 = np.outer(t7, t14 @ y)
+    dgrad_K = 0.5 * (t14 - t15 - t15.T)
+    t16 = (
+        ratio * t5 * dgrad_K
+        + dalpha / power * t12
+        + ratio * t11 * grad_K
+        - 2 * alpha * t10 / t2**3 * t12
+    )
+    total = np.vdot(fixed, t16)
+    dgrad_length = dlength * alpha * t8 + length * (alpha * total + dalpha * t8)
+    t17 = -dalpha * t13 * np.log(np.where(t13 != 0, t3, 1)) - 0.5 * t5 * dgram * (
+        1 - alpha * np.log(t3)
+    )
+    dgrad_alpha = (
+        0.5 * length_squared * total
+        + dlength * length * t8
+        - np.vdot(t13, dgrad_K)
+        - np.vdot(grad_K, t17)
+    )
+    t18 = np.concatenate(
         (
-            np.full(
-                1, 0.5 * length_squared * t10 - np.vdot(t11, difference), dtype=y.dtype
-            ),
-            np.full(1, t1 * t10, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, dgrad_alpha, dtype=y.dtype),
+            np.full(1, dgrad_length, dtype=y.dtype),
+            np.full(1, np.trace(dgrad_K), dtype=y.dtype),
         )
     )
-    t13 = np.diag(exponential)
-    t14 = length * t10
-    t15 = t13[:, 0]
-    t16 = t13[:, 1]
-    t17 = 2 * t1 * t16 + length_squared * t15
-    t18 = fixed[:, :, None] * t17 / power
-    t19 = t15 * (t5 * np.log(np.where(t5 != 0, t3, 1)))[:, :, None]
-    t20 = (-t19 - 0.5 * t18 * (t4 * t3 ** (t4 - 1))[:, :, None]) * (ratio * difference)[
+    t19 = np.concatenate(
+        (
+            np.full(1, 0.5 * length_squared * t8 - np.vdot(grad_K, t13), dtype=y.dtype),
+            np.full(1, t9 * t8, dtype=y.dtype),
+            np.full(1, np.trace(grad_K), dtype=y.dtype),
+        )
+    )
+    return exponential * t18 + t1 * t19
+
+
+def _hessian(y, theta, fixed):
+    """The Hessian by theta."""
+    n = y.shape[0]
+    exponential = np.exp(theta)
+    alpha = exponential[0]
+    length = exponential[1]
+    length_squared = length**2
+    t1 = alpha * length_squared
+    t2 = 1 + 0.5 * fixed / t1
+    t3 = t2 ** (-alpha)
+    noise = exponential[2]
+    K = noise * np.eye(n, dtype=y.dtype) + t3
+    t4 = np.linalg.inv(K)
+    t5 = np.diag(exponential)
+    t6 = t5[:, 0]
+    t7 = alpha * length
+    t8 = t5[:, 1]
+    t9 = 2 * t7 * t8 + length_squared * t6
+    power = t1**2
+    t10 = fixed[:, :, None] * t9 / power
+    t11 = -1 - alpha
+    t12 = t2**t11
+    t13 = np.einsum("ij,jkl->kil", t4, alpha * t12[:, :, None] * t10)
+    t14 = t3 * np.log(np.where(t3 != 0, t2, 1))
+    t15 = (
+        0.5 * t13
+        + t5[:, 2] * t4[:, :, None]
+        - t6 * np.linalg.solve(K, t14.T).T[:, :, None]
+    )
+    t16 = np.einsum("ijk,li->jlk", t15, t4)
+    t17 = np.linalg.solve(K, y)
+    t18 = t17[:, None, None] * (t16.transpose(0, 2, 1) @ y)
+    t19 = 0.5 * (t16 - t18 - t18.transpose(1, 0, 2))
+    grad_K = 0.5 * (np.outer(t17, t17) - t4)
+    t20 = t6 * (t14 * np.log(np.where(t14 != 0, t2, 1)))[:, :, None]
+    t21 = t10.transpose(1, 0, 2) * (t12 * (1 - alpha * np.log(t2)))[:, :, None]
+    ratio = alpha / power
+    t22 = ratio * np.vdot(t12, fixed * grad_K)
+    t23 = length * t22
+    t24 = t12 * grad_K
+    t25 = t6 * (t12 * np.log(np.where(t12 != 0, t2, 1)))[:, :, None]
+    t26 = (-t25 - 0.5 * t10 * (t11 * t2 ** (t11 - 1))[:, :, None]) * (ratio * grad_K)[
         :, :, None
     ]
-    t21 = np.einsum("ijk,jl->lik", alpha * t5[:, :, None] * t18, t9)
-    t22 = (
-        0.5 * t21
-        + t13[:, 2] * t9.T[:, :, None]
-        - t15 * np.linalg.solve(K.T, t11.T)[:, :, None]
+    t27 = (
+        t26
+        + t6 / power * t24[:, :, None]
+        + (ratio * t12)[:, :, None] * t19
+        - 2 * alpha / t1**3 * t9 * t24[:, :, None]
     )
-    t23 = np.einsum("ijk,lj->ilk", t22, t9)
-    t24 = 0.5 * (
-        t23
-        - t7[:, None, None] * (t23.transpose(1, 2, 0) @ y)
-        - t8[:, None] * (t23.transpose(0, 2, 1) @ y)[:, None, :]
+    t28 = np.einsum("ijk,ji->k", t27, fixed)
+    t29 = (
+        0.5 * length_squared * t28
+        + t23 * t8
+        - np.einsum("ij,ijk->k", t14, t19)
+        - np.einsum("ij,jik->k", grad_K, -0.5 * t21 - t20)
     )
-    t25 = t5 * difference
-    t26 = (
-        (ratio * t5)[:, :, None] * t24
-        + t20
-        + t15 / power * t25[:, :, None]
-        - 2 * alpha / t2**3 * t17 * t25[:, :, None]
-    )
-    t27 = np.einsum("ijk,ij->k", t26, fixed)
-    t28 = t15 * (t11 * np.log(np.where(t11 != 0, t3, 1)))[:, :, None]
-    t29 = -0.5 * (t5 * (1 - alpha * np.log(t3)))[:, :, None] * t18 - t28
-    t30 = (
-        0.5 * length_squared * t27
-        + t14 * t16
-        - np.einsum("ij,ijk->k", difference, t29)
-        - np.einsum("ij,ijk->k", t11, t24)
+    t30 = np.concatenate(
+        (
+            t29[None],
+            (alpha * t22 * t8 + t7 * t28 + t23 * t6)[None],
+            t19.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+        )
     )
     t31 = np.concatenate(
         (
-            t30[None],
-            (alpha * t10 * t16 + t14 * t15 + t1 * t27)[None],
-            t24.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+            np.full(
+                1, 0.5 * length_squared * t22 - np.vdot(grad_K, t14), dtype=y.dtype
+            ),
+            np.full(1, t7 * t22, dtype=y.dtype),
+            np.full(1, np.trace(grad_K), dtype=y.dtype),
         )
     )
-    return t13 * t12[:, None] + exponential[:, None] * t31
+    return t5 * t31[:, None] + exponential[:, None] * t30
 
 
 def loss(X, y, theta):

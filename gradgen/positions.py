@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NoReturn
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from gradgen.dimension import wrap
 from gradgen.dims import Size
 from gradgen.registry import call
-from gradgen.scope import wrong
+from gradgen.scope import source, wrong
 from gradgen.tape import Call
 
 
@@ -53,7 +54,9 @@ class Positions:
         raise wrong(f"{self.name} holds indices, which are no numbers of a formula", hint)
 
     def _indexes(self, *_: Any, **__: Any) -> NoReturn:
-        raise wrong(f"{self.name} cannot index an array of the spec's own", "let that array be an argument too")
+        eye = re.search(r"(?:np|numpy)\.(?:eye|identity)\(([^(),]+)[^()]*\)", source())
+        hint = f"write gradgen.eye({eye[1]})[{self.name}]" if eye else "let that array be an argument too"
+        raise wrong(f"{self.name} cannot index an array of the spec's own", hint)
 
     __array__ = __index__ = _indexes
     __array_ufunc__ = refuse

@@ -352,5 +352,7 @@ def test_what_comes_later_says_so(tmp_path: Path) -> None:
 
 def test_blocks_over_several_lines_are_named_too(tmp_path: Path) -> None:
     error = error_of(tmp_path, "return np.sum(np.block([\n        [A, X],  # the first row\n        [X.T, A]\n    ]))")
-    assert error.message == "X.T of shape (d, n) beside A of shape (n, n) do not conform: d against n rows"
+    assert (
+        error.message == "np.block(...): X.T of shape (d, n) beside A of shape (n, n) do not conform: d against n rows"
+    )
     assert error.place is not None and error.place.line == LINE

@@ -12,7 +12,7 @@ from gradgen import scope
 from gradgen.dimension import Dimension, wrap
 from gradgen.dims import Size, is_one
 from gradgen.errors import SpecError
-from gradgen.hints import escape
+from gradgen.hints import COLLECTED, NUMBERED, escape, escape_of_list
 from gradgen.indexing import Entry, normalise, whole
 from gradgen.positions import Positions, counts, selects
 from gradgen.registry import UFUNCS, apply, call, unknown
@@ -257,7 +257,10 @@ class Array:
         return record("getitem", (self,), shape, self.call.boolean, self.column and not made, index=entries)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        raise wrong("a traced array cannot be changed in place", "build the new array with np.where")
+        rows = [e for e in (index if isinstance(index, tuple) else (index,)) if isinstance(e, Positions)]
+        mask = f"eye({rows[0].below})[{rows[0].name}] == 1" if rows else "mask"
+        hint = f"in a loop {COLLECTED}; np.where({mask}, new, old) changes what a mask chooses"
+        raise wrong("a traced array cannot be changed in place", hint)
 
     def __delitem__(self, index: Any) -> NoReturn:
         raise wrong("a traced array cannot be changed in place", "take what is left by a slice")
@@ -274,9 +277,9 @@ class Array:
         if not self.ndim:
             raise wrong("a scalar cannot be iterated over")
         if isinstance(self.shape[0], Dimension):
-            hint = "use NumPy's functions along the axis, such as np.sum(x, axis=0)"
+            hint = f"use NumPy's functions along the axis, such as np.sum(x, axis=0); {NUMBERED}"
             if counts(self):  # range(n)
-                hint = "loop over an axis whose length is a number, or write the loop as sums over an axis"
+                hint = f"write the loop as sums over an axis, or loop over an axis whose length is a number: {NUMBERED}"
             raise wrong(
                 f"a loop over an axis of length {self.shape[0]}, which is not known while the loss is traced", hint
             )
@@ -286,7 +289,7 @@ class Array:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         hint = "use NumPy's functions and operators on the array itself; np.stack takes a list of arrays"
-        escape("a traced array cannot become a real one", hint)
+        escape_of_list("a traced array cannot become a real one", hint)
 
     def __bool__(self) -> NoReturn:
         if not any(c.op == "argument" for c in _below(self.call)):

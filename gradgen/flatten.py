@@ -83,7 +83,21 @@ def _open_sum(node: Add, once: set[Node]) -> Node:
         terms += [(c * e, n, tuple(labels[k] for k in old)) for e, n, old in inner.terms]
         opened = True
     made = add(terms, node.shape) if opened else node
-    return made if parts else _cancelled(made)
+    return made if parts else _mirrored(_cancelled(made))
+
+
+def _mirrored(node: Node) -> Node:
+    """(A + S) + (A + S)ᵀ = A + Aᵀ + 2 S, where S is symmetric"""
+    if not isinstance(node, Add) or len(node.terms) > MOST_TERMS:
+        return node
+    for c, inner, labels in node.terms:
+        turned = [t for t in node.terms if t[:2] == (c, inner) and t[2] == labels[::-1] != labels]
+        if turned and isinstance(inner, Add) and any(n.symmetric for _, n, _ in inner.terms):
+            both = [
+                (c * e, n, tuple(axes[k] for k in old)) for axes in (labels, turned[0][2]) for e, n, old in inner.terms
+            ]
+            return add([*(t for t in node.terms if t not in ((c, inner, labels), turned[0])), *both], node.shape)
+    return node
 
 
 def _cancelled(node: Node) -> Node:

@@ -132,7 +132,8 @@ def _symmetric(name: str, value: Any) -> Array:
     x = _square(name, value)
     if not is_symmetric(x.call):
         text = argument()
-        fix = f"write np.linalg.{name}(({text} + {transposed(text)}) / 2)" if x.ndim == 2 else "write (A + A.mT) / 2"
+        whole = f"{text} + {transposed(text) if x.ndim == 2 else f'{text}.mT'}"
+        fix = f"write np.linalg.{name}(({whole}) / 2)"
         raise wrong(
             f"np.linalg.{name} takes a symmetric matrix, and {text} is not known to be one",
             f"{fix}, or declare an argument Symmetric[n] or SPD[n]",

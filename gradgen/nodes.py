@@ -498,11 +498,45 @@ def _core(factors: list[Factor], sizes: dict[int, Size], shape: Shape, coefficie
     ordered = _arranged(factors, place, inner, sizes)
     core_shape = tuple(shape[label] for label in order)
     symmetric = False
-    if _square(core_shape) and len(ordered) <= 8:
-        swapped = {order[0]: 1, order[1]: 0}
-        symmetric = _is_diagonal(ordered) or _arranged(factors, swapped, inner, sizes) == ordered
+    if _square(core_shape) and len(ordered) <= MOST_SWAPPED:
+        symmetric = _is_diagonal(ordered) or _swaps(ordered) or _swaps(_laid_open(ordered))
     signature = tuple(hash((node.digest, tag(power), *labels)) for node, labels, power in ordered)
     return view(coefficient, intern(Product, core_shape, (ordered,), signature, symmetric), order, shape)
+
+
+MOST_SWAPPED = 8
+
+
+def _swaps(factors: Sequence[Factor]) -> bool:
+    """Whether a product with the labels 0 and 1 stays the same when these change places."""
+    sizes = {k: size for n, labels, _ in factors for k, size in zip(labels, n.shape, strict=True)}
+    inner = sorted(k for k in sizes if k > 1)
+    one, other = (_arranged(list(factors), place, inner, sizes) for place in ({0: 0, 1: 1}, {0: 1, 1: 0}))
+    return _unsigned(one) == _unsigned(other)
+
+
+def _laid_open(factors: Sequence[Factor]) -> Sequence[Factor]:
+    """The factors with those of inner products in their place: to see what they are, whoever else uses them."""
+    while any(isinstance(n, Product) and power == 1 for n, _, power in factors) and len(factors) <= MOST_SWAPPED:
+        fresh = 1 + max(k for _, labels, _ in factors for k in labels)
+        at = next(k for k, (n, _, power) in enumerate(factors) if isinstance(n, Product) and power == 1)
+        node, labels, _ = factors[at]
+        factors = [*factors[:at], *inlined(cast(Product, node), labels, fresh), *factors[at + 1 :]]
+    return factors
+
+
+def _unsigned(factors: Sequence[Factor]) -> object:
+    """The factors up to the sign of what has an even power: the square of x_i - x_j is that of x_j - x_i."""
+    if not any(isinstance(n, Add) and power % 2 == 0 for n, _, power in factors):
+        return factors
+    return Counter((_up_to_sign(n, labels) if power % 2 == 0 else (n, labels), power) for n, labels, power in factors)
+
+
+def _up_to_sign(node: Node, labels: Labels) -> object:
+    if not isinstance(node, Add):
+        return node, labels
+    terms = [operand(n, tuple(labels[k] for k in axes), c) for c, n, axes in node.terms]
+    return frozenset({frozenset(terms), frozenset((-c, n, axes) for c, n, axes in terms)})
 
 
 def _is_diagonal(factors: Sequence[Factor]) -> bool:

@@ -55,8 +55,8 @@ class Positions:
         raise wrong(f"{self.name} holds indices, which are no numbers of a formula", hint)
 
     def _indexes(self, *_: Any, **__: Any) -> NoReturn:
-        eye = re.search(r"(?:np|numpy)\.(?:eye|identity)\((\w+)\)", source())
-        hint = f"write eye({eye[1]})[{self.name}], with gradgen's eye" if eye else "let that array be an argument too"
+        eye = re.search(r"(?:np|numpy)\.(?:eye|identity)\(([^(),]+)[^()]*\)", source())
+        hint = f"write gradgen.eye({eye[1]})[{self.name}]" if eye else "let that array be an argument too"
         raise wrong(f"{self.name} cannot index an array of the spec's own", hint)
 
     __array__ = __index__ = _indexes

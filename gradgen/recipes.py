@@ -32,6 +32,8 @@ PROBES = 8
 DRAWS = 30
 KEPT = 4
 CHOICES = 250
+EFFORTS = 10, 60
+HOPELESS = 10
 SANE = 1e9
 FAR = 1e-3
 CONDITION = 100
@@ -83,24 +85,37 @@ Pick = Mapping[str, Recipe]
 
 
 def choose(tape: Tape) -> Recipes:
-    """The first recipes that work at tiny sizes with dimensions of 1, else at sizes from 2 on; else a warning."""
-    first = tiny_sizes(tape)
-    return searched(tape, first) or searched(tape, tiny_sizes(tape, least=2), least=2) or failure(tape, first)
+    """The first recipes that work at tiny sizes with dimensions of 1, else at sizes from 2 on; else a warning.
+
+    A few are tried at both before more are: at a dimension of 1 a softmax is 1, and may stand at a kink for good.
+    """
+    sizes = {least: tiny_sizes(tape, least=least) for least in (1, 2)}
+    turns = ((effort, least) for effort in EFFORTS for least in sizes)
+    found = (searched(tape, sizes[least], least, effort) for effort, least in turns)
+    return next((recipes for recipes in found if recipes), None) or failure(tape, sizes[1])
 
 
-def searched(tape: Tape, sizes: Sequence[Sizes], least: int = 1) -> Recipes | None:
-    """The first recipes with a finite loss in every probe, else in any, and with a literal case at each tiny size."""
-    fallbacks = []
+def searched(tape: Tape, sizes: Sequence[Sizes], least: int = 1, effort: int = EFFORTS[-1]) -> Recipes | None:
+    """The first recipes with a finite loss in every probe, else in any, and with a literal case at each tiny size; so
+    many are tried whose probes are good."""
+    fallbacks: list[Pick] = []
     for pick in islice(picks(tape), affordable(tape, CHOICES, least=10)):
         hits = probes(tape, pick, sizes)
-        cases = literal_cases(tape, pick, sizes) if hits and all(hits) else None
-        if cases:
-            return Recipes(pick, cases, least=least, regular=regular(tape, pick, sizes[0]))
-        if any(hits):
-            fallbacks.append(pick)
-    found = ((pick, literal_cases(tape, pick, sizes)) for pick in fallbacks)
-    made = (Recipes(pick, cases, None, least, regular(tape, pick, sizes[0])) for pick, cases in found if cases)
-    return next(made, None)
+        if not (hits and all(hits)):
+            fallbacks += [pick] if any(hits) else []
+            continue
+        made = recipes_of(tape, pick, sizes, least)
+        effort -= 1
+        if made or not effort:
+            return made
+    later = (recipes_of(tape, pick, sizes, least) for pick in fallbacks[:effort])
+    return next((recipes for recipes in later if recipes), None)
+
+
+def recipes_of(tape: Tape, pick: Pick, sizes: Sequence[Sizes], least: int) -> Recipes | None:
+    """The recipes with their literal cases, where there are."""
+    cases = literal_cases(tape, pick, sizes)
+    return Recipes(pick, cases, None, least, regular(tape, pick, sizes[0])) if cases else None
 
 
 def regular(tape: Tape, pick: Pick, sizes: Sizes) -> bool:
@@ -213,8 +228,13 @@ def usable_draws(
     if smooth(tape):
         yield from (pair for pair in drawn if settled(tape, *pair))
         return
-    scored = [(mixed(tape, pair[0], seed), pair) for seed, pair in enumerate(drawn)]
-    yield from (pair for score, pair in sorted(scored, key=lambda entry: -entry[0]) if score >= 0)
+    scored: list[tuple[int, tuple[Inputs, Arrays]]] = []
+    for seed, pair in enumerate(drawn):
+        if seed == HOPELESS and not scored:
+            return
+        score = mixed(tape, pair[0], seed)
+        scored += [(score, pair)] if score >= 0 else []
+    yield from (pair for _, pair in sorted(scored, key=lambda entry: -entry[0]))
 
 
 def singular_draws(tape: Tape, pick: Pick, sizes: Sizes) -> Iterator[tuple[Inputs, Arrays]]:

@@ -74,6 +74,7 @@ class Run:
         return Size.of(size.value(self._values))
 
 
+LONGEST = 60
 CURRENT: ContextVar[Trace | Run | None] = ContextVar("gradgen_scope", default=None)
 
 
@@ -102,18 +103,23 @@ def wrong(message: str, hint: str = "", kind: type[SpecError] = SpecError) -> Sp
     scope = tracing()
     place = scope.place() if scope else None
     text = scope.source() if scope else ""
-    subject = f"{text}: " if len(text) <= 60 and "\n" not in text and _is_expression(text) else ""
-    error = kind(subject + message, hint, place)
+    subject = _subject(text)
+    error = kind(f"{subject}: {message}" if subject else message, hint, place)
     if scope:
         scope.refused = scope.refused or error
     return error
 
 
-def _is_expression(text: str) -> bool:
+def _subject(text: str) -> str:
+    """An expression as a headline: where it is long, a call without its arguments, else nothing."""
     try:
-        return bool(ast.parse(text, mode="eval"))
+        tree = ast.parse(f"({text})", mode="eval").body
     except SyntaxError:
-        return False
+        return ""
+    if len(text) <= LONGEST and "\n" not in text:
+        return text
+    called = ast.unparse(tree.func) if isinstance(tree, ast.Call) else ""
+    return f"{called}(...)" if 0 < len(called) <= LONGEST else ""
 
 
 def said(value: Any) -> str:

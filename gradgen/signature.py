@@ -92,7 +92,8 @@ def _check_determined(arguments: list[Argument]) -> None:
 
 
 def variables(wrt: Any, arguments: tuple[Argument, ...], place: Place) -> tuple[str, ...]:
-    given = (wrt,) if isinstance(wrt, str) else tuple(wrt) if isinstance(wrt, (tuple, list)) else ()
+    """The arguments that ``wrt`` names: a name, several in one text as `dims` takes them, or a tuple or list."""
+    given = wrt.replace(",", " ").split() if isinstance(wrt, str) else wrt if isinstance(wrt, (tuple, list)) else ()
     names = tuple(unicodedata.normalize("NFKC", n) if isinstance(n, str) else said(n) for n in given)
     known = {a.name: a for a in arguments}
     if not names or len(set(names)) < len(names):
@@ -103,6 +104,8 @@ def variables(wrt: Any, arguments: tuple[Argument, ...], place: Place) -> tuple[
         if name not in known:
             near = difflib.get_close_matches(str(name), known, 1, 0.5)
             hint = f"did you mean {near[0]}?" if near else f"the arguments are {', '.join(known) or 'none'}"
+            several = ", ".join(f'"{n}"' for n in list(known)[-2:])
+            hint += f"; several are written wrt=({several})" if len(known) > 1 else ""
             raise SpecError(f"wrt names {name!r}, which is no argument", hint, place)
         if known[name].callable:
             hint = "differentiate by the arrays: f' and f'' are asked for where they are needed"

@@ -68,7 +68,7 @@ class Declaration:
         self.place = Definition(inner).function()
         self.arguments, self.dims = arguments_of(inner, frame)
         self.wrt = variables(wrt, self.arguments, Definition(inner).option("wrt"))
-        self.several = not isinstance(wrt, str)
+        self.several = not isinstance(wrt, str) or len(self.wrt) > 1
         self.options = dict(options)
         self.doc = inspect.getdoc(function) or ""
         self.path = folder_of(inner.__code__.co_filename)
@@ -205,7 +205,7 @@ class Function(Declaration):
 def loss(
     function: Any = None, /, *, wrt: Any = None, gram: bool = False, symmetric: str | None = None
 ) -> Callable[[Callable[..., Any]], Loss]:
-    """Declares a loss: ``@loss(wrt="w")``, or ``wrt=("D", "R")`` for several variables.
+    """Declares a loss: ``@loss(wrt="w")``, or ``wrt=("D", "R")`` or ``wrt="D R"`` for several variables.
 
     ``gram`` lets ``bind`` form Gram matrices; ``symmetric="entries"`` differentiates by independent entries.
     """

@@ -25,6 +25,8 @@ class _TooLarge(Exception):
 
 def is_symmetric(call: Call) -> bool:
     """Whether the last two axes of a call can change places, as far as its form says; other axes stay."""
+    if _is_symmetrised(call):
+        return True
     trace = tracing()
     others = tuple(("axis", i) for i in range(len(call.shape) - 2))
     rows, columns = ("row",), ("column",)
@@ -33,6 +35,23 @@ def is_symmetric(call: Call) -> bool:
         return forms.of(call, (*others, rows, columns)) == forms.of(call, (*others, columns, rows))
     except (_TooLarge, RecursionError):
         return False
+
+
+def _is_symmetrised(call: Call) -> bool:
+    """Whether a call is ``A + A.T`` times a scalar, whatever A is."""
+    while call.op in ("multiply", "divide"):
+        scaled = [a for a in call.args if a.shape]
+        if len(scaled) != 1 or (call.op == "divide" and call.args[1].shape):
+            return False
+        (call,) = scaled
+    return call.op == "add" and any(_is_transpose(a, b) for a, b in (call.args, call.args[::-1]))
+
+
+def _is_transpose(a: Call, b: Call) -> bool:
+    """Whether one call is another with its last two axes swapped."""
+    rank = len(a.shape)
+    swapped = (*range(rank - 2), rank - 1, rank - 2)
+    return b.op == "transpose" and b.args[0] == a and tuple(b.params["axes"]) == swapped
 
 
 class _Forms:
@@ -109,6 +128,8 @@ class _Forms:
     _subtract = _add
 
     def _terms(self, call: Call, labels: Labels, minus: bool) -> list[int]:
+        if call.op == "transpose":
+            return self._terms(call.args[0], _behind(call, labels), minus)
         if call.op in ("add", "subtract", "negative"):
             signs = (minus, minus ^ (call.op == "subtract")) if len(call.args) > 1 else (not minus,)
             pairs = zip(call.args, signs, strict=True)
@@ -158,8 +179,7 @@ class _Forms:
     def _factors(self, call: Call, labels: Labels) -> list[tuple[Call, Labels]]:
         labels = tuple(() if is_one(s) else k for s, k in zip(call.shape, labels, strict=True))
         if call.op == "transpose":
-            back = [call.params["axes"].index(i) for i in range(len(labels))]
-            return self._factors(call.args[0], tuple(labels[i] for i in back))
+            return self._factors(call.args[0], _behind(call, labels))
         if call.op not in PRODUCTS:
             return [(call, labels)]
         inner = getattr(self, f"_inner_{call.op}", None)
@@ -210,11 +230,14 @@ class _Forms:
     # views
 
     def _transpose(self, call: Call, labels: Labels) -> Form:
-        return self.of(call.args[0], tuple(labels[call.params["axes"].index(i)] for i in range(len(labels))))
+        return self.of(call.args[0], _behind(call, labels))
 
     def _reshape(self, call: Call, labels: Labels) -> Form:
-        """Rows and columns that are two axes each, as np.kron makes them."""
+        """New axes of length 1; rows and columns that are two axes each, as np.kron makes them."""
         (x,) = call.args
+        if _long(x) == _long(call):
+            given = (k for s, k in zip(call.shape, labels, strict=True) if not is_one(s))
+            return self.of(x, tuple(() if is_one(s) else next(given) for s in x.shape))
         if len(x.shape) != 4 or len(labels) != 2 or x.shape[0] * x.shape[1] != call.shape[0]:
             return self._opaque(call, labels)
         return self.of(x, tuple(("part", i, k) for k in labels for i in range(2)))
@@ -282,6 +305,16 @@ def extra(call: Call) -> Form:
 def tail(call: Call, labels: Labels) -> Labels:
     """The labels of an operand that is broadcast."""
     return labels[len(labels) - len(call.shape) :]
+
+
+def _behind(transpose: Call, labels: Labels) -> Labels:
+    """The labels of what is transposed."""
+    return tuple(labels[transpose.params["axes"].index(i)] for i in range(len(labels)))
+
+
+def _long(call: Call) -> list[Size]:
+    """The lengths of the axes that are not literally 1."""
+    return [s for s in call.shape if not is_one(s)]
 
 
 def _lead(call: Call, rest: Sequence[Any]) -> Labels:

@@ -259,6 +259,12 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Array:
     return broadcast_to(fill_value, tuple(wrap(s) for s in lift(a).call.shape))
 
 
+@function("copy")
+def copied(a: Any, order: Any = "K", subok: Any = False) -> Array:
+    """A traced array is never changed: it is its own copy."""
+    return lift(a)
+
+
 @function("astype")
 def astype(x: Any, dtype: Any) -> Array:
     kind = np.dtype(dtype).kind

@@ -29,7 +29,7 @@ def _value_and_grad(S, Theta):
 
 def _hvp(Theta, dTheta):
     """The Hessian times a direction."""
-    return np.linalg.solve(Theta, np.linalg.solve(Theta, dTheta).T)
+    return np.linalg.solve(Theta, np.linalg.solve(Theta, dTheta).T).T
 
 
 def loss(S, Theta):

@@ -49,14 +49,15 @@ def _hvp(D, X, dX):
     difference = X[:, None, :] - X
     distances = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
     norm = np.where(distances != 0, distances, np.inf)
-    residual = distances - D
     difference2 = dX[:, None, :] - dX
-    t1 = (
-        np.einsum("ijk,ijk->ij", difference, difference2)
-        * (1 / norm - residual / norm**2)
-        / norm
+    ddistances = np.einsum("ijk,ijk->ji", difference, difference2) / norm
+    residual = distances - D
+    t1 = np.multiply(
+        difference,
+        (ddistances.T / norm - residual * ddistances / norm**2)[:, :, None],
+        out=difference,
     )
-    t2 = difference2 * (residual / norm)[:, :, None] + difference * t1[:, :, None]
+    t2 = difference2 * (residual / norm)[:, :, None] + t1
     return t2.sum(axis=1) - t2.sum(axis=0)
 
 

@@ -105,7 +105,56 @@ SCALAR_LAWS: dict[str, Callable[[Node, Node], tuple[Node, Node]]] = {
         product([(y, (0,), 1), (call("exp", x), (0,), 1), (total(call("exp", x)), (), -1)], x.shape),
         y * call("exp", x - reduce("logsumexp", x, (0,), ())),
     ),
+    "logsumexp_of_shifted": lambda x, y: (
+        reduce("logsumexp", 2 * x - 3 * total(y), (0,), ()),
+        reduce("logsumexp", 2 * x, (0,), ()) - 3 * total(y),
+    ),
+    "log_softmax_of_shifted": lambda x, y: (
+        x + total(y) - reduce("logsumexp", x + total(y), (0,), ()),
+        x - reduce("logsumexp", x, (0,), ()),
+    ),
 }
+SHIFTED: dict[str, tuple[str, Callable[..., Node], Callable[..., Node]]] = {
+    "exponentials over their sums": (
+        "X:nd m:n",
+        lambda X, m: call("exp", X - column(m, X)) / column(rows(call("exp", X - column(m, X))), X),
+        lambda X, m: softmax(X),
+    ),
+    "exponentials of a sum over their sums": (
+        "X:nd m:n b:d",
+        lambda X, m, b: call("exp", X + b - column(m, X)) / column(rows(call("exp", X + b - column(m, X))), X),
+        lambda X, m, b: softmax(X + b),
+    ),
+    "a log_softmax of a multiple": (
+        "X:nd m:n",
+        lambda X, m: log_softmax(-2 * (X - column(m, X))),
+        lambda X, m: log_softmax(-2 * X),
+    ),
+    "a logsumexp by exponentials": (
+        "X:nd m:n",
+        lambda X, m: m + call("log", rows(call("exp", X - column(m, X)))),
+        lambda X, m: log_sum(X),
+    ),
+    "what varies along both stays": (
+        "X:nd b:d",
+        lambda X, b: log_sum(X - b),
+        lambda X, b: log_sum(X - b),
+    ),
+}
+
+
+@pytest.mark.parametrize("said", SHIFTED)
+def test_shifts_leave_softmax_and_logsumexp(said: str) -> None:
+    declared, before, wanted = SHIFTED[said]
+    arguments = symbols(declared)
+    flat = run(flatten, before(*arguments))
+    found = run(flatten, run(simplify, flat))
+    assert agree(evaluate(found), evaluate(flat), 1e-9)
+    assert found is run(flatten, wanted(*arguments))
+    assert run(simplify, found) is found
+    assert "exponentials" in said or cost.total([found]) <= cost.total([flat])
+
+
 # Laws of matrices: symbols, what is written, what it becomes.
 MATRIX_LAWS: dict[str, tuple[str, Callable[..., Node], Callable[..., Node]]] = {
     "inverse_cancels": ("A:nn X:nd", lambda A, X: inverse(A) @ A @ X, lambda A, X: X),

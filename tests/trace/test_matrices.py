@@ -346,5 +346,7 @@ def test_what_does_not_fit_says_both_shapes(tmp_path: Path, line: str, message: 
 
 def test_blocks_over_several_lines_are_named_too(tmp_path: Path) -> None:
     error = error_of(tmp_path, "return np.sum(np.block([\n        [A, X],  # the first row\n        [X.T, A]\n    ]))")
-    assert error.message == "X.T of shape (d, n) beside A of shape (n, n) do not conform: d against n rows"
+    assert (
+        error.message == "np.block(...): X.T of shape (d, n) beside A of shape (n, n) do not conform: d against n rows"
+    )
     assert error.place is not None and error.place.line == LINE

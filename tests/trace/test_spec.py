@@ -89,6 +89,15 @@ def test_a_loss_may_leave_its_variables_out() -> None:
     assert f.tape.result.op == "multiply"
 
 
+@pytest.mark.parametrize("wrt", ["w b", "w, b", ("w", "b"), ["w", "b"]])
+def test_several_variables_are_named_in_one_text_or_in_a_tuple(wrt: Any) -> None:
+    @loss(wrt=wrt)
+    def f(w: Vector[n], b: Scalar):
+        return w @ w + b
+
+    assert (f.tape.wrt, f.tape.several) == (("w", "b"), True)
+
+
 def test_a_symmetric_argument_is_square() -> None:
     @loss(wrt="S", symmetric="entries")
     def f(S: Symmetric[2 * n, nonnegative], x: Vector[n], g: Elementwise):
@@ -143,6 +152,12 @@ def test_text_annotations_are_evaluated(tmp_path: Path) -> None:
 WRONG = [
     ("@loss(wrt='v')\ndef f(w: Vector[n]):\n    return w @ w\n", 4, "'v', which is no argument", "arguments are w"),
     ("@loss(wrt='alhpa')\ndef f(alpha: Vector[n]):\n    return 1\n", 4, "'alhpa'", "did you mean alpha?"),
+    (
+        "@loss(wrt='w; b')\ndef f(w: Vector[n], b: Scalar):\n    return w @ w\n",
+        4,
+        "'w;', which is no argument",
+        'wrt=("w", "b")',
+    ),
     ("@loss(wrt=())\ndef f(w: Vector[n]):\n    return w @ w\n", 4, "wrt names", 'wrt="w"'),
     ("@loss(wrt=('w', 'w'))\ndef f(w: Vector[n]):\n    return w @ w\n", 4, "each once", 'wrt="w"'),
     ("@loss(wrt=3)\ndef f(w: Vector[n]):\n    return w @ w\n", 4, "wrt names", 'wrt="w"'),

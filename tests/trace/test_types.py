@@ -211,6 +211,12 @@ SYMMETRIC = {
     "spd": lambda S, P, D, X, x, w, s: P,
     "diagonal": lambda S, P, D, X, x, w, s: D,
     "mean with the transpose": lambda S, P, D, X, x, w, s: (X.T @ S @ X + (X.T @ S @ X).T) / 2,
+    "mean of a sum with the transpose": lambda S, P, D, X, x, w, s: _halves(s * (x.reshape(-1, 1) * w[0] + S[0])),
+    "mean of anything with the transpose": lambda S, P, D, X, x, w, s: _halves(
+        np.cumsum(S[::-1], axis=1).reshape(n, n)
+    ),
+    "sum over two, each with its transpose": lambda S, P, D, X, x, w, s: 0.5 * (S[::-1] + x).T + 0.5 * (S[::-1] + x),
+    "new axes by reshape": lambda S, P, D, X, x, w, s: x.reshape(-1, 1) + x.reshape(1, -1),
     "gram": lambda S, P, D, X, x, w, s: X.T @ X,
     "gram of rows": lambda S, P, D, X, x, w, s: X @ X.T,
     "gram of an expression": lambda S, P, D, X, x, w, s: (2 * X + 1).T @ (2 * X + 1),
@@ -263,6 +269,10 @@ ASYMMETRIC = {
     "softmax": lambda A, S, P, X, x: np.exp(S) / np.sum(np.exp(S), axis=1, keepdims=True),
     "congruence": lambda A, S, P, X, x: A.T @ S @ A.T,
 }
+
+
+def _halves(A: Any) -> Any:
+    return (A + A.T) / 2
 
 
 def _distances(X: Any) -> Any:

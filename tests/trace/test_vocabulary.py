@@ -58,6 +58,7 @@ SAME = {
     "trace": lambda X, Y, x, y, s: np.trace(X @ X.T) + (X.T @ X).trace(),
     "T": lambda X, Y, x, y, s: X.T,
     "T of a vector": lambda X, Y, x, y, s: x.T,
+    "copy": lambda X, Y, x, y, s: np.copy(X) + X.copy(),
     "transpose": lambda X, Y, x, y, s: np.transpose(X[None], (2, 0, 1)),
     "method transpose": lambda X, Y, x, y, s: X[None].transpose(1, 2, 0),
     "swapaxes": lambda X, Y, x, y, s: X[None].swapaxes(0, -1),

@@ -5,7 +5,7 @@ loss     = -0.5 log|det(Wᵀ W + diag(psi))| - 0.9189385332046727 d - 0.5 ⟨X -
 grad_W   = 2 W grad_gram
 grad_psi = diag(grad_gram)
 where    u1 = (X - 1 meanᵀ) (Wᵀ W + diag(psi))⁻¹
-         grad_gram = 0.5 ((Wᵀ W + diag(psi))⁻¹ (X - 1 meanᵀ)ᵀ u1 / n - (Wᵀ W + diag(psi))⁻¹)
+         grad_gram = 0.5 (u1ᵀ (X - 1 meanᵀ) (Wᵀ W + diag(psi))⁻¹ / n - (Wᵀ W + diag(psi))⁻¹)
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def _grad(X, mean, W, psi):
     t1 = W.T.dot(W) + np.diag(psi)
     difference = X.T - mean[:, None]
     t2 = np.linalg.solve(t1, difference.dot(np.linalg.solve(t1, difference).T))
-    grad_gram = 0.5 * (t2 / n - np.linalg.inv(t1))
+    grad_gram = 0.5 * (t2.T / n - np.linalg.inv(t1))
     return (2 * W.dot(grad_gram), grad_gram.diagonal().copy())
 
 
@@ -46,7 +46,7 @@ def _value_and_grad(X, mean, W, psi):
         - 0.5 * np.vdot(difference, t2) / n
     )
     grad_gram = 0.5 * (
-        np.linalg.solve(t1, difference.dot(t2.T)) / n - np.linalg.inv(t1)
+        np.linalg.solve(t1, difference.dot(t2.T)).T / n - np.linalg.inv(t1)
     )
     return value, (2 * W.dot(grad_gram), grad_gram.diagonal().copy())
 
@@ -61,7 +61,7 @@ def _hvp(X, mean, W, psi, dW, dpsi):
     t4 = np.linalg.solve(t1, difference.dot(difference.T.dot(t3)))
     dgrad_gram = 0.5 * t3 + -0.5 * (t4.T + t4) / n
     t5 = np.linalg.solve(t1, difference.dot(np.linalg.solve(t1, difference).T))
-    hvp_W = dW.dot(0.5 * (t5 / n - np.linalg.inv(t1))) + W.dot(dgrad_gram)
+    hvp_W = dW.dot(0.5 * (t5.T / n - np.linalg.inv(t1))) + W.dot(dgrad_gram)
     return (2 * hvp_W, dgrad_gram.diagonal().copy())
 
 

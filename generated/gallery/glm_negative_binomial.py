@@ -78,7 +78,7 @@ def _hessian(X, y, beta, alpha):
         X * (mu * (y / t1 - t3 / t2))[:, None]
         + X * (mu**2 * alpha * (t3 / t2**2 - y / t1**2))[:, None]
     )
-    return alpha * X.T.dot(t4)
+    return alpha * t4.T.dot(X)
 
 
 def _from_data(y, alpha):

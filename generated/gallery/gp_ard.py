@@ -4,13 +4,13 @@
 loss  = -0.5 ‖L⁻¹ y‖² - sum(log(diag(L))) - 0.9189385332046727 n
 grad  = exp(theta) ∘ grad_hyper
 where u1 = X diag(exp(theta)[1:-1])⁻¹
-      u2 = exp(-0.5 sum((u1 - u1[:, None, :])^∘2, axis=2)ᵀ)
+      u2 = exp(-0.5 sum((u1 - u1[:, None, :])^∘2, axis=2))
       L = chol(exp(theta)[0] u2 + exp(theta)[-1] I)
       u3 = (tri - 0.5 I) ∘ Lᵀ (L⁻ᵀ L⁻¹ y yᵀ L⁻ᵀ - I diag(diag(L))⁻¹)
-      u4 = L⁻ᵀ (0.5 (u3ᵀ L⁻¹ + u3 L⁻¹))
-      u5 = exp(theta)[0] ((u1 - u1[:, None, :]) ∘ (u2ᵀ ∘ u4)[:, :, None])
-      u6 = embed((X ∘ (sum(u5, axis=0) - sum(u5, axis=1)))ᵀ 1 / (exp(theta)[1:-1]²), [1:-1])
-      grad_hyper = [⟨u2, u4ᵀ⟩; (X ∘ (sum(u5, axis=0) - sum(u5, axis=1)))ᵀ 1 / (exp(theta)[1:-1]²); tr(u4)]
+      grad_K = L⁻ᵀ (0.5 (u3 L⁻¹ + u3ᵀ L⁻¹))
+      u4 = exp(theta)[0] ((u1 - u1[:, None, :]) ∘ (u2 ∘ grad_Kᵀ)[:, :, None])
+      u5 = embed((X ∘ (sum(u4, axis=0) - sum(u4, axis=1)))ᵀ 1 / (exp(theta)[1:-1]²), [1:-1])
+      grad_hyper = [⟨u2, grad_K⟩; (X ∘ (sum(u4, axis=0) - sum(u4, axis=1)))ᵀ 1 / (exp(theta)[1:-1]²); tr(grad_K)]
 """
 
 import numpy as np
@@ -42,30 +42,30 @@ def _grad(X, y, theta):
     ratio = X / t1
     difference = ratio[:, None, :] - ratio
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
-    t2 = hyper[0]
-    K = t2 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
+    t2 = hyper[0] * exponential
+    K = t2 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
+    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
     z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
     t3 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
-    grad_L = np.outer(t3, z) - np.eye(n, dtype=X.dtype) / L.diagonal()
-    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t4 = difference2 * L.T.dot(grad_L)
-    t5 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
-    t6 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
-    t7 = scipy.linalg.solve_triangular(
+    difference3 = np.outer(t3, z) - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
+    t4 = difference2 * L.T.dot(difference3)
+    t5 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
+    t6 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
+    grad_K = scipy.linalg.solve_triangular(
         L, 0.5 * (t6.T + t5.T), trans=1, lower=True, check_finite=False
     )
-    t8 = np.multiply(difference, (exponential * t2 * t7.T)[:, :, None], out=difference)
+    t7 = np.multiply(difference, (t2 * grad_K)[:, :, None], out=difference)
     power = t1**2
-    difference3 = (
-        np.einsum("ij,ij->j", t8.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t8.sum(axis=0), X) / power
+    difference4 = (
+        np.einsum("ij,ij->j", t7.sum(axis=1), X) / power
+        - np.einsum("ij,ij->j", t7.sum(axis=0), X) / power
     )
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(exponential, t7.T), dtype=X.dtype),
-            difference3,
-            np.full(1, np.trace(t7), dtype=X.dtype),
+            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
+            difference4,
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
     return hyper * grad_hyper
@@ -75,35 +75,35 @@ def _value_and_grad(X, y, theta):
     """The loss and its gradient by theta, in one pass."""
     n = X.shape[0]
     hyper = np.exp(theta)
-    t1 = hyper[0]
-    t2 = hyper[1:-1]
-    ratio = X / t2
+    t1 = hyper[1:-1]
+    ratio = X / t1
     difference = ratio[:, None, :] - ratio
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
-    K = t1 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
+    t2 = hyper[0] * exponential
+    K = t2 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
     z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
     value = -np.log(L.diagonal()).sum() - 0.5 * z.dot(z) - 0.9189385332046727 * n
-    t3 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
-    grad_L = np.outer(t3, z) - np.eye(n, dtype=X.dtype) / L.diagonal()
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t4 = difference2 * L.T.dot(grad_L)
-    t5 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
-    t6 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
-    t7 = scipy.linalg.solve_triangular(
+    t3 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
+    difference3 = np.outer(t3, z) - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
+    t4 = difference2 * L.T.dot(difference3)
+    t5 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
+    t6 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
+    grad_K = scipy.linalg.solve_triangular(
         L, 0.5 * (t6.T + t5.T), trans=1, lower=True, check_finite=False
     )
-    t8 = np.multiply(difference, (exponential * t1 * t7.T)[:, :, None], out=difference)
-    power = t2**2
-    difference3 = (
-        np.einsum("ij,ij->j", t8.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t8.sum(axis=0), X) / power
+    t7 = np.multiply(difference, (t2 * grad_K)[:, :, None], out=difference)
+    power = t1**2
+    difference4 = (
+        np.einsum("ij,ij->j", t7.sum(axis=1), X) / power
+        - np.einsum("ij,ij->j", t7.sum(axis=0), X) / power
     )
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(exponential, t7.T), dtype=X.dtype),
-            difference3,
-            np.full(1, np.trace(t7), dtype=X.dtype),
+            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
+            difference4,
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
     return value, hyper * grad_hyper
@@ -117,85 +117,96 @@ def _hvp(X, y, theta, dtheta):
     t1 = hyper[0]
     t2 = hyper[1:-1]
     ratio = X / t2
-    difference = ratio[:, None, :] - ratio
+    difference = ratio - ratio[:, None, :]
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
-    K = t1 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
+    t3 = t1 * exponential
+    K = t3 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
-    t3 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
-    t4 = np.outer(t3, z)
-    grad_L = t4 - np.eye(n, dtype=X.dtype) / L.diagonal()
     difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t5 = difference2 * L.T.dot(grad_L)
-    t6 = scipy.linalg.solve_triangular(
-        L, 0.5 * (t5.T + t5), trans=1, lower=True, check_finite=False
+    z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
+    t4 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
+    t5 = np.outer(t4, z)
+    difference3 = t5.T - np.eye(n, dtype=X.dtype) / L.diagonal()
+    t6 = difference2 * L.T.dot(difference3.T)
+    t7 = scipy.linalg.solve_triangular(
+        L, 0.5 * (t6.T + t6), trans=1, lower=True, check_finite=False
     )
-    t7 = scipy.linalg.solve_triangular(L, t6.T, trans=1, lower=True, check_finite=False)
-    t8 = exponential * t1 * t7.T
-    t9 = difference.transpose(1, 0, 2) * t8.T[:, :, None]
+    grad_K = scipy.linalg.solve_triangular(
+        L, t7.T, trans=1, lower=True, check_finite=False
+    )
+    t8 = t3 * grad_K.T
+    t9 = difference * t8[:, :, None]
     t10 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
     power = t2**2
     t11 = np.einsum("ij,ij->j", t9.sum(axis=1), X)
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(t7, exponential.T), dtype=X.dtype),
+            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
             t10 / power - t11 / power,
-            np.full(1, np.trace(t7), dtype=X.dtype),
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
     t12 = dhyper[1:-1]
     ratio2 = t12 / t2**3
     t13 = X * t12 / power
-    difference3 = t13 - t13[:, None, :]
-    t14 = difference2 * (L.T.dot(t4) - L.T / L.diagonal())
-    t15 = dhyper[0]
-    t16 = exponential * np.einsum("ijk,ijk->ij", difference, difference3)
-    dK = t15 * exponential + dhyper[-1] * np.eye(n, dtype=X.dtype) - t1 * t16
-    t17 = scipy.linalg.solve_triangular(
-        L, 0.5 * (dK.T + dK), lower=True, check_finite=False
+    difference4 = t13[:, None, :] - t13
+    t14 = exponential * np.einsum("ijk,ijk->ij", difference, difference4)
+    t15 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
+    t16 = t1 * t14
+    t17 = dhyper[0]
+    t18 = (
+        dhyper[-1] * np.eye(n, dtype=X.dtype)
+        + t17 * exponential
+        - 0.5 * t16
+        - 0.5 * t16.T
     )
-    t18 = scipy.linalg.solve_triangular(L, t17.T, lower=True, check_finite=False)
-    dL = L.dot(difference2 * t18)
-    t19 = scipy.linalg.solve_triangular(
-        L, dL.T, trans=1, lower=True, check_finite=False
-    )
+    t19 = scipy.linalg.solve_triangular(L, t18, lower=True, check_finite=False)
     t20 = scipy.linalg.solve_triangular(L, t19.T, lower=True, check_finite=False)
-    t21 = difference2 * dL.T.dot(grad_L)
-    t22 = t20.dot(y)
-    t23 = scipy.linalg.solve_triangular(L, t22, trans=1, lower=True, check_finite=False)
-    dgrad_L = (
-        np.outer(-z.dot(t20) - t23, z)
-        + np.diag(dL.diagonal() / L.diagonal() ** 2)
-        - np.outer(t3, t22)
+    dL = L.dot(difference2 * t20.T)
+    t21 = scipy.linalg.solve_triangular(L, dL, lower=True, check_finite=False)
+    t22 = scipy.linalg.solve_triangular(
+        L, t21.T, trans=1, lower=True, check_finite=False
     )
-    t24 = difference2 * L.T.dot(dgrad_L)
-    t25 = scipy.linalg.solve_triangular(
-        L, 0.5 * (t24.T + t24 + t21 + t21.T), trans=1, lower=True, check_finite=False
+    t23 = y.dot(t22)
+    t24 = scipy.linalg.solve_triangular(L, t23, trans=1, lower=True, check_finite=False)
+    t25 = (
+        np.diag(dL.diagonal() / L.diagonal() ** 2)
+        + np.outer(-t22.dot(z) - t24, z)
+        - np.outer(t4, t23)
     )
-    t26 = scipy.linalg.solve_triangular(
+    t26 = difference2 * L.T.dot(t25)
+    t27 = difference2.T * difference3.dot(dL)
+    t28 = scipy.linalg.solve_triangular(
+        L, 0.5 * (t27 + t27.T + t26 + t26.T), trans=1, lower=True, check_finite=False
+    )
+    t29 = scipy.linalg.solve_triangular(
         L,
-        (-0.5 * (t14.T + t14)).dot(t20) + t25.T,
+        (-0.5 * (t15 + t15.T)).dot(t22.T) + t28.T,
         trans=1,
         lower=True,
         check_finite=False,
     )
-    difference4 = t26.T - t6.dot(t20)
-    t27 = t1 * exponential * difference4 + t15 * exponential * t7.T - t1 * t16 * t7.T
-    t28 = difference3 * t8[:, :, None] + difference * t27[:, :, None]
+    dgrad_K = t29 - t22.dot(t7.T)
+    t30 = (
+        t1 * exponential * dgrad_K.T
+        + t17 * exponential * grad_K.T
+        - t1 * t14 * grad_K.T
+    )
+    t31 = difference4 * t8[:, :, None] + difference * t30[:, :, None]
     difference5 = (
-        np.einsum("ij,ij->j", t28.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t28.sum(axis=0), X) / power
+        np.einsum("ij,ij->j", t31.sum(axis=0), X) / power
+        - np.einsum("ij,ij->j", t31.sum(axis=1), X) / power
     )
     dgrad_hyper = np.concatenate(
         (
             np.full(
-                1, np.vdot(exponential, difference4) - np.vdot(t7, t16.T), dtype=X.dtype
+                1, np.vdot(dgrad_K, exponential) - np.vdot(grad_K, t14), dtype=X.dtype
             ),
             difference5 - 2 * (ratio2 * t10 - ratio2 * t11),
-            np.full(1, np.trace(difference4), dtype=X.dtype),
+            np.full(1, np.trace(dgrad_K), dtype=X.dtype),
         )
     )
-    return dhyper * grad_hyper + hyper * dgrad_hyper
+    return hyper * dgrad_hyper + dhyper * grad_hyper
 
 
 def _hessian(X, y, theta):
@@ -205,101 +216,109 @@ def _hessian(X, y, theta):
     t1 = hyper[0]
     t2 = hyper[1:-1]
     ratio = X / t2
-    difference = ratio[:, None, :] - ratio
+    difference = ratio - ratio[:, None, :]
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     t3 = t1 * exponential
     K = t3 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
+    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
     z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
     t4 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
     t5 = np.outer(t4, z)
-    grad_L = t5 - np.eye(n, dtype=X.dtype) / L.diagonal()
-    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
-    t6 = difference2 * L.T.dot(grad_L)
+    difference3 = t5 - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
+    t6 = difference2 * L.T.dot(difference3)
     t7 = scipy.linalg.solve_triangular(
         L, 0.5 * (t6.T + t6), trans=1, lower=True, check_finite=False
     )
-    t8 = np.diag(hyper)
-    t9 = t8[1:-1]
-    power = t2**2
-    ratio2 = X / power
-    t10 = t9.T * ratio2[:, None, :]
-    difference3 = t10 - t10[:, None, :, :]
-    t11 = np.einsum("ijk,ijlk->ijl", difference * exponential[:, :, None], difference3)
-    t12 = t8[0]
-    t13 = (
-        exponential[:, :, None] * t12
-        + t8[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
-        - t1 * t11
-    )
-    t14 = np.linalg.inv(L)
-    t15 = np.einsum("ijk,li->jlk", 0.5 * (t13 + t13.transpose(1, 0, 2)), t14)
-    t16 = difference2[:, :, None] * np.einsum("ijk,li->jlk", t15, t14)
-    t17 = np.einsum("ij,jkl->ikl", L, t16)
-    t18 = np.einsum("ijk,lj->lik", np.einsum("ijk,jl->lik", t17, t14), t14)
-    t19 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
-    t20 = difference2[:, :, None] * np.einsum("ijk,il->jlk", t17, grad_L)
-    t21 = t17.diagonal(axis1=0, axis2=1).T * (L.T / L.diagonal() ** 2)[:, :, None]
-    t22 = t18.transpose(0, 2, 1).dot(y)
-    t23 = scipy.linalg.solve_triangular(L, t22, trans=1, lower=True, check_finite=False)
-    t24 = z[:, None, None] * t23
-    t25 = t22[:, None, :] * t4[:, None]
-    t26 = z[:, None, None] * t18.transpose(1, 2, 0).dot(z)
-    t27 = difference2[:, :, None] * (
-        np.einsum("ij,kil->jkl", L, -t25 - t26 - t24) + t21
-    )
-    t28 = (
-        t21.transpose(1, 0, 2)
-        - np.einsum("ij,kil->kjl", L, t26)
-        - np.einsum("ijk,jl->ilk", t24, L)
-        - np.einsum("ijk,jl->ilk", t25, L)
-    )
-    t29 = 0.5 * (t27 + difference2.T[:, :, None] * t28 + t20 + t20.transpose(1, 0, 2))
-    t30 = np.einsum("ijk,il->ljk", t29, t14) + np.einsum(
-        "ij,jkl->kil", -0.5 * (t19.T + t19), t18
-    )
-    difference4 = np.einsum("ijk,jl->ilk", t30, t14) - np.einsum("ij,jkl->ikl", t7, t18)
-    t31 = scipy.linalg.solve_triangular(
+    grad_K = scipy.linalg.solve_triangular(
         L, t7.T, trans=1, lower=True, check_finite=False
     )
-    t32 = t1 * t31.T
-    t33 = exponential * t32
-    t34 = difference.transpose(1, 0, 2) * t33.T[:, :, None]
-    t35 = np.einsum("ij,ij->j", t34.sum(axis=0), X)
-    power2 = t2**3
-    t36 = np.einsum("ij,ij->j", t34.sum(axis=1), X)
-    difference5 = t9 * (t35 / power2)[:, None] - t9 * (t36 / power2)[:, None]
-    t37 = (
-        t3[:, :, None] * difference4
-        + t12 * (exponential * t31.T)[:, :, None]
-        - t11 * t32[:, :, None]
-    )
-    t38 = (
-        difference3 * t33[:, :, None, None]
-        + difference[:, :, None, :] * t37[:, :, :, None]
-    )
-    difference6 = t38.sum(axis=1).transpose(0, 2, 1) - t38.sum(axis=0).transpose(
-        0, 2, 1
-    )
-    difference7 = np.einsum("ijk,ij->jk", difference6, ratio2) - 2 * difference5
-    difference8 = np.einsum("ijk,ij->k", difference4, exponential) - np.einsum(
-        "ij,jik->k", t31, t11
-    )
-    t39 = np.concatenate(
-        (
-            difference8[None],
-            difference7,
-            difference4.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
-        )
-    )
+    t8 = t3 * grad_K.T
+    t9 = difference * t8[:, :, None]
+    t10 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
+    power = t2**2
+    t11 = np.einsum("ij,ij->j", t9.sum(axis=1), X)
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(t31, exponential.T), dtype=X.dtype),
-            t35 / power - t36 / power,
-            np.full(1, np.trace(t31), dtype=X.dtype),
+            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
+            t10 / power - t11 / power,
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    return hyper * np.diag(grad_hyper) + hyper[:, None] * t39
+    power2 = t2**3
+    t12 = np.diag(hyper)
+    t13 = t12[1:-1]
+    difference4 = t13 * (t10 / power2)[:, None] - t13 * (t11 / power2)[:, None]
+    t14 = np.linalg.inv(L)
+    ratio2 = X / power
+    t15 = t13.T * ratio2[:, None, :]
+    difference5 = t15[:, None, :, :] - t15
+    t16 = np.einsum(
+        "ijkl,jil->ijk",
+        difference5,
+        difference.transpose(1, 0, 2) * exponential[:, :, None],
+    )
+    t17 = t12[0]
+    t18 = (
+        t12[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
+        + exponential[:, :, None] * t17
+        - t1 * t16.transpose(1, 0, 2)
+    )
+    t19 = np.einsum("ijk,li->ljk", 0.5 * (t18 + t18.transpose(1, 0, 2)), t14)
+    t20 = difference2[:, :, None] * np.einsum("ij,kjl->kil", t14, t19)
+    t21 = np.einsum("ij,jkl->ikl", L, t20)
+    t22 = difference2[:, :, None] * np.einsum("ij,ikl->kjl", difference3, t21)
+    t23 = np.einsum("ij,kil->kjl", t14, np.einsum("ij,jkl->ikl", t14, t21))
+    t24 = t23.transpose(0, 2, 1).dot(y)
+    t25 = scipy.linalg.solve_triangular(L, t24, trans=1, lower=True, check_finite=False)
+    t26 = z[:, None] * t25[:, None, :]
+    t27 = z[:, None] * t23.transpose(1, 2, 0).dot(z)[:, None, :]
+    t28 = t24 * t4[:, None, None]
+    t29 = t21.diagonal(axis1=0, axis2=1).T * (L.T / L.diagonal() ** 2)[:, :, None]
+    t30 = (
+        t29
+        - np.einsum("ij,ikl->jkl", L, t27)
+        - np.einsum("ij,ikl->jkl", L, t26)
+        - np.einsum("ij,ikl->jkl", L, t28)
+    )
+    t31 = difference2[:, :, None] * (
+        np.einsum("ij,ikl->jkl", L, -t26 - t27 - t28) + t29
+    )
+    t32 = 0.5 * (
+        t22
+        + t22.transpose(1, 0, 2)
+        + t31
+        + (difference2[:, :, None] * t30).transpose(1, 0, 2)
+    )
+    t33 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
+    t34 = np.einsum("ij,ikl->kjl", t14, t32) + np.einsum(
+        "ijk,li->ljk", t23, -0.5 * (t33 + t33.T)
+    )
+    difference6 = np.einsum("ijk,il->jlk", t34, t14) - np.einsum("ijk,li->ljk", t23, t7)
+    t35 = (
+        t17 * (exponential * grad_K)[:, :, None]
+        + t3[:, :, None] * difference6
+        - t16 * (t1 * grad_K)[:, :, None]
+    )
+    t36 = (
+        difference5 * t8[:, :, None, None]
+        + difference[:, :, None, :] * t35[:, :, :, None]
+    )
+    difference7 = t36.sum(axis=0).transpose(0, 2, 1) - t36.sum(axis=1).transpose(
+        0, 2, 1
+    )
+    difference8 = np.einsum("ijk,ij->jk", difference7, ratio2) - 2 * difference4
+    difference9 = np.einsum("ijk,ij->k", difference6, exponential) - np.einsum(
+        "ij,ijk->k", grad_K, t16
+    )
+    t37 = np.concatenate(
+        (
+            difference9[None],
+            difference8,
+            difference6.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+        )
+    )
+    return hyper * np.diag(grad_hyper) + hyper[:, None] * t37
 
 
 def loss(X, y, theta):

@@ -2,14 +2,14 @@
 """`RationalQuadratic() + WhiteKernel()`.
 
 loss  = -0.5 yᵀ K⁻¹ y - 0.9189385332046727 n - 0.5 log|det(K)|
-grad  = exp(theta) ∘ u6
+grad  = exp(theta) ∘ u5
 where u1 = exp(theta)[0] exp(theta)[1]²
       u2 = sum((X[:, None, :] - X)^∘2, axis=2)
-      K = exp(theta)[2] I + ((1 + 0.5 u2ᵀ / u1)ᵀ)^(-exp(theta)[0])
-      u3 = ⟨0.5 (K⁻ᵀ y yᵀ K⁻ᵀ - K⁻ᵀ), (u2ᵀ ∘ (1 + 0.5 u2ᵀ / u1)^(-1 - exp(theta)[0]))ᵀ⟩
+      K = exp(theta)[2] I + (1 + 0.5 u2 / u1)^(-exp(theta)[0])
+      u3 = ⟨(1 + 0.5 u2 / u1)^(-1 - exp(theta)[0]), u2 ∘ 0.5 (K⁻¹ y yᵀ K⁻¹ - K⁻¹)⟩
       u4 = (exp(theta)[0] / (u1²)) u3
-      u5 = ⟨0.5 (K⁻ᵀ y yᵀ K⁻ᵀ - K⁻ᵀ), power_log(1 + 0.5 u2ᵀ / u1, -exp(theta)[0])ᵀ⟩
-      u6 = [0.5 exp(theta)[1]² u4 - u5; u4 exp(theta)[0] exp(theta)[1]; tr(0.5 (K⁻ᵀ y yᵀ K⁻ᵀ - K⁻ᵀ))]
+      grad_alpha = 0.5 exp(theta)[1]² u4 - ⟨0.5 (K⁻¹ y yᵀ K⁻¹ - K⁻¹), power_log(1 + 0.5 u2 / u1, -exp(theta)[0])⟩
+      u5 = [grad_alpha; u4 exp(theta)[0] exp(theta)[1]; tr(0.5 (K⁻¹ y yᵀ K⁻¹ - K⁻¹))]
 """
 
 import numpy as np
@@ -26,9 +26,9 @@ def _loss(X, y, theta):
     alpha = exponential[0]
     length = exponential[1]
     difference = X[:, None, :] - X
-    ratio = np.einsum("ijk,ijk->ij", difference, difference) / (alpha * length**2)
+    gram2 = np.einsum("ijk,ijk->ij", difference, difference) / (alpha * length**2)
     noise = exponential[2]
-    K = noise * np.eye(n, dtype=X.dtype) + (1 + 0.5 * ratio) ** (-alpha)
+    K = noise * np.eye(n, dtype=X.dtype) + (1 + 0.5 * gram2) ** (-alpha)
     value = (
         -0.5 * np.linalg.solve(K, y).dot(y)
         - 0.9189385332046727 * n
@@ -41,26 +41,27 @@ def _grad(X, y, theta):
     """The gradient by theta."""
     n = X.shape[0]
     exponential = np.exp(theta)
-    length = exponential[1]
     alpha = exponential[0]
+    length = exponential[1]
     length_squared = length**2
     t1 = alpha * length_squared
     difference = X[:, None, :] - X
-    difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
-    t2 = 1 + 0.5 * difference_sum.T / t1
+    gram2 = np.einsum("ijk,ijk->ij", difference, difference)
+    t2 = 1 + 0.5 * gram2 / t1
     t3 = t2 ** (-alpha)
     noise = exponential[2]
-    K = noise * np.eye(n, dtype=X.dtype) + t3.T
-    t4 = np.outer(np.linalg.solve(K, y), np.linalg.solve(K.T, y))
-    difference2 = 0.5 * (t4 - np.linalg.inv(K))
-    total = np.vdot(difference_sum.T * t2 ** (-1 - alpha), difference2)
-    t5 = alpha / t1**2 * total
-    total2 = np.vdot(t3 * np.log(np.where(t3 != 0, t2, 1)), difference2)
+    K = noise * np.eye(n, dtype=X.dtype) + t3
+    t4 = np.linalg.solve(K, y)
+    grad_K = 0.5 * (np.outer(t4, t4) - np.linalg.inv(K))
+    t5 = alpha / t1**2 * np.vdot(t2 ** (-1 - alpha), gram2 * grad_K)
+    grad_alpha = 0.5 * length_squared * t5 - np.vdot(
+        grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
+    )
     t6 = np.concatenate(
         (
-            np.full(1, 0.5 * length_squared * t5 - total2, dtype=X.dtype),
+            np.full(1, grad_alpha, dtype=X.dtype),
             np.full(1, alpha * length * t5, dtype=X.dtype),
-            np.full(1, np.trace(difference2), dtype=X.dtype),
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
     return exponential * t6
@@ -75,22 +76,23 @@ def _value_and_grad(X, y, theta):
     length_squared = length**2
     t1 = alpha * length_squared
     difference = X[:, None, :] - X
-    difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
-    t2 = 1 + 0.5 * difference_sum.T / t1
+    gram2 = np.einsum("ijk,ijk->ij", difference, difference)
+    t2 = 1 + 0.5 * gram2 / t1
     t3 = t2 ** (-alpha)
     noise = exponential[2]
-    K = noise * np.eye(n, dtype=X.dtype) + t3.T
+    K = noise * np.eye(n, dtype=X.dtype) + t3
     t4 = np.linalg.solve(K, y)
     value = -0.5 * t4.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
-    difference2 = 0.5 * (np.outer(t4, np.linalg.solve(K.T, y)) - np.linalg.inv(K))
-    total = np.vdot(difference_sum.T * t2 ** (-1 - alpha), difference2)
-    t5 = alpha / t1**2 * total
-    total2 = np.vdot(t3 * np.log(np.where(t3 != 0, t2, 1)), difference2)
+    grad_K = 0.5 * (np.outer(t4, t4) - np.linalg.inv(K))
+    t5 = alpha / t1**2 * np.vdot(t2 ** (-1 - alpha), gram2 * grad_K)
+    grad_alpha = 0.5 * length_squared * t5 - np.vdot(
+        grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
+    )
     t6 = np.concatenate(
         (
-            np.full(1, 0.5 * length_squared * t5 - total2, dtype=X.dtype),
+            np.full(1, grad_alpha, dtype=X.dtype),
             np.full(1, alpha * length * t5, dtype=X.dtype),
-            np.full(1, np.trace(difference2), dtype=X.dtype),
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
     return value, exponential * t6
@@ -100,152 +102,143 @@ def _hvp(X, y, theta, dtheta):
     """The Hessian times a direction."""
     n = X.shape[0]
     exponential = np.exp(theta)
+    t1 = exponential * dtheta
+    dlength = t1[1]
     alpha = exponential[0]
-    t1 = -1 - alpha
     length = exponential[1]
     length_squared = length**2
     t2 = alpha * length_squared
     difference = X[:, None, :] - X
-    difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
-    t3 = 1 + 0.5 * difference_sum / t2
-    power = t2**2
-    t4 = alpha * length
-    t5 = exponential * dtheta
-    dlength = t5[1]
-    dalpha = t5[0]
-    t6 = 2 * dlength * t4 + dalpha * length_squared
-    t7 = t6 / power * difference_sum
-    t8 = t3**t1
-    t9 = t8 * np.log(np.where(t8 != 0, t3, 1))
-    t10 = t3 ** (-alpha)
+    gram2 = np.einsum("ijk,ijk->ij", difference, difference)
+    t3 = 1 + 0.5 * gram2 / t2
+    t4 = -1 - alpha
+    t5 = t3**t4
+    t6 = t3 ** (-alpha)
     noise = exponential[2]
-    K = noise * np.eye(n, dtype=X.dtype) + t10
-    t11 = np.linalg.solve(K.T, y)
-    t12 = np.linalg.solve(K, y)
-    difference2 = 0.5 * (np.outer(t11, t12) - np.linalg.inv(K).T)
-    t13 = (-0.5 * t1 * t7 * t3 ** (t1 - 1) - dalpha * t9) * difference2
+    K = noise * np.eye(n, dtype=X.dtype) + t6
+    t7 = np.linalg.solve(K, y)
+    grad_K = 0.5 * (np.outer(t7, t7) - np.linalg.inv(K))
+    power = t2**2
     ratio = alpha / power
-    t14 = t8 * difference2
-    t15 = t10 * np.log(np.where(t10 != 0, t3, 1))
-    dK = t5[2] * np.eye(n, dtype=X.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t15
-    t16 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
-    t17 = 0.5 * (t16.T - np.outer(y.dot(t16), t12) - np.outer(t11, t16.dot(y)))
-    t18 = (
-        dalpha / power * t14
-        + ratio * t13
-        + ratio * t8 * t17
-        - 2 * alpha * t6 / t2**3 * t14
+    t8 = ratio * np.vdot(t5, gram2 * grad_K)
+    dalpha = t1[0]
+    t9 = alpha * length
+    t10 = 2 * dlength * t9 + dalpha * length_squared
+    dgram = t10 / power * gram2
+    t11 = t5 * np.log(np.where(t5 != 0, t3, 1))
+    t12 = (-0.5 * t4 * dgram * t3 ** (t4 - 1) - dalpha * t11) * grad_K
+    t13 = t5 * grad_K
+    t14 = t6 * np.log(np.where(t6 != 0, t3, 1))
+    dK = t1[2] * np.eye(n, dtype=X.dtype) + 0.5 * alpha * t5 * dgram - dalpha * t14
+    t15 = np.linalg.solve(K, np.linalg.solve(K, dK).T)
+    t16 = np.outer(t7, t15.dot(y))
+    dgrad_K = 0.5 * (t15 - t16 - t16.T)
+    t17 = (
+        ratio * t5 * dgrad_K
+        + dalpha / power * t13
+        + ratio * t12
+        - 2 * alpha * t10 / t2**3 * t13
     )
-    total = np.vdot(t18, difference_sum)
-    t19 = ratio * np.vdot(difference_sum.T * t8.T, difference2.T)
-    t20 = -dalpha * t15 * np.log(np.where(t15 != 0, t3, 1)) - 0.5 * t7 * (
-        t8 - alpha * t9
+    total = np.vdot(gram2, t17)
+    dgrad_length = dlength * alpha * t8 + length * (alpha * total + dalpha * t8)
+    t18 = -dalpha * t14 * np.log(np.where(t14 != 0, t3, 1)) - 0.5 * dgram * (
+        t5 - alpha * t11
     )
     dgrad_alpha = (
         0.5 * length_squared * total
-        + dlength * length * t19
-        - np.vdot(t15, t17)
-        - np.vdot(t20, difference2)
+        + dlength * length * t8
+        - np.vdot(t14, dgrad_K)
+        - np.vdot(grad_K, t18)
     )
-    dgrad_length = (length * dalpha + alpha * dlength) * t19 + alpha * length * total
-    t21 = np.concatenate(
+    t19 = np.concatenate(
         (
             np.full(1, dgrad_alpha, dtype=X.dtype),
             np.full(1, dgrad_length, dtype=X.dtype),
-            np.full(1, np.trace(t17), dtype=X.dtype),
+            np.full(1, np.trace(dgrad_K), dtype=X.dtype),
         )
     )
-    t22 = np.concatenate(
+    t20 = np.concatenate(
         (
-            np.full(
-                1, 0.5 * length_squared * t19 - np.vdot(t15, difference2), dtype=X.dtype
-            ),
-            np.full(1, t4 * t19, dtype=X.dtype),
-            np.full(1, np.trace(difference2), dtype=X.dtype),
+            np.full(1, 0.5 * length_squared * t8 - np.vdot(grad_K, t14), dtype=X.dtype),
+            np.full(1, t9 * t8, dtype=X.dtype),
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    return t5 * t22 + exponential * t21
+    return exponential * t19 + t1 * t20
 
 
 def _hessian(X, y, theta):
     """The Hessian by theta."""
     n = X.shape[0]
     exponential = np.exp(theta)
-    length = exponential[1]
+    t1 = np.diag(exponential)
     alpha = exponential[0]
-    t1 = alpha * length
+    length = exponential[1]
     length_squared = length**2
     t2 = alpha * length_squared
+    difference = X[:, None, :] - X
+    gram2 = np.einsum("ijk,ijk->ij", difference, difference)
+    t3 = 1 + 0.5 * gram2 / t2
+    t4 = t3 ** (-alpha)
+    noise = exponential[2]
+    K = noise * np.eye(n, dtype=X.dtype) + t4
+    t5 = np.linalg.inv(K)
+    t6 = np.linalg.solve(K, y)
+    grad_K = 0.5 * (np.outer(t6, t6) - t5)
+    t7 = t4 * np.log(np.where(t4 != 0, t3, 1))
+    t8 = -1 - alpha
+    t9 = t3**t8
     power = t2**2
     ratio = alpha / power
-    difference = X[:, None, :] - X
-    difference_sum = np.einsum("ijk,ijk->ij", difference, difference)
-    t3 = 1 + 0.5 * difference_sum.T / t2
-    t4 = -1 - alpha
-    t5 = t3**t4
-    t6 = t3 ** (-alpha)
-    noise = exponential[2]
-    K = noise * np.eye(n, dtype=X.dtype) + t6.T
-    t7 = np.linalg.solve(K.T, y)
-    t8 = np.linalg.solve(K, y)
-    t9 = np.linalg.inv(K)
-    difference2 = 0.5 * (np.outer(t8, t7) - t9)
-    t10 = ratio * np.vdot(difference_sum.T * t5, difference2)
-    t11 = t6 * np.log(np.where(t6 != 0, t3, 1))
+    t10 = ratio * np.vdot(t9, gram2 * grad_K)
+    t11 = alpha * length
     t12 = np.concatenate(
         (
-            np.full(
-                1, 0.5 * length_squared * t10 - np.vdot(t11, difference2), dtype=X.dtype
-            ),
-            np.full(1, t1 * t10, dtype=X.dtype),
-            np.full(1, np.trace(difference2), dtype=X.dtype),
+            np.full(1, 0.5 * length_squared * t10 - np.vdot(grad_K, t7), dtype=X.dtype),
+            np.full(1, t11 * t10, dtype=X.dtype),
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    t13 = np.diag(exponential)
-    t14 = length * t10
-    t15 = t13[:, 0]
-    t16 = t13[:, 1]
-    t17 = 2 * t1 * t16 + length_squared * t15
-    t18 = difference_sum.T[:, :, None] * t17 / power
-    t19 = t5 * np.log(np.where(t5 != 0, t3, 1))
-    t20 = -t15 * t19[:, :, None] - 0.5 * t18 * (t4 * t3 ** (t4 - 1))[:, :, None]
-    t21 = np.einsum(
-        "ijk,jl->lik", alpha * t5.T[:, :, None] * t18.transpose(1, 0, 2), t9
+    t13 = t1[:, 0]
+    t14 = t1[:, 1]
+    t15 = 2 * t11 * t14 + length_squared * t13
+    t16 = gram2[:, :, None] * t15 / power
+    t17 = np.einsum("ij,jkl->kil", t5, alpha * t9[:, :, None] * t16)
+    t18 = (
+        0.5 * t17
+        + t1[:, 2] * t5[:, :, None]
+        - t13 * np.linalg.solve(K, t7.T).T[:, :, None]
     )
-    t22 = (
-        0.5 * t21
-        + t13[:, 2] * t9.T[:, :, None]
-        - t15 * np.linalg.solve(K.T, t11)[:, :, None]
-    )
-    t23 = np.einsum("ijk,lj->lik", t22, t9)
-    t24 = 0.5 * (
-        t23
-        - t7[:, None] * t23.transpose(0, 2, 1).dot(y)[:, None, :]
-        - t8[:, None, None] * t23.transpose(1, 2, 0).dot(y)
-    )
-    t25 = t5 * difference2
+    t19 = np.einsum("ijk,li->jlk", t18, t5)
+    t20 = t6[:, None, None] * t19.transpose(0, 2, 1).dot(y)
+    t21 = 0.5 * (t19 - t20 - t20.transpose(1, 0, 2))
+    t22 = length * t10
+    t23 = t9 * grad_K
+    t24 = t9 * np.log(np.where(t9 != 0, t3, 1))
+    t25 = -t13 * t24[:, :, None] - 0.5 * t16 * (t8 * t3 ** (t8 - 1))[:, :, None]
     t26 = (
-        (ratio * t5)[:, :, None] * t24
-        + t20 * (ratio * difference2)[:, :, None]
-        + t15 / power * t25[:, :, None]
-        - 2 * alpha / t2**3 * t17 * t25[:, :, None]
+        t25 * (ratio * grad_K)[:, :, None]
+        + t13 / power * t23[:, :, None]
+        + (ratio * t9)[:, :, None] * t21
+        - 2 * alpha / t2**3 * t15 * t23[:, :, None]
     )
-    t27 = np.einsum("ijk,ji->k", t26, difference_sum)
-    t28 = t15 * (t11 * np.log(np.where(t11 != 0, t3, 1)))[:, :, None]
-    t29 = np.einsum(
-        "ij,ijk->k", difference2, -0.5 * (t5 - alpha * t19)[:, :, None] * t18 - t28
-    )
+    t27 = np.einsum("ijk,ji->k", t26, gram2)
+    t28 = t13 * (t7 * np.log(np.where(t7 != 0, t3, 1)))[:, :, None]
+    t29 = -0.5 * (t9 - alpha * t24)[:, :, None] * t16.transpose(1, 0, 2) - t28
     t30 = (
-        0.5 * length_squared * t27 + t14 * t16 - np.einsum("ij,ijk->k", t11, t24) - t29
+        0.5 * length_squared * t27
+        + t22 * t14
+        - np.einsum("ij,jik->k", grad_K, t29)
+        - np.einsum("ij,ijk->k", t7, t21)
     )
     t31 = np.concatenate(
         (
             t30[None],
-            (alpha * t10 * t16 + t14 * t15 + t1 * t27)[None],
-            t24.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+            (alpha * t10 * t14 + t11 * t27 + t22 * t13)[None],
+            t21.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
         )
     )
-    return exponential[:, None] * t31 + t13 * t12[:, None]
+    return t1 * t12[:, None] + exponential[:, None] * t31
 
 
 def _from_data(X):
@@ -254,16 +247,16 @@ def _from_data(X):
     return np.einsum("ijk,ijk->ij", difference, difference)
 
 
-def _bound_loss(y, theta, fixed):
+def _bound_loss(y, theta, gram):
     """The loss."""
     n = y.shape[0]
     exponential = np.exp(theta)
     alpha = exponential[0]
     length = exponential[1]
     noise = exponential[2]
-    K = noise * np.eye(n, dtype=y.dtype) + (
-        1 + 0.5 * fixed / (alpha * length**2)
-    ) ** (-alpha)
+    K = noise * np.eye(n, dtype=y.dtype) + (1 + 0.5 * gram / (alpha * length**2)) ** (
+        -alpha
+    )
     value = (
         -0.5 * np.linalg.solve(K, y).dot(y)
         - 0.9189385332046727 * n
@@ -272,33 +265,35 @@ def _bound_loss(y, theta, fixed):
     return value
 
 
-def _bound_grad(y, theta, fixed):
+def _bound_grad(y, theta, gram):
     """The gradient by theta."""
     n = y.shape[0]
     exponential = np.exp(theta)
-    length = exponential[1]
     alpha = exponential[0]
+    length = exponential[1]
     length_squared = length**2
     t1 = alpha * length_squared
-    t2 = 1 + 0.5 * fixed / t1
+    t2 = 1 + 0.5 * gram / t1
     t3 = t2 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=y.dtype) + t3
-    t4 = np.outer(np.linalg.solve(K, y), np.linalg.solve(K.T, y))
-    difference = 0.5 * (t4 - np.linalg.inv(K))
-    t5 = alpha / t1**2 * np.vdot(fixed * t2 ** (-1 - alpha), difference.T)
-    total = np.vdot(t3 * np.log(np.where(t3 != 0, t2, 1)), difference.T)
+    t4 = np.linalg.solve(K, y)
+    grad_K = 0.5 * (np.outer(t4, t4) - np.linalg.inv(K))
+    t5 = alpha / t1**2 * np.vdot(t2 ** (-1 - alpha), gram * grad_K)
+    grad_alpha = 0.5 * length_squared * t5 - np.vdot(
+        grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
+    )
     t6 = np.concatenate(
         (
-            np.full(1, 0.5 * length_squared * t5 - total, dtype=y.dtype),
+            np.full(1, grad_alpha, dtype=y.dtype),
             np.full(1, alpha * length * t5, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, np.trace(grad_K), dtype=y.dtype),
         )
     )
     return exponential * t6
 
 
-def _bound_value_and_grad(y, theta, fixed):
+def _bound_value_and_grad(y, theta, gram):
     """The loss and its gradient by theta, in one pass."""
     n = y.shape[0]
     exponential = np.exp(theta)
@@ -306,169 +301,164 @@ def _bound_value_and_grad(y, theta, fixed):
     length = exponential[1]
     length_squared = length**2
     t1 = alpha * length_squared
-    t2 = 1 + 0.5 * fixed / t1
+    t2 = 1 + 0.5 * gram / t1
     t3 = t2 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=y.dtype) + t3
     t4 = np.linalg.solve(K, y)
     value = -0.5 * t4.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
-    difference = 0.5 * (np.outer(t4, np.linalg.solve(K.T, y)) - np.linalg.inv(K))
-    t5 = alpha / t1**2 * np.vdot(fixed * t2 ** (-1 - alpha), difference.T)
-    total = np.vdot(t3 * np.log(np.where(t3 != 0, t2, 1)), difference.T)
+    grad_K = 0.5 * (np.outer(t4, t4) - np.linalg.inv(K))
+    t5 = alpha / t1**2 * np.vdot(t2 ** (-1 - alpha), gram * grad_K)
+    grad_alpha = 0.5 * length_squared * t5 - np.vdot(
+        grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
+    )
     t6 = np.concatenate(
         (
-            np.full(1, 0.5 * length_squared * t5 - total, dtype=y.dtype),
+            np.full(1, grad_alpha, dtype=y.dtype),
             np.full(1, alpha * length * t5, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, np.trace(grad_K), dtype=y.dtype),
         )
     )
     return value, exponential * t6
 
 
-def _bound_hvp(y, theta, dtheta, fixed):
+def _bound_hvp(y, theta, dtheta, gram):
     """The Hessian times a direction."""
     n = y.shape[0]
     exponential = np.exp(theta)
+    t1 = exponential * dtheta
+    dlength = t1[1]
     alpha = exponential[0]
-    t1 = -1 - alpha
     length = exponential[1]
     length_squared = length**2
     t2 = alpha * length_squared
-    t3 = 1 + 0.5 * fixed / t2
-    power = t2**2
-    t4 = alpha * length
-    t5 = exponential * dtheta
-    dlength = t5[1]
-    dalpha = t5[0]
-    t6 = 2 * dlength * t4 + dalpha * length_squared
-    t7 = t6 / power * fixed
-    t8 = t3**t1
-    t9 = t8 * np.log(np.where(t8 != 0, t3, 1))
-    t10 = t3 ** (-alpha)
-    noise = exponential[2]
-    K = noise * np.eye(n, dtype=y.dtype) + t10
-    t11 = np.linalg.solve(K.T, y)
-    t12 = np.linalg.solve(K, y)
-    difference = 0.5 * (np.outer(t11, t12) - np.linalg.inv(K).T)
-    t13 = (-0.5 * t1 * t7 * t3 ** (t1 - 1) - dalpha * t9) * difference
-    ratio = alpha / power
-    t14 = t8 * difference
-    t15 = t10 * np.log(np.where(t10 != 0, t3, 1))
-    dK = t5[2] * np.eye(n, dtype=y.dtype) + 0.5 * alpha * t8 * t7 - dalpha * t15
-    t16 = np.linalg.solve(K, np.linalg.solve(K.T, dK.T).T)
-    t17 = 0.5 * (t16.T - np.outer(y.dot(t16), t12) - np.outer(t11, t16.dot(y)))
-    t18 = (
-        dalpha / power * t14
-        + ratio * t13
-        + ratio * t8 * t17
-        - 2 * alpha * t6 / t2**3 * t14
-    )
-    total = np.vdot(t18, fixed)
-    t19 = ratio * np.vdot(fixed * t8, difference)
-    t20 = -dalpha * t15 * np.log(np.where(t15 != 0, t3, 1)) - 0.5 * t7 * (
-        t8 - alpha * t9
-    )
-    dgrad_alpha = (
-        0.5 * length_squared * total
-        + dlength * length * t19
-        - np.vdot(t15, t17)
-        - np.vdot(t20, difference)
-    )
-    dgrad_length = (length * dalpha + alpha * dlength) * t19 + alpha * length * total
-    t21 = np.concatenate(
-        (
-            np.full(1, dgrad_alpha, dtype=y.dtype),
-            np.full(1, dgrad_length, dtype=y.dtype),
-            np.full(1, np.trace(t17), dtype=y.dtype),
-        )
-    )
-    t22 = np.concatenate(
-        (
-            np.full(
-                1, 0.5 * length_squared * t19 - np.vdot(t15, difference), dtype=y.dtype
-            ),
-            np.full(1, t4 * t19, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
-        )
-    )
-    return t5 * t22 + exponential * t21
-
-
-def _bound_hessian(y, theta, fixed):
-    """The Hessian by theta."""
-    n = y.shape[0]
-    exponential = np.exp(theta)
-    length = exponential[1]
-    alpha = exponential[0]
-    t1 = alpha * length
-    length_squared = length**2
-    t2 = alpha * length_squared
-    power = t2**2
-    ratio = alpha / power
-    t3 = 1 + 0.5 * fixed / t2
+    t3 = 1 + 0.5 * gram / t2
     t4 = -1 - alpha
     t5 = t3**t4
     t6 = t3 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=y.dtype) + t6
-    t7 = np.linalg.solve(K.T, y)
-    t8 = np.linalg.solve(K, y)
-    t9 = np.linalg.inv(K)
-    difference = 0.5 * (np.outer(t7, t8) - t9.T)
-    t10 = ratio * np.vdot(fixed * t5, difference)
-    t11 = t6 * np.log(np.where(t6 != 0, t3, 1))
-    t12 = np.concatenate(
+    t7 = np.linalg.solve(K, y)
+    grad_K = 0.5 * (np.outer(t7, t7) - np.linalg.inv(K))
+    power = t2**2
+    ratio = alpha / power
+    t8 = ratio * np.vdot(t5, gram * grad_K)
+    dalpha = t1[0]
+    t9 = alpha * length
+    t10 = 2 * dlength * t9 + dalpha * length_squared
+    dgram = t10 / power * gram
+    t11 = t5 * np.log(np.where(t5 != 0, t3, 1))
+    t12 = (-0.5 * t4 * dgram * t3 ** (t4 - 1) - dalpha * t11) * grad_K
+    t13 = t5 * grad_K
+    t14 = t6 * np.log(np.where(t6 != 0, t3, 1))
+    dK = t1[2] * np.eye(n, dtype=y.dtype) + 0.5 * alpha * t5 * dgram - dalpha * t14
+    t15 = np.linalg.solve(K, np.linalg.solve(K, dK).T)
+    t16 = np.outer(t7, t15.dot(y))
+    dgrad_K = 0.5 * (t15 - t16 - t16.T)
+    t17 = (
+        ratio * t5 * dgrad_K
+        + dalpha / power * t13
+        + ratio * t12
+        - 2 * alpha * t10 / t2**3 * t13
+    )
+    total = np.vdot(gram, t17)
+    dgrad_length = dlength * alpha * t8 + length * (alpha * total + dalpha * t8)
+    t18 = -dalpha * t14 * np.log(np.where(t14 != 0, t3, 1)) - 0.5 * dgram * (
+        t5 - alpha * t11
+    )
+    dgrad_alpha = (
+        0.5 * length_squared * total
+        + dlength * length * t8
+        - np.vdot(t14, dgrad_K)
+        - np.vdot(grad_K, t18)
+    )
+    t19 = np.concatenate(
         (
-            np.full(
-                1, 0.5 * length_squared * t10 - np.vdot(t11, difference), dtype=y.dtype
-            ),
-            np.full(1, t1 * t10, dtype=y.dtype),
-            np.full(1, np.trace(difference), dtype=y.dtype),
+            np.full(1, dgrad_alpha, dtype=y.dtype),
+            np.full(1, dgrad_length, dtype=y.dtype),
+            np.full(1, np.trace(dgrad_K), dtype=y.dtype),
         )
     )
-    t13 = np.diag(exponential)
-    t14 = length * t10
-    t15 = t13[:, 0]
-    t16 = t13[:, 1]
-    t17 = 2 * t1 * t16 + length_squared * t15
-    t18 = fixed[:, :, None] * t17 / power
-    t19 = t5 * np.log(np.where(t5 != 0, t3, 1))
-    t20 = -t15 * t19[:, :, None] - 0.5 * t18 * (t4 * t3 ** (t4 - 1))[:, :, None]
-    t21 = np.einsum("ijk,jl->lik", alpha * t5[:, :, None] * t18, t9)
-    t22 = (
-        0.5 * t21
-        + t13[:, 2] * t9.T[:, :, None]
-        - t15 * np.linalg.solve(K.T, t11.T)[:, :, None]
+    t20 = np.concatenate(
+        (
+            np.full(1, 0.5 * length_squared * t8 - np.vdot(grad_K, t14), dtype=y.dtype),
+            np.full(1, t9 * t8, dtype=y.dtype),
+            np.full(1, np.trace(grad_K), dtype=y.dtype),
+        )
     )
-    t23 = np.einsum("ijk,lj->ilk", t22, t9)
-    t24 = 0.5 * (
-        t23
-        - t7[:, None, None] * t23.transpose(1, 2, 0).dot(y)
-        - t8[:, None] * t23.transpose(0, 2, 1).dot(y)[:, None, :]
+    return exponential * t19 + t1 * t20
+
+
+def _bound_hessian(y, theta, gram):
+    """The Hessian by theta."""
+    n = y.shape[0]
+    exponential = np.exp(theta)
+    t1 = np.diag(exponential)
+    alpha = exponential[0]
+    length = exponential[1]
+    length_squared = length**2
+    t2 = alpha * length_squared
+    t3 = 1 + 0.5 * gram / t2
+    t4 = t3 ** (-alpha)
+    noise = exponential[2]
+    K = noise * np.eye(n, dtype=y.dtype) + t4
+    t5 = np.linalg.inv(K)
+    t6 = np.linalg.solve(K, y)
+    grad_K = 0.5 * (np.outer(t6, t6) - t5)
+    t7 = t4 * np.log(np.where(t4 != 0, t3, 1))
+    t8 = -1 - alpha
+    t9 = t3**t8
+    power = t2**2
+    ratio = alpha / power
+    t10 = ratio * np.vdot(t9, gram * grad_K)
+    t11 = alpha * length
+    t12 = np.concatenate(
+        (
+            np.full(1, 0.5 * length_squared * t10 - np.vdot(grad_K, t7), dtype=y.dtype),
+            np.full(1, t11 * t10, dtype=y.dtype),
+            np.full(1, np.trace(grad_K), dtype=y.dtype),
+        )
     )
-    t25 = t5 * difference
+    t13 = t1[:, 0]
+    t14 = t1[:, 1]
+    t15 = 2 * t11 * t14 + length_squared * t13
+    t16 = gram[:, :, None] * t15 / power
+    t17 = np.einsum("ij,jkl->kil", t5, alpha * t9[:, :, None] * t16)
+    t18 = (
+        0.5 * t17
+        + t1[:, 2] * t5[:, :, None]
+        - t13 * np.linalg.solve(K, t7.T).T[:, :, None]
+    )
+    t19 = np.einsum("ijk,li->jlk", t18, t5)
+    t20 = t6[:, None, None] * t19.transpose(0, 2, 1).dot(y)
+    t21 = 0.5 * (t19 - t20 - t20.transpose(1, 0, 2))
+    t22 = length * t10
+    t23 = t9 * grad_K
+    t24 = t9 * np.log(np.where(t9 != 0, t3, 1))
+    t25 = -t13 * t24[:, :, None] - 0.5 * t16 * (t8 * t3 ** (t8 - 1))[:, :, None]
     t26 = (
-        (ratio * t5)[:, :, None] * t24
-        + t20 * (ratio * difference)[:, :, None]
-        + t15 / power * t25[:, :, None]
-        - 2 * alpha / t2**3 * t17 * t25[:, :, None]
+        t25 * (ratio * grad_K)[:, :, None]
+        + t13 / power * t23[:, :, None]
+        + (ratio * t9)[:, :, None] * t21
+        - 2 * alpha / t2**3 * t15 * t23[:, :, None]
     )
-    t27 = np.einsum("ijk,ij->k", t26, fixed)
-    t28 = t15 * (t11 * np.log(np.where(t11 != 0, t3, 1)))[:, :, None]
-    t29 = np.einsum(
-        "ij,ijk->k", difference, -0.5 * (t5 - alpha * t19)[:, :, None] * t18 - t28
-    )
+    t27 = np.einsum("ijk,ji->k", t26, gram)
+    t28 = t13 * (t7 * np.log(np.where(t7 != 0, t3, 1)))[:, :, None]
+    t29 = -0.5 * (t9 - alpha * t24)[:, :, None] * t16.transpose(1, 0, 2) - t28
     t30 = (
-        0.5 * length_squared * t27 + t14 * t16 - np.einsum("ij,ijk->k", t11, t24) - t29
+        0.5 * length_squared * t27
+        + t22 * t14
+        - np.einsum("ij,jik->k", grad_K, t29)
+        - np.einsum("ij,ijk->k", t7, t21)
     )
     t31 = np.concatenate(
         (
             t30[None],
-            (alpha * t10 * t16 + t14 * t15 + t1 * t27)[None],
-            t24.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+            (alpha * t10 * t14 + t11 * t27 + t22 * t13)[None],
+            t21.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
         )
     )
-    return exponential[:, None] * t31 + t13 * t12[:, None]
+    return t1 * t12[:, None] + exponential[:, None] * t31
 
 
 def loss(X, y, theta):
@@ -591,8 +581,8 @@ class Bound:
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
         X, y = (value.astype(dtype, copy=False) for value in self._data)
-        fixed = _from_data(X)
-        return X, y, fixed
+        gram = _from_data(X)
+        return X, y, gram
 
     def _arguments(self, theta):
         """The arguments in the working dtype, checked, and what depends on the data alone."""
@@ -602,36 +592,36 @@ class Bound:
         dtype = _dtype(*self._data, theta)
         if dtype not in self._in:
             self._in[dtype] = self._converted(dtype)
-        X, y, fixed = self._in[dtype]
+        X, y, gram = self._in[dtype]
         theta = theta.astype(dtype, copy=False)
-        return X, y, theta, fixed
+        return X, y, theta, gram
 
     def loss(self, theta):
         """The loss."""
-        X, y, theta, fixed = self._arguments(theta)
-        return float(_bound_loss(y, theta, fixed))
+        X, y, theta, gram = self._arguments(theta)
+        return float(_bound_loss(y, theta, gram))
 
     def grad(self, theta):
         """The gradient by theta."""
-        X, y, theta, fixed = self._arguments(theta)
-        return _bound_grad(y, theta, fixed)
+        X, y, theta, gram = self._arguments(theta)
+        return _bound_grad(y, theta, gram)
 
     def value_and_grad(self, theta):
         """The loss and its gradient by theta, in one pass."""
-        X, y, theta, fixed = self._arguments(theta)
-        value, gradient = _bound_value_and_grad(y, theta, fixed)
+        X, y, theta, gram = self._arguments(theta)
+        value, gradient = _bound_value_and_grad(y, theta, gram)
         return float(value), gradient
 
     def hvp(self, theta, dtheta):
         """The Hessian times a direction."""
-        X, y, theta, fixed = self._arguments(theta)
+        X, y, theta, gram = self._arguments(theta)
         dtheta = _direction("dtheta", dtheta, theta)
-        return _bound_hvp(y, theta, dtheta, fixed)
+        return _bound_hvp(y, theta, dtheta, gram)
 
     def hessian(self, theta):
         """The Hessian by theta."""
-        X, y, theta, fixed = self._arguments(theta)
-        return np.ascontiguousarray(_bound_hessian(y, theta, fixed))
+        X, y, theta, gram = self._arguments(theta)
+        return np.ascontiguousarray(_bound_hessian(y, theta, gram))
 
     def pack(self, theta):
         """One flat float64 vector of theta."""

@@ -5,7 +5,7 @@ loss        = -0.5 log|det(W Wᵀ + sigma2 I)| - 0.9189385332046727 d - 0.5 ⟨X
 grad_W      = 2 grad_gram W
 grad_sigma2 = tr(grad_gram)
 where       u1 = (X - 1 meanᵀ) (W Wᵀ + sigma2 I)⁻¹
-            grad_gram = 0.5 (u1ᵀ (X - 1 meanᵀ) (W Wᵀ + sigma2 I)⁻¹ / n - (W Wᵀ + sigma2 I)⁻¹)
+            grad_gram = 0.5 ((W Wᵀ + sigma2 I)⁻¹ (X - 1 meanᵀ)ᵀ u1 / n - (W Wᵀ + sigma2 I)⁻¹)
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def _grad(X, mean, W, sigma2):
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
     difference = X - mean
     t2 = np.linalg.solve(t1, np.linalg.solve(t1, difference.T).dot(difference).T)
-    grad_gram = 0.5 * (t2.T / n - np.linalg.inv(t1))
+    grad_gram = 0.5 * (t2 / n - np.linalg.inv(t1))
     return (2 * grad_gram.dot(W), np.trace(grad_gram))
 
 
@@ -46,7 +46,7 @@ def _value_and_grad(X, mean, W, sigma2):
         - 0.5 * np.vdot(difference, t2.T) / n
     )
     grad_gram = 0.5 * (
-        np.linalg.solve(t1, t2.dot(difference).T).T / n - np.linalg.inv(t1)
+        np.linalg.solve(t1, t2.dot(difference).T) / n - np.linalg.inv(t1)
     )
     return value, (2 * grad_gram.dot(W), np.trace(grad_gram))
 
@@ -54,15 +54,15 @@ def _value_and_grad(X, mean, W, sigma2):
 def _hvp(X, mean, W, sigma2, dW, dsigma2):
     """The Hessian times a direction."""
     n, d = X.shape
-    difference = X - mean
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
+    difference = X - mean
     t2 = np.linalg.solve(t1, difference.T).dot(difference)
+    grad_gram = 0.5 * (np.linalg.solve(t1, t2.T) / n - np.linalg.inv(t1))
     t3 = dW.dot(W.T)
     t4 = np.linalg.solve(t1, t3 + t3.T + dsigma2 * np.eye(d, dtype=X.dtype))
     t5 = np.linalg.solve(t1, t4.T)
     t6 = t2.dot(t5.T)
     dgrad_gram = 0.5 * t5 + -0.5 * (t6 + t6.T) / n
-    grad_gram = 0.5 * (np.linalg.solve(t1, t2.T).T / n - np.linalg.inv(t1))
     return (2 * (dgrad_gram.dot(W) + grad_gram.dot(dW)), np.trace(dgrad_gram))
 
 

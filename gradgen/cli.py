@@ -19,10 +19,11 @@ from gradgen.spec import Declaration, load_spec
 from gradgen.tally import Cost
 from gradgen.tape import Tape
 from gradgen.templating import render
+from gradgen.timing import timed
 from gradgen.version import __version__
 from gradgen.watch import watch
 
-LATER = ("explain", "check", "audit", "bench")
+LATER = ("explain", "check", "audit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--latex", action="store_true", help="not supported yet")
     show.add_argument("--cost", action="store_true", help="flops and bytes of each function")
     show.set_defaults(run=_show)
+
+    bench = commands.add_parser("bench", help="time the functions, beside the spec as NumPy and jax.jit")
+    bench.add_argument("spec", metavar="SPEC[:NAME]")
+    bench.set_defaults(run=_bench)
 
     init = commands.add_parser("init", help="write a commented spec to start from")
     init.add_argument("name", metavar="NAME")
@@ -276,6 +281,29 @@ def _prices(found: Mapping[str, Cost], dims: Sequence[Dim]) -> list[str]:
     ]
     widths = [max(len(row[k]) for row in rows) for k in range(4)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    path, name = _target(arguments.spec)
+    declared = _declared([path], name and [name])
+    _traced(declared)
+    for one in declared:
+        sizes, rows = timed(one)
+        at = ", ".join(f"{dim}={size:,}" for dim, size in sizes.items())
+        print(f"{one.name} at {at}\n{_indented(_times(rows))}")
+    return 0
+
+
+def _times(rows: Sequence[tuple[str, Mapping[str, float]]]) -> list[str]:
+    """A line for each function: the time of a call, and that of the others as multiples of the module's."""
+    others = list(dict.fromkeys(name for _, found in rows for name in found if name != "gradgen"))
+    lines = [("function", "gradgen", *others)]
+    for name, found in rows:
+        base = found["gradgen"]
+        ratios = (f"{found[other] / base:.2f} x" if other in found else "" for other in others)
+        lines.append((name, f"{base * 1e6:,.1f} µs", *ratios))
+    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def _target(text: str) -> tuple[Path, str | None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gradgen import cli, files, pipeline
+from gradgen import cli, files, pipeline, timing
 from gradgen.cli import main
 from gradgen.errors import NotSupportedError
 from gradgen.watch import sources, watch
@@ -553,6 +553,16 @@ def test_show_prices_each_statement(capsys: pytest.CaptureFixture[str]) -> None:
     assert "# 2 d flops, 24 d bytes\n        return np.exp(w).sum()" in capsys.readouterr().out
 
 
+def test_bench_times_each_function(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "ROUNDS", 2)
+    monkeypatch.setattr(timing, "BATCH", 1e-4)
+    assert main(["bench", f"{spec(GOOD)}:good"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "good at d=100"
+    assert [line.split()[0] for line in lines[1:] if line.strip()] == "function loss grad value_and_grad hvp".split()
+    assert lines[1].split()[:4] == ["function", "gradgen", "bound", "spec"]
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -561,7 +571,6 @@ def test_show_prices_each_statement(capsys: pytest.CaptureFixture[str]) -> None:
         ["explain", "a.py:good"],
         ["check", "a.py"],
         ["audit", "a.py:good", "module:function"],
-        ["bench", "a.py"],
     ],
 )
 def test_what_is_not_supported_yet(call: list[str], capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,7 @@ from gradgen.ops.matrix import Matrices
 from gradgen.ops.reduce import Reduce, reduce
 from gradgen.structured import STRUCTURED_LAWS, sign_over_absolute, triangle_on_diagonal
 from gradgen.text import magnitude
-from gradgen.walk import Names, core, order, rewrite, settle
+from gradgen.walk import Names, core, order, rewrite, settle, uses
 
 Law = Callable[[Node], "Node | None"]
 EVEN = ("absolute", "cosh", "log_cosh", "cos")
@@ -359,7 +359,29 @@ LAWS: tuple[Law, ...] = (
 
 def simplify(roots: list[Node], names: Names) -> list[Node]:
     """The roots with every law applied, operands first, until none applies."""
-    return rewrite(roots, lambda node: _upright(_apply(node), names), names)
+    return _of_one_sign(rewrite(roots, lambda node: _upright(_apply(node), names), names), names)
+
+
+def _of_one_sign(roots: list[Node], names: Names) -> list[Node]:
+    """The roots where of a sum and its negative one is left: the one with the more uses, else the one made first."""
+    counts = uses(roots)
+    gone: dict[Node, Node] = {}
+    for node in counts:
+        if not isinstance(node, Add):
+            continue
+        negative = add([(-c, n, axes) for c, n, axes in node.terms], node.shape)
+        other = core(negative)
+        if other is not node and other in counts and (counts[node], -node.serial) < (counts[other], -other.serial):
+            gone[node] = -negative
+    return rewrite(roots, lambda node: _unsigned(gone.get(node, node)), names) if gone else roots
+
+
+def _unsigned(node: Node) -> Node:
+    """f(-x) = f(x) for an even function"""
+    if not (isinstance(node, Map) and node.atom.name in EVEN and node.arguments[0][0] < 0):
+        return node
+    [(c, inner, labels)] = node.arguments
+    return apply(node.atom, [(magnitude(c), inner, labels)], node.shape)
 
 
 def _upright(node: Node, names: Names) -> Node:

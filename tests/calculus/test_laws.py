@@ -155,6 +155,14 @@ def test_shifts_leave_softmax_and_logsumexp(said: str) -> None:
     assert "exponentials" in said or cost.total([found]) <= cost.total([flat])
 
 
+def test_of_a_sum_and_its_negative_one_is_left() -> None:
+    x, y = symbols("x:n y:n")
+    for difference in (x - y, y - x):
+        written = call("absolute", difference) * call("exp", difference) + call("sin", difference)
+        found = settled(simplify, written)
+        assert [n for n in order([found]) if isinstance(n, Add)] == [difference, found]
+
+
 # Laws of matrices: symbols, what is written, what it becomes.
 MATRIX_LAWS: dict[str, tuple[str, Callable[..., Node], Callable[..., Node]]] = {
     "inverse_cancels": ("A:nn X:nd", lambda A, X: inverse(A) @ A @ X, lambda A, X: X),

@@ -6,6 +6,7 @@ comparisons alone. Everything else takes the long way: converted, or refused by 
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -18,13 +19,13 @@ Shapes = dict[str, tuple[str, ...]]
 
 
 def module(signature: str, wrt: str, value_and_grad: Callable[..., Any], hvp: Callable[..., Any]) -> SimpleNamespace:
-    """The two functions behind their doors, and their insides as ``core``."""
+    """The two functions behind their doors, and as ``core`` what is inside, for all rows at once."""
     shapes = {name: tuple(filter(None, dims.split(","))) for name, dims in re.findall(r"(\w+)\[([\w,]*)\]", signature)}
     directions = {f"d{name}": shapes[name] for name in wrt.split()}
     return SimpleNamespace(
         value_and_grad=doored(value_and_grad, shapes),
         hvp=doored(hvp, {**shapes, **directions}),
-        core=SimpleNamespace(value_and_grad=value_and_grad, hvp=hvp),
+        core=SimpleNamespace(value_and_grad=inspect.unwrap(value_and_grad), hvp=inspect.unwrap(hvp)),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.hand.door import module
+from benchmarks.hand.rows import by_rows
 
 
+@by_rows(penalised=True)
 def ridge_value_and_grad(X, y, w, lam):
     r = X.dot(w)
     r -= y
@@ -16,6 +18,7 @@ def ridge_value_and_grad(X, y, w, lam):
     return float(r.dot(r) + lam * w.dot(w)), g
 
 
+@by_rows(penalised=True)
 def ridge_hvp(X, y, w, lam, dw):
     g = X.dot(dw).dot(X)
     g += lam * dw
@@ -23,6 +26,7 @@ def ridge_hvp(X, y, w, lam, dw):
     return g
 
 
+@by_rows(penalised=True)
 def logistic_value_and_grad(X, y, w, lam):
     """softplus(-m) = max(-m, 0) + log1p(e) and sigmoid(-m) = (e or 1) / (1 + e), with e = exp(-|m|)."""
     m = X.dot(w)
@@ -38,6 +42,7 @@ def logistic_value_and_grad(X, y, w, lam):
     return float(value), g
 
 
+@by_rows(penalised=True)
 def logistic_hvp(X, y, w, lam, dw):
     """The labels are -1 and 1: their square is 1, and the curvature e / (1 + e)^2 is even in the margin."""
     e = np.exp(-np.abs(X.dot(w)))
@@ -50,6 +55,7 @@ def logistic_hvp(X, y, w, lam, dw):
     return g
 
 
+@by_rows
 def poisson_value_and_grad(X, y, w):
     eta = X.dot(w)
     r = np.exp(eta)
@@ -58,6 +64,7 @@ def poisson_value_and_grad(X, y, w):
     return float(value), r.dot(X)
 
 
+@by_rows
 def poisson_hvp(X, y, w, dw):
     c = X.dot(w)
     np.exp(c, c)
@@ -65,6 +72,7 @@ def poisson_hvp(X, y, w, dw):
     return c.dot(X)
 
 
+@by_rows(mean=True)
 def log_cosh_value_and_grad(X, y, w):
     """log cosh r = |r| + log1p(exp(-2|r|)) - log 2."""
     n = y.size
@@ -80,6 +88,7 @@ def log_cosh_value_and_grad(X, y, w):
     return float(value / n - np.log(2.0)), r.dot(X)
 
 
+@by_rows(mean=True)
 def log_cosh_hvp(X, y, w, dw):
     n = y.size
     c = X.dot(w)

@@ -24,5 +24,5 @@ def section(field: Field, chosen: Chosen) -> str:
                 tables.announced([cell], contenders)
                 rows.append([loss, *tables.ratio_row(cell, contenders), said])
     heads = ["spec", "cell", *tables.heads(contenders), ""]
-    note = "The spec with `_gram` lets `bind` form Gram matrices: the rows of n = 200,000 are those of the large ridge."
+    note = "The specs with `_gram` let `bind` form Gram matrices; the large ridge has n = 200,000 and d = 100."
     return f"{note}\n\n{tables.table(heads, rows)}"

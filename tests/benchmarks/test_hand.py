@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks import hand
 from benchmarks.contenders import Job, by_hand
+from benchmarks.hand import rows
 from benchmarks.losses import FUNCTIONS, LOSSES, SPECS
 from benchmarks.measure import error_of
 from benchmarks.worker import arrays
@@ -42,6 +43,18 @@ def test_float32_stays_float32(name: str) -> None:
         results = single[function]()
         assert {one.dtype for one in arrays(results) if one.ndim} == {np.dtype(np.float32)}
         assert error_of(arrays(results), arrays(double[function]())) < 1e-4, function
+
+
+@pytest.mark.parametrize("name", ["ridge", "logistic", "poisson", "log_cosh"])
+def test_blocks_of_rows_add_up(name: str) -> None:
+    job = Job(name, "n=20011 d=30")
+    inputs, directions = job.drawn()
+    module, given = getattr(hand, name), tuple(inputs.values())
+    assert inputs["X"].size > rows.CACHED
+    for function, along in (("value_and_grad", ()), ("hvp", directions)):
+        by_blocks = getattr(module, function)(*given, *along)
+        at_once = getattr(module.core, function)(*given, *along)
+        assert error_of(arrays(by_blocks), arrays(at_once)) < 1e-13, function
 
 
 def wrong_calls() -> list[Any]:

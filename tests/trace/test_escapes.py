@@ -32,7 +32,7 @@ ESCAPES = [
         "np.stack([np.stack([np.cos(s), -np.sin(s)]), np.stack([np.sin(s), np.cos(s)])])",
     ),
     ("return sum(row @ row for row in X)", "loop over an axis of length n", "Matrix[12, d], the loop is unrolled"),
-    ("return sum(x[i] for i in range(n))", "n is not known", "Matrix[12, d], the loop is unrolled"),
+    ("return sum(x[i] for i in range(n))", "length n, which is not known", "Matrix[12, d], the loop is unrolled"),
     ("a = np.zeros((n, 2))", "n is not known", "collect the rows in a list and np.stack them"),
     ("return np.sum(np.r_[x, x])", "cannot become a real", "np.concatenate or np.block"),
     ("return np.sum([x, x])", "cannot become a real", "np.stack takes a list"),

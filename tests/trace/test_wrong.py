@@ -115,7 +115,7 @@ WORDS = [
     ("Z[np.arange(d), cls]", "index arrays of lengths d and n", "X[rows][:, cols]"),
     ("x[x > 0]", "a traced array cannot be an index", "np.where(mask, x, 0)"),
     ("cls == 2", "cls holds indices", "eye(k)[cls]"),
-    ("np.eye(4)[cls]", "cls cannot index an array of the spec's own", "write eye(4)[cls]"),
+    ("np.eye(4)[cls]", "cls cannot index an array of the spec's own", "write gradgen.eye(4)[cls]"),
     ("np.take_along_axis(X, cls[:, None], axis=0)", "an entry of each row of a matrix", "Z[np.arange(n), y]"),
     ("np.take_along_axis(Z[:d], cls[:, None], axis=1)", "cls is n long, and the matrix has d rows", ""),
     ("np.vectorize(lambda t: t**2)(x)", "np.vectorize calls Python for each number", "f(x)"),

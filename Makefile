@@ -43,8 +43,10 @@ format: $(READY) ## format the sources
 test: $(READY) ## the quick suite and the emitted tests
 	$(BIN)/python -m pytest -q --ignore=tests/outside --ignore=tests/install --ignore=tests/gallery --ignore=generated/gallery
 
-test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too
-	$(BIN)/python -m pytest -q
+test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too, in two processes
+	@log=$$(mktemp); $(BIN)/python -m pytest -q tests/outside > $$log 2>&1 & outside=$$!; \
+	$(BIN)/python -m pytest -q --ignore=tests/outside; inside=$$?; \
+	wait $$outside; outside=$$?; cat $$log; rm -f $$log; exit $$((inside | outside))
 
 table: $(ORACLE) ## print each word of the vocabulary on vectors, matrices and stacks against JAX (3 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/outside/vocabulary.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from keyword import iskeyword
@@ -162,7 +163,7 @@ def _formula(to: Transcript, call: Call) -> str:
 
 def _constant(to: Transcript, call: Call) -> str:
     value = np.asarray(call.params["value"])
-    text = repr(value.tolist())
+    text = re.sub(r"\b(inf|nan)\b", r"np.\1", repr(value.tolist()))
     return text if value.ndim == 0 and not text.startswith("-") else f"np.array({text})"
 
 

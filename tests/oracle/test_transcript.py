@@ -33,6 +33,7 @@ EXPRESSIONS = {
     "negation of a sum": (lambda x, y, v, A: x * -(y - v), "normal"),
     "a sum in a product": (lambda x, y, v, A: (x + y) @ (A - A.T) @ v, "normal"),
     "negative numbers": (lambda x, y, v, A: x * -2.0 - -1.5, "normal"),
+    "infinite numbers": (lambda x, y, v, A: entrywise("maximum", x, -math.inf) / math.inf, "normal"),
 }
 
 

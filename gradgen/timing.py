@@ -89,7 +89,7 @@ def _by_jax(one: spec.Declaration, tape: Tape, inputs: Mapping[str, Any], direct
         return {}
     if tape.function:
         return {}
-    jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]
+    jax.config.update("jax_enable_x64", True)
     import scipy.special
 
     twins = {getattr(words, n): getattr(jax.nn, n, None) or getattr(jax.scipy.special, n) for n in NAMES}
@@ -113,7 +113,7 @@ def _by_jax(one: spec.Declaration, tape: Tape, inputs: Mapping[str, Any], direct
         "hvp": jax.jit(product),
     }
     try:
-        jax.block_until_ready([function(*given) for function in compiled.values()])  # type: ignore[no-untyped-call]
+        jax.block_until_ready([function(*given) for function in compiled.values()])
     except Exception as error:  # what JAX cannot trace is its own matter
         print(f"jax.jit: {type(error).__name__}")
         return {}

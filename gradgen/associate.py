@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
-from gradgen.atoms import power_of
+from gradgen.atoms import HALF, power_of
 from gradgen.cost import Tree, contraction, entries
 from gradgen.labels import Labels
 from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, operand, product, view
@@ -19,6 +20,8 @@ from gradgen.ops.inverse import Inverse
 from gradgen.ops.solve import solve
 from gradgen.text import magnitude
 from gradgen.walk import Names, core, order, rewrite
+
+MOST_MULTIPLIED = 4
 
 
 def associate(roots: Sequence[Node], names: Names, reading: bool = False) -> list[Node]:
@@ -30,9 +33,33 @@ def associate(roots: Sequence[Node], names: Names, reading: bool = False) -> lis
     made = rewrite(
         roots, lambda node: _known(node, _binary(node, reading)) if isinstance(node, Product) else node, names
     )
-    if reading or not any(isinstance(node, Inverse) for node in order(made)):
+    if reading:
         return made
-    return rewrite(made, lambda node: _solved(node) if isinstance(node, Product) else node, names)
+    last = {type(node) for node in order(made)} & {Inverse, Map}
+    return rewrite(made, _finally, names) if last else made
+
+
+def _finally(node: Node) -> Node:
+    if isinstance(node, Product):
+        return _solved(node)
+    return _multiplied(node) if isinstance(node, Map) and node.rank else node
+
+
+def _multiplied(node: Map) -> Node:
+    """x³ = x² x, x⁴ = (x²)² and x^1.5 = x sqrt(x) of arrays, where a power takes 40 times as long as a product"""
+    exponent = node.atom.exponent
+    if node.atom is not power_of(exponent) or not (exponent == Fraction(3, 2) or 2 < exponent <= MOST_MULTIPLIED):
+        return node
+    whole, rest = int(exponent // 1), exponent % 1
+    if rest not in (0, HALF):
+        return node
+    x = node.argument(0)
+    if rest:
+        parts = (_raised(x, whole), _entrywise_power(x, HALF))
+    else:
+        parts = (_even(x, whole - 1), x) if whole % 2 else (_even(x, whole // 2),) * 2
+    left, right = (_multiplied(part) if isinstance(part, Map) else part for part in parts)
+    return _entrywise_power(left, 2) if left is right else left * right
 
 
 def _known(node: Product, made: Node) -> Node:
@@ -107,6 +134,11 @@ def _binary(node: Product, reading: bool = False) -> Node:
             return _finished(_pair(_scaled(left, scale), right, out), node.shape, None)
     result = _built(tree, summed, out)
     return _finished(result, node.shape, scale)
+
+
+def _even(node: Node, power: int) -> Node:
+    """An even power, of |x| that of x"""
+    return _raised(node.argument(0) if isinstance(node, Map) and node.atom.name == "absolute" else node, power)
 
 
 def _gathered(scalars: Sequence[Factor]) -> list[Factor]:

@@ -165,6 +165,18 @@ def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     return call("power", a, b - 1) + b * call("power_log", a, b - 1), call("xlogy", y, a)
 
 
+@_atom("size_power")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """|a|ᵇ, whose second derivative at 0 is b (b - 1) |0|ᵇ⁻²: a sign squared would be 0 there"""
+    return b * call("signed_power", a, b - 1), call("power_log", call("absolute", a), b)
+
+
+@_atom("signed_power")
+def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """sign(a) |a|ᵇ"""
+    return b * call("size_power", a, b - 1), call("sign", a) * call("power_log", call("absolute", a), b)
+
+
 @_atom("xlogy")
 def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     """0 log(0) = 0"""

@@ -2,7 +2,8 @@
 many factors.
 
 A contraction counts 2 flops an entry of its iteration space, an entrywise operation `ENTRY` (it is bound by memory and
-runs on one core), each entry of a result `BYTES`, a function such as exp `MAP`; a batched contraction runs outside BLAS
+runs on one core), so do functions that a processor knows, such as the absolute value; each entry of a result counts
+`BYTES`, a function such as exp `MAP`; a batched contraction runs outside BLAS
 and counts 8 times, an outer product twice.
 """
 
@@ -13,7 +14,7 @@ from functools import lru_cache
 from itertools import combinations
 from math import prod
 
-from gradgen.nodes import Add, Factor, Map, Node, Product, Shape, View
+from gradgen.nodes import Add, Factor, Map, Node, Number, Product, Shape, View
 from gradgen.ops.adjugate import Adjugate, AdjugateAlong
 from gradgen.ops.factor import Cholesky, Eigenvalues, Eigenvectors
 from gradgen.ops.inverse import Inverse
@@ -28,6 +29,7 @@ Order = tuple[int, ...]
 Tree = int | tuple["Tree", "Tree"]
 EXHAUSTIVE = 8
 ENTRY, BYTES, MAP = 8, 16, 80
+EASY = frozenset("absolute sign root nonzero regular relu heaviside maximum minimum where".split())
 SINGULAR = 20  # flops of a singular value decomposition for each entry and each singular value
 
 
@@ -190,11 +192,15 @@ def product_cost(factors: Sequence[Factor], rank: int) -> int:
     """The cost of a product whose factors are at hand."""
     sizes = label_sizes(factors)
     orders = [labels for _, labels, _ in factors]
-    powers = sum(ENTRY * entries(node.shape) for node, _, power in factors if power != 1)
+    powers = sum(_power(power) * entries(node.shape) for node, _, power in factors if power != 1)
     out = frozenset(label for label in sizes if label < rank)
     if len(orders) == 1:
         return powers + (2 * prod(sizes[label] for label in set(orders[0])) if frozenset(orders[0]) != out else 0)
     return powers + contraction(orders, out, sizes)[0]
+
+
+def _power(power: Number) -> int:
+    return ENTRY if isinstance(power, int) else ENTRY + BYTES
 
 
 def node_cost(node: Node) -> int:
@@ -204,7 +210,7 @@ def node_cost(node: Node) -> int:
     if isinstance(node, Add):
         return sum(_scaling(term[0], term[1], node) for term in node.terms) + BYTES * entries(node.shape)
     if isinstance(node, Map):
-        return MAP * entries(node.shape)
+        return (ENTRY + BYTES if node.atom.mask or node.atom.name in EASY else MAP) * entries(node.shape)
     if isinstance(node, Matrices):
         return _matrices(node)
     if isinstance(node, Operation):

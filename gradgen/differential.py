@@ -9,7 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gradgen.nodes import Add, Map, Node, Operand, Product, Shape, Symbol, View, add, is_zero, product, view, zero
+from gradgen.atoms import HALF
+from gradgen.labels import Labels
+from gradgen.nodes import (
+    Add,
+    Map,
+    Node,
+    Number,
+    Operand,
+    Product,
+    Shape,
+    Symbol,
+    View,
+    add,
+    is_zero,
+    product,
+    view,
+    zero,
+)
 from gradgen.ops.operation import Operation
 from gradgen.walk import order
 
@@ -57,7 +74,7 @@ def _sum(node: Node, terms: Sequence[Operand], tangents: Tangents, extra: Shape)
 
 
 def _leibniz(node: Product, tangents: Tangents, extra: Shape) -> Node:
-    """d(A B) = dA B + A dB, and d(A^p) = p A^(p-1) dA entry by entry"""
+    """d(A B) = dA B + A dB, and d(A^p) = p A^(p-1) dA entry by entry; a norm d(‖x‖^p) = p/2 ‖x‖^(p-2) d(‖x‖²)"""
     more = _behind(node, extra)
     shape = (*node.shape, *extra)
     moved = [
@@ -67,11 +84,18 @@ def _leibniz(node: Product, tangents: Tangents, extra: Shape) -> Node:
     for position, (factor, labels, power) in enumerate(moved):
         if factor in tangents:
             others = [*moved[:position], *moved[position + 1 :]]
-            term = product(
-                [*others, (factor, labels, power - 1), (tangents[factor], (*labels, *more), 1)], shape, power
-            )
-            terms.append((1, term, tuple(range(len(shape)))))
+            inner, under, steps, scale = _base(factor, labels, power)
+            factors = [*others, (factor, labels, power - steps), (tangents[inner], (*under, *more), 1)]
+            terms.append((1, product(factors, shape, scale), tuple(range(len(shape)))))
     return add(terms, shape)
+
+
+def _base(factor: Node, labels: Labels, power: Number) -> tuple[Node, Labels, int, Number]:
+    """What a factor's power is differentiated by, the steps by which that lowers the power, and what comes before."""
+    if not (isinstance(factor, Map) and factor.atom.name == "root") or power == 1:
+        return factor, labels, 1, power
+    c, square, axes = factor.arguments[0]
+    return square, tuple(labels[k] for k in axes), 2, c * power * HALF
 
 
 def _chain(node: Map, tangents: Tangents, extra: Shape) -> Node:

@@ -101,7 +101,7 @@ def _mirrored(node: Node) -> Node:
 
 
 def _cancelled(node: Node) -> Node:
-    """1 - (1 - x) = x, whatever else uses the inner sum"""
+    """1 - (1 - x) = x and (x - 1) - 1 = x - 2, whatever else uses the inner sum"""
     if not isinstance(node, Add) or len(node.terms) > MOST_TERMS:
         return node
     for position, (c, inner, labels) in enumerate(node.terms):
@@ -112,6 +112,6 @@ def _cancelled(node: Node) -> Node:
                 rest = [term for at, term in enumerate(node.terms) if at != position]
                 found = add([*rest, *moved], node.shape)
                 left = core(found)
-                if not isinstance(left, Add) or len(left.terms) < len(node.terms):
+                if not isinstance(left, Add) or len(left.terms) <= len(node.terms):
                     return found
     return node

@@ -235,6 +235,9 @@ class _Writer:
             return Math(f"|{parts[0].text}|")
         if name == "power_of":
             return _power(parts[0], node.atom.exponent, node.rank)
+        if name in ("size_power", "signed_power"):
+            size = Math(f"|{parts[0].text}|^{parts[1].at(ATOM)}", POWER)
+            return size if name == "size_power" else Math(f"sign({parts[0].text}) ∘ {size.text}", PRODUCT)
         if name == "power":
             return Math(f"{parts[0].at(ATOM)}^{parts[1].at(ATOM)}", POWER)
         if isinstance(node.atom, Unknown):

@@ -40,7 +40,8 @@ from gradgen.ops.determinant import Det
 from gradgen.ops.inverse import Inverse, inverse
 from gradgen.ops.matrix import Matrices
 from gradgen.ops.reduce import Reduce, reduce
-from gradgen.structured import STRUCTURED_LAWS, sign_over_absolute, triangle_on_diagonal
+from gradgen.roots import power_of_size, power_of_squares, powers_of_norm, signs_and_sizes
+from gradgen.structured import STRUCTURED_LAWS, triangle_on_diagonal
 from gradgen.text import magnitude
 from gradgen.walk import Names, core, order, rewrite, settle, uses
 
@@ -313,35 +314,20 @@ def _divides(factor: Factor, cofactors: Adjugate, labels: Labels) -> bool:
     return (node.coefficient, node.node, node.labels) == (cofactors.coefficient, cofactors.node, cofactors.labels)
 
 
-def norm_over_itself(node: Node) -> Node | None:
-    """‖x‖² / ‖x‖ = ‖x‖, where the divisor is infinite at 0"""
-    if not isinstance(node, Product):
-        return None
-    for norm, labels, power in node.factors:
-        if not (isinstance(norm, Map) and norm.atom.name == "root" and power > 0):
-            continue
-        for divisor, axes, negative in node.factors:
-            same = isinstance(divisor, Map) and divisor.atom.name == "nonzero" and divisor.arguments[0][:2] == (1, norm)
-            if same and axes == labels and negative < 0 and power != -negative:
-                rest = [f for f in node.factors if f not in ((norm, labels, power), (divisor, axes, negative))]
-                return product(
-                    [*rest, (norm if power + negative > 0 else divisor, labels, power + negative)], node.shape
-                )
-    return None
-
-
 DERIVED_LAWS: tuple[Law, ...] = (
     inverse_cancels,
     adjugate_over_determinant,
     quotient_cancels,
-    norm_over_itself,
-    sign_over_absolute,
+    powers_of_norm,
+    signs_and_sizes,
     triangle_on_diagonal,
 )
 LAWS: tuple[Law, ...] = (
     *DERIVED_LAWS,
     *STRUCTURED_LAWS,
     absolute_of_nonnegative,
+    power_of_squares,
+    power_of_size,
     exp_over_its_sum,
     one_minus_sigmoid,
     log_of_exp,
@@ -396,8 +382,6 @@ def _upright(node: Node, names: Names) -> Node:
         even = isinstance(power, int) and power % 2 == 0
         if even and isinstance(factor, Map) and factor.atom.name == "absolute":
             factors.append((factor.argument(0), labels, power))  # |x|² = x²
-        elif even and isinstance(factor, Map) and factor.atom.name == "root":
-            factors.append((factor.argument(0), labels, power // 2))  # ‖x‖² = xᵀ x
         else:
             factors.append((_turned(factor, names) if even else factor, labels, power))
     return product(factors, node.shape)

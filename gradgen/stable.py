@@ -18,7 +18,8 @@ from gradgen.text import magnitude
 from gradgen.walk import Name, Names, core, order, rewrite, settle
 
 SPELLED = frozenset(
-    "sigmoid softplus bell log_cosh logit xlogy xlog1py over_unless_zero entr rel_entr power_log mills_slope".split()
+    "sigmoid softplus bell log_cosh logit xlogy xlog1py over_unless_zero entr rel_entr mills_slope power_log "
+    "size_power signed_power".split()
 )
 
 
@@ -85,6 +86,11 @@ def _both(node: Map) -> tuple[Node, Node]:
     return node.argument(0), node.argument(1)
 
 
+def _power_of_size(x: Node, exponent: Node) -> Node:
+    """|x|ᵇ"""
+    return call("power", call("absolute", x), exponent)
+
+
 def _relative(x: Node, y: Node) -> Node:
     """x log(x / y), 0 where x is"""
     return x * call("log", _unless_zero(x, x, 1) / _unless_zero(x, y, 1))
@@ -127,6 +133,8 @@ class _Speller:
                 "entr": lambda same: -_logarithm(same.argument(0), same.argument(0), 1, "log"),
                 "mills_slope": lambda same: _mills_slope(same.argument(0)),
                 "power_log": lambda same: _logarithm(call("power", *_both(same)), same.argument(0), 1, "log"),
+                "size_power": lambda same: _power_of_size(*_both(same)),
+                "signed_power": lambda same: call("sign", same.argument(0)) * _power_of_size(*_both(same)),
                 "rel_entr": lambda same: _relative(same.argument(0), same.argument(1)),
                 "over_unless_zero": lambda same: same.argument(0) / _unless_zero(same.argument(0), same.argument(1), 1),
             }

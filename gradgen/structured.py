@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradgen.atoms import call
-from gradgen.nodes import Delta, Map, Node, Product, Triangle, delta, product
+from gradgen.nodes import Delta, Node, Product, Triangle, delta, product
 from gradgen.ops.determinant import Det, DetSign, LogDet
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.reduce import prod
@@ -43,31 +43,6 @@ def inverse_of_diagonal(node: Node) -> Node | None:
     entries = diagonal(node.matrices)
     factors = [(entries, tuple(range(last)), -1), (delta(node.shape[-1]), (last - 1, last), 1)]
     return product(factors, node.shape)
-
-
-def sign_over_absolute(node: Node) -> Node | None:
-    """sign(x) / |x| = 1 / x, of whole powers: those of a negative number are numbers"""
-    factors = node.factors if isinstance(node, Product) else ()
-    whole = [f for f in factors if isinstance(f[0], Map) and isinstance(f[2], int)]
-    for sign, labels, power in whole:
-        for size, axes, divided in whole:
-            if power > 0 > divided and labels == axes and _sign_and_size(sign, size):
-                times = min(power, -divided)
-                rest = [f for f in factors if f not in ((sign, labels, power), (size, axes, divided))]
-                left = [(sign, labels, power - times), (size, axes, divided + times), (_inner(sign), labels, -times)]
-                return product([*rest, *left], node.shape)
-    return None
-
-
-def _sign_and_size(sign: Node, size: Node) -> bool:
-    if not (isinstance(sign, Map) and isinstance(size, Map)):
-        return False
-    return sign.arguments == size.arguments and (sign.atom.name, size.atom.name) == ("sign", "absolute")
-
-
-def _inner(node: Node) -> Node:
-    assert isinstance(node, Map)
-    return node.argument(0)
 
 
 def triangle_on_diagonal(node: Node) -> Node | None:

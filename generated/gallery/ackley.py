@@ -2,7 +2,7 @@
 """Ackley's function (1987).
 
 loss  = 22.718281828459045 - u1 - 20 exp(-0.2 sqrt(‖x‖² / n))
-grad  = 6.283185307179586 (u1 / n) sin(6.283185307179586 x) + 4 (exp(-0.2 sqrt(‖x‖² / n)) / (n sqrt(‖x‖² / n))) x
+grad  = 4 (exp(-0.2 sqrt(‖x‖² / n)) / (n sqrt(‖x‖² / n))) x + 6.283185307179586 (u1 / n) sin(6.283185307179586 x)
 where u1 = exp(sum(cos(6.283185307179586 x)) / n)
 """
 
@@ -32,39 +32,40 @@ def _grad(x):
         / n
         * np.sin(6.283185307179586 * x)
     )
-    power = np.sqrt(x.dot(x) / n)
-    return 6.283185307179586 * t1 + 4 * np.exp(-0.2 * power) / (n * power) * x
+    norm = np.sqrt(x.dot(x) / n)
+    return 4 * np.exp(-0.2 * norm) / (n * (norm or np.inf)) * x + 6.283185307179586 * t1
 
 
 def _value_and_grad(x):
     """The loss and its gradient by x, in one pass."""
     n = x.shape[0]
-    power = np.sqrt(x.dot(x) / n)
-    exponential = np.exp(-0.2 * power)
+    norm = np.sqrt(x.dot(x) / n)
+    exponential = np.exp(-0.2 * norm)
     exponential2 = np.exp(np.cos(6.283185307179586 * x).sum() / n)
-    grad_x = (
-        6.283185307179586 * exponential2 / n * np.sin(6.283185307179586 * x)
-        + 4 * exponential / (n * power) * x
-    )
+    grad_x = 4 * exponential / (
+        n * (norm or np.inf)
+    ) * x + 6.283185307179586 * exponential2 / n * np.sin(6.283185307179586 * x)
     return 22.718281828459045 - exponential2 - 20 * exponential, grad_x
 
 
 def _hvp(x, dx):
     """The Hessian times a direction."""
     n = x.shape[0]
-    ratio = x.dot(x) / n
-    ratio_root = np.sqrt(ratio)
-    exponential = np.exp(-0.2 * ratio_root)
-    t1 = np.cos(6.283185307179586 * x)
-    exponential2 = np.exp(t1.sum() / n)
-    t2 = 4 * exponential / ratio_root + 39.47841760435743 * exponential2 * t1
+    norm = np.sqrt(x.dot(x) / n)
+    exponential = np.exp(-0.2 * norm)
+    norm2 = norm or np.inf
     n_squared = n**2
-    t3 = x.dot(dx) * exponential * (-4 / ratio**1.5 - 0.8 / ratio)
-    t4 = np.sin(6.283185307179586 * x)
+    ratio = (
+        x.dot(dx) * exponential * (-0.8 / norm2 - 4 / norm2**2) / (norm2 * n_squared)
+    )
+    t1 = np.sin(6.283185307179586 * x)
+    t2 = np.cos(6.283185307179586 * x)
+    exponential2 = np.exp(t2.sum() / n)
+    t3 = 4 * exponential / norm2 + 39.47841760435743 * exponential2 * t2
     hvp_x = (
-        t3 / n_squared * x
-        + dx * t2 / n
-        - 39.47841760435743 * exponential2 * dx.dot(t4) / n_squared * t4
+        dx * t3 / n
+        + ratio * x
+        - 39.47841760435743 * exponential2 * dx.dot(t1) / n_squared * t1
     )
     return hvp_x
 
@@ -76,14 +77,14 @@ def _hessian(x):
     t1 = np.cos(6.283185307179586 * x)
     exponential = np.exp(t1.sum() / n)
     t2 = np.sin(6.283185307179586 * x)
-    ratio = x.dot(x) / n
-    ratio_root = np.sqrt(ratio)
-    exponential2 = np.exp(-0.2 * ratio_root)
-    ratio2 = exponential2 * (-4 / ratio**1.5 - 0.8 / ratio) / n_squared
-    t3 = 4 * exponential2 / ratio_root + 39.47841760435743 * exponential * t1
+    norm = np.sqrt(x.dot(x) / n)
+    norm2 = norm or np.inf
+    exponential2 = np.exp(-0.2 * norm)
+    t3 = 4 * exponential2 / norm2 + 39.47841760435743 * exponential * t1
+    ratio = exponential2 * (-0.8 / norm2**2 - 4 / norm2**3) / n_squared
     hessian = (
-        np.diag(t3 / n)
-        + np.outer(ratio2 * x, x)
+        np.outer(ratio * x, x)
+        + np.diag(t3 / n)
         - 39.47841760435743 * np.outer(t2, exponential / n_squared * t2)
     )
     return hessian

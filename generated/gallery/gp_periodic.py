@@ -97,57 +97,58 @@ def _value_and_grad(x, y, theta):
 def _hvp(x, y, theta, dtheta):
     """The Hessian times a direction."""
     n = x.shape[0]
-    distance = np.abs(x[:, None] - x)
     exponential = np.exp(theta)
+    noise = exponential[2]
     period = exponential[1]
+    difference = x[:, None] - x
+    distance = np.abs(difference)
     ratio = distance.T / period
     t1 = np.sin(3.141592653589793 * ratio)
     length = exponential[0]
-    noise = exponential[2]
     exponential2 = np.exp(-2 * (t1 / length) ** 2)
     K = noise * np.eye(n, dtype=x.dtype) + exponential2.T
     t2 = np.linalg.solve(K, y)
-    t3 = np.linalg.solve(K.T, y)
-    grad_K = 0.5 * (np.outer(t3, t2) - np.linalg.inv(K).T)
-    t4 = t1 * grad_K.T
-    t5 = exponential2 * t4
-    ratio2 = t5 / length
-    t6 = exponential * dtheta
-    dperiod = t6[1]
-    t7 = dperiod / (length * period**4) * np.vdot(distance.T**2, t1 * ratio2)
-    length_squared = length**2
+    t3 = exponential * dtheta
+    t4 = np.cos(3.141592653589793 * ratio)
+    t5 = distance.T * t4
     period_squared = period**2
-    dlength = t6[0]
-    t8 = length * period_squared
-    ratio3 = dlength / length_squared
-    t9 = np.cos(3.141592653589793 * ratio)
-    t10 = distance.T * t9
-    t11 = dperiod / period_squared * t10
-    t12 = exponential2 * t1 * (-3.141592653589793 * t11 / length - ratio3 * t1)
+    dperiod = t3[1]
+    t6 = dperiod / period_squared * t5
+    length_squared = length**2
+    dlength = t3[0]
+    ratio2 = dlength / length_squared
+    t7 = exponential2 * t1 * (-3.141592653589793 * t6 / length - ratio2 * t1)
+    ratio3 = t7 / length
+    t8 = np.linalg.solve(K, t3[2] * np.eye(n, dtype=x.dtype) - 4 * ratio3.T)
+    t9 = np.linalg.solve(K.T, t8.T)
+    t10 = np.linalg.solve(K.T, y)
+    dgrad_K = 0.5 * (t9 - np.outer(t9.dot(y), t2) - np.outer(t10, y.dot(t9)))
+    grad_K = 0.5 * (np.outer(t10, t2) - np.linalg.inv(K).T)
+    t11 = t1 * grad_K.T
+    t12 = exponential2 * t11
     ratio4 = t12 / length
-    t13 = np.linalg.solve(K, t6[2] * np.eye(n, dtype=x.dtype) - 4 * ratio4.T)
-    t14 = np.linalg.solve(K.T, t13.T)
-    dgrad_K = 0.5 * (t14 - np.outer(t14.dot(y), t2) - np.outer(t3, y.dot(t14)))
-    t15 = (
+    t13 = length * period_squared
+    t14 = (
         exponential2 * t1 * dgrad_K.T
-        - 4 * ratio4 * t4
-        - 3.141592653589793 * exponential2 * t11 * grad_K.T
+        - 4 * ratio3 * t11
+        - 3.141592653589793 * exponential2 * t6 * grad_K.T
     )
-    difference = t15 / length - ratio3 * t5
-    t16 = (
-        difference / t8
-        - 2 * dperiod / (length * period**3) * ratio2
-        - dlength / (period_squared * length_squared) * ratio2
+    difference2 = t14 / length - ratio2 * t12
+    t15 = (
+        difference2 / t13
+        - 2 * dperiod / (length * period**3) * ratio4
+        - dlength / (period_squared * length_squared) * ratio4
     )
-    difference2 = np.vdot(t1, difference) - 3.141592653589793 * np.vdot(ratio2, t11)
-    total = np.vdot(t1, ratio2)
-    dgrad_length = difference2 / length_squared - 2 * dlength / length**3 * total
+    t16 = dperiod / (length * period**4) * np.vdot(t1 * ratio4, (difference**2).T)
+    difference3 = np.vdot(t1, difference2) - 3.141592653589793 * np.vdot(ratio4, t6)
+    total = np.vdot(t1, ratio4)
+    dgrad_length = difference3 / length_squared - 2 * dlength / length**3 * total
     t17 = np.concatenate(
         (
             np.full(1, 4 * dgrad_length, dtype=x.dtype),
             np.full(
                 1,
-                12.566370614359172 * (np.vdot(t16, t10) + 3.141592653589793 * t7),
+                12.566370614359172 * (np.vdot(t15, t5) + 3.141592653589793 * t16),
                 dtype=x.dtype,
             ),
             np.full(1, np.trace(dgrad_K), dtype=x.dtype),
@@ -158,13 +159,13 @@ def _hvp(x, y, theta, dtheta):
             np.full(1, 4 * total / length_squared, dtype=x.dtype),
             np.full(
                 1,
-                12.566370614359172 * np.vdot(distance, (t9 * ratio2).T) / t8,
+                12.566370614359172 * np.vdot(distance, (t4 * ratio4).T) / t13,
                 dtype=x.dtype,
             ),
             np.full(1, np.trace(grad_K), dtype=x.dtype),
         )
     )
-    return t6 * t18 + exponential * t17
+    return t3 * t18 + exponential * t17
 
 
 def _hessian(x, y, theta):

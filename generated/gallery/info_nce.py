@@ -3,12 +3,12 @@
 
 loss   = 0.5 (-tr(log softmax(logits)) - tr(log softmax(logitsᵀ)ᵀ)) / n
 grad_A = u3 / (tau n) - diag(u2) A / (tau n)
-grad_B = u5 / (tau n) - diag(u4 / (sqrt(B^∘2 1)²)) B / (tau n)
+grad_B = u5 / (tau n) - diag(u4) B / (tau n)
 where  logits = diag(sqrt(A^∘2 1))⁻¹ A (diag(sqrt(B^∘2 1))⁻¹ B)ᵀ / tau
        u1 = 0.5 (softmax(logitsᵀ)ᵀ + softmax(logits))
-       u2 = ((u1 ∘ A Bᵀ) (1 / sqrt(B^∘2 1)) - (A ∘ B) 1 / sqrt(B^∘2 1)) / (sqrt(A^∘2 1) ∘ sqrt(A^∘2 1)²)
+       u2 = ((u1 ∘ A Bᵀ) (1 / sqrt(B^∘2 1)) - (A ∘ B) 1 / sqrt(B^∘2 1)) / (sqrt(A^∘2 1)^3)
        u3 = diag(sqrt(A^∘2 1))⁻¹ (u1 diag(sqrt(B^∘2 1))⁻¹ B - diag(sqrt(B^∘2 1))⁻¹ B)
-       u4 = ((u1 ∘ A Bᵀ)ᵀ (1 / sqrt(A^∘2 1)) - (A ∘ B) 1 / sqrt(A^∘2 1)) / sqrt(B^∘2 1)
+       u4 = ((u1 ∘ A Bᵀ)ᵀ (1 / sqrt(A^∘2 1)) - (A ∘ B) 1 / sqrt(A^∘2 1)) / (sqrt(B^∘2 1)^3)
        u5 = diag(sqrt(B^∘2 1))⁻¹ (u1ᵀ diag(sqrt(A^∘2 1))⁻¹ A - diag(sqrt(A^∘2 1))⁻¹ A)
 """
 
@@ -34,24 +34,24 @@ def _loss(A, B, tau):
 def _grad(A, B, tau):
     """The gradient by A and B."""
     n = A.shape[0]
-    t1 = tau * n
     norm = np.sqrt(np.einsum("ij,ij->i", A, A))
-    power = 1 / norm
     norm2 = np.sqrt(np.einsum("ij,ij->i", B, B))
-    power2 = 1 / norm2
-    logits = A.dot((B * (power2 / tau)[:, None]).T) / norm[:, None]
+    t1 = np.einsum("ij,ij->i", B, A)
+    power = 1 / norm2
+    logits = A.dot((B * (power / tau)[:, None]).T) / norm[:, None]
     weights = np.exp(logits.T - logits.max(axis=0)[:, None])
     weights2 = np.exp(logits.T - logits.max(axis=1))
     t2 = 0.5 * (
         weights2 / weights2.sum(axis=0) + weights / weights.sum(axis=1)[:, None]
     )
-    t3 = ((t2.T / norm2).dot(B) - B / norm2[:, None]) * (power / t1)[:, None]
-    t4 = np.einsum("ij,ij->i", B, A)
-    t5 = B.dot(A.T) * t2
-    t6 = (power2.dot(t5) - t4 / norm2) * (1 / np.where(norm != 0, norm, np.inf) / t1)
-    t7 = ((t2 / norm).dot(A) - A / norm[:, None]) * (power2 / t1)[:, None]
-    ratio = (t5.dot(power) - t4 / norm) / t1 / np.where(norm2 != 0, norm2, np.inf)
-    return (t3 - A * (t6 / norm**2)[:, None], t7 - B * (ratio / norm2**2)[:, None])
+    t3 = B.dot(A.T) * t2
+    t4 = tau * n
+    t5 = A * ((power.dot(t3) - t1 / norm2) / t4 / norm**3)[:, None]
+    power2 = 1 / norm
+    t6 = ((t2.T / norm2).dot(B) - B / norm2[:, None]) * (power2 / t4)[:, None]
+    t7 = ((t2 / norm).dot(A) - A / norm[:, None]) * (power / t4)[:, None]
+    t8 = B * ((t3.dot(power2) - t1 / norm) / t4 / norm2**3)[:, None]
+    return (t6 - t5, t7 - t8)
 
 
 def _value_and_grad(A, B, tau):
@@ -70,108 +70,102 @@ def _value_and_grad(A, B, tau):
     t1 = -np.trace(shifted2 - np.log(total2)) - np.trace(
         shifted - np.log(total)[:, None]
     )
-    t2 = tau * n
-    power2 = 1 / norm2
+    t2 = np.einsum("ij,ij->i", B, A)
     t3 = 0.5 * (weights / total + weights2 / total2[:, None])
-    t4 = ((t3.T / norm).dot(B) - B / norm[:, None]) * (power2 / t2)[:, None]
-    t5 = np.einsum("ij,ij->i", B, A)
-    t6 = B.dot(A.T) * t3
-    t7 = (power.dot(t6) - t5 / norm) * (1 / np.where(norm2 != 0, norm2, np.inf) / t2)
-    t8 = ((t3 / norm2).dot(A) - A / norm2[:, None]) * (power / t2)[:, None]
-    ratio = (t6.dot(power2) - t5 / norm2) / t2 / np.where(norm != 0, norm, np.inf)
-    grad_B = t8 - B * (ratio / norm**2)[:, None]
-    return 0.5 * t1 / n, (t4 - A * (t7 / norm2**2)[:, None], grad_B)
+    t4 = B.dot(A.T) * t3
+    t5 = tau * n
+    t6 = A * ((power.dot(t4) - t2 / norm) / t5 / norm2**3)[:, None]
+    power2 = 1 / norm2
+    t7 = ((t3.T / norm).dot(B) - B / norm[:, None]) * (power2 / t5)[:, None]
+    t8 = ((t3 / norm2).dot(A) - A / norm2[:, None]) * (power / t5)[:, None]
+    t9 = B * ((t4.dot(power2) - t2 / norm2) / t5 / norm**3)[:, None]
+    return 0.5 * t1 / n, (t7 - t6, t8 - t9)
 
 
 def _hvp(A, B, tau, dA, dB):
     """The Hessian times a direction."""
     n = A.shape[0]
     norm = np.sqrt(np.einsum("ij,ij->i", A, A))
-    norm2 = np.where(norm != 0, norm, np.inf)
-    ratio = np.einsum("ij,ij->i", dA, A) / norm2
+    power = norm**3
     t1 = tau * n
-    norm_squared = norm**2
-    norm3 = np.sqrt(np.einsum("ij,ij->i", B, B))
-    power = 1 / norm3
-    ratio2 = power / tau
-    logits = A.dot((B * ratio2[:, None]).T) / norm[:, None]
+    t2 = np.einsum("ij,ij->i", dA, A)
+    norm2 = np.sqrt(np.einsum("ij,ij->i", B, B))
+    power2 = 1 / norm2
+    ratio = power2 / tau
+    logits = A.dot((B * ratio[:, None]).T) / norm[:, None]
     weights = np.exp(logits - logits.max(axis=0))
     softmax = weights / weights.sum(axis=0)
     weights2 = np.exp(logits - logits.max(axis=1)[:, None])
     softmax2 = weights2 / weights2.sum(axis=1)[:, None]
-    t2 = 0.5 * (softmax2 + softmax)
-    t3 = ((t2 / norm3).dot(B) - B / norm3[:, None]) * (ratio / t1 / norm_squared)[
-        :, None
-    ]
-    power2 = 1 / norm
-    norm3_squared = norm3**2
-    power3 = 1 / norm3_squared
-    norm4 = np.where(norm3 != 0, norm3, np.inf)
-    ratio3 = np.einsum("ij,ij->i", B, dB) / norm4
-    ratio4 = A.dot((B * (ratio3 * power3 / tau)[:, None]).T) / norm[:, None]
-    ratio5 = A / norm[:, None]
-    ratio6 = ratio / norm_squared
-    t4 = A * ratio6[:, None]
-    ratio7 = dA / norm[:, None]
-    t5 = ratio2 * (ratio7.dot(B.T) + ratio5.dot(dB.T) - t4.dot(B.T))
-    dlogits = t5 - ratio4
-    difference = dlogits - np.einsum("ij,ij->i", dlogits, softmax2)[:, None]
-    t6 = softmax * (dlogits - np.einsum("ij,ij->j", softmax, dlogits))
-    t7 = 0.5 * (softmax2 * difference + t6)
-    ratio8 = ratio3 / norm3_squared
-    ratio9 = dB / norm3[:, None]
-    t8 = (
-        t2.dot(ratio9)
-        + (t7 / norm3 - t2 * ratio8).dot(B)
-        + B * ratio8[:, None]
-        - ratio9
-    )
-    t9 = np.einsum("ij,ij->i", B, A)
-    t10 = A.dot(B.T)
-    t11 = t10.T * t2.T
-    difference2 = power.dot(t11) - t9 / norm3
-    t12 = dA * (difference2 * (1 / norm2 / t1) / norm_squared)[:, None]
-    t13 = np.einsum("ij,ij->i", dA, B)
-    t14 = t2 * dA.dot(B.T)
-    t15 = t10 * t7
-    t16 = np.einsum("ij,ij->i", dB, A)
-    t17 = t2 * A.dot(dB.T)
+    t3 = 0.5 * (softmax2 + softmax)
+    t4 = ((t3 / norm2).dot(B) - B / norm2[:, None]) * (t2 * (1 / power / t1))[:, None]
+    t5 = np.einsum("ij,ij->i", B, A)
+    t6 = B.dot(A.T)
+    t7 = t6 * t3.T
+    difference = power2.dot(t7) - t5 / norm2
+    t8 = np.einsum("ij,ij->i", dA, B)
+    t9 = t3 * dA.dot(B.T)
+    power3 = norm2**3
+    t10 = np.einsum("ij,ij->i", B, dB)
+    ratio2 = t10 / power3
+    t11 = np.einsum("ij,ij->i", dB, A)
+    t12 = t3 * A.dot(dB.T)
+    ratio3 = t2 / power
+    t13 = A * ratio3[:, None]
+    ratio4 = A / norm[:, None]
+    ratio5 = dA / norm[:, None]
+    t14 = ratio * (ratio5.dot(B.T) + ratio4.dot(dB.T) - t13.dot(B.T))
+    power4 = 1 / power3
+    ratio6 = A.dot((B * (t10 * power4 / tau)[:, None]).T) / norm[:, None]
+    dlogits = t14 - ratio6
+    t15 = softmax2.T * (dlogits.T - np.einsum("ij,ij->i", dlogits, softmax2))
+    difference2 = dlogits.T - np.einsum("ij,ij->j", softmax, dlogits)[:, None]
+    t16 = 0.5 * (t15 + softmax.T * difference2)
+    t17 = t6 * t16
     t18 = (
-        t15.dot(power)
-        + t14.dot(power)
-        + t17.dot(power)
-        + t9 * ratio8
-        - ratio8.dot(t11)
-        - t16 / norm3
-        - t13 / norm3
+        power2.dot(t17)
+        + t9.dot(power2)
+        + t12.dot(power2)
+        + t5 * ratio2
+        - ratio2.dot(t7)
+        - t11 / norm2
+        - t8 / norm2
     )
-    t19 = (
-        difference2 * ratio / norm2**2 / norm_squared
-        + 2 * difference2 * ratio / norm2 / norm**3
-        - t18 / norm2 / norm_squared
-    )
-    hvp_A = A * (t19 / t1)[:, None] + (power2 / t1)[:, None] * t8 - t3 - t12
+    t19 = A * ((3 * t2 * difference / norm**5 - t18 / power) / t1)[:, None]
+    ratio7 = dB / norm2[:, None]
     t20 = (
-        power2.dot(t14)
-        + power2.dot(t15)
-        + power2.dot(t17)
-        + t9 * ratio6
-        - t11.dot(ratio6)
-        - t16 / norm
-        - t13 / norm
+        (t16.T / norm2 - t3 * ratio2).dot(B)
+        + t3.dot(ratio7)
+        + B * ratio2[:, None]
+        - ratio7
     )
-    difference3 = t11.dot(power2) - t9 / norm
+    power5 = 1 / norm
+    hvp_A = (
+        (power5 / t1)[:, None] * t20
+        + t19
+        - dA * (difference / t1 / power)[:, None]
+        - t4
+    )
+    difference3 = t7.dot(power5) - t5 / norm
     t21 = (
-        ratio3 * difference3 / norm4**2 / norm3_squared
-        + 2 * ratio3 * difference3 / norm4 / norm3**3
-        - t20 / (norm4 * norm3_squared)
+        power5.dot(t9)
+        + power5.dot(t12)
+        + t17.dot(power5)
+        + t5 * ratio3
+        - t7.dot(ratio3)
+        - t11 / norm
+        - t8 / norm
     )
-    t22 = (power / t1)[:, None] * (
-        t7.T.dot(ratio5) + t2.T.dot(ratio7 - t4) + t4 - ratio7
+    t22 = B * ((3 * t10 * difference3 / norm2**5 - t21 / power3) / t1)[:, None]
+    t23 = t3.T.dot(ratio5 - t13) + (t16 / norm).dot(A) + t13 - ratio5
+    t24 = ((t3.T / norm).dot(A) - ratio4) * (t10 * power4 / t1)[:, None]
+    hvp_B = (
+        (power2 / t1)[:, None] * t23
+        + t22
+        - dB * (difference3 / t1 / power3)[:, None]
+        - t24
     )
-    t23 = ((t2.T / norm).dot(A) - ratio5) * (ratio3 * power3 / t1)[:, None]
-    t24 = dB * (difference3 / t1 / norm4 / norm3_squared)[:, None]
-    return (hvp_A, t22 + B * (t21 / t1)[:, None] - t23 - t24)
+    return (hvp_A, hvp_B)
 
 
 def loss(A, B, tau):

@@ -54,15 +54,13 @@ def _value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
 def _hvp(Sigma, w0, w, risk_aversion, impact, dw):
     """The Hessian times a direction."""
     trade = w0 - w
-    t1 = impact * dw * np.sign(trade) ** 2 / np.sqrt(np.abs(trade))
-    return 0.75 * t1 + risk_aversion * Sigma.dot(dw)
+    return risk_aversion * Sigma.dot(dw) + 0.75 * impact * dw / np.sqrt(np.abs(trade))
 
 
 def _hessian(Sigma, w0, w, risk_aversion, impact):
     """The Hessian by w."""
     trade = w0 - w
-    t1 = np.sign(trade) ** 2 * impact * (1 / np.sqrt(np.abs(trade)))
-    return risk_aversion * Sigma + 0.75 * np.diag(t1)
+    return risk_aversion * Sigma + 0.75 * np.diag(impact * (1 / np.sqrt(np.abs(trade))))
 
 
 def _from_data(Sigma, risk_aversion):
@@ -73,8 +71,7 @@ def _from_data(Sigma, risk_aversion):
 def _bound_hessian(w0, w, impact, gram):
     """The Hessian by w."""
     trade = w0 - w
-    t1 = np.sign(trade) ** 2 * impact * (1 / np.sqrt(np.abs(trade)))
-    return gram + 0.75 * np.diag(t1)
+    return gram + 0.75 * np.diag(impact * (1 / np.sqrt(np.abs(trade))))
 
 
 def loss(mu, Sigma, w0, w, risk_aversion, cost, impact):

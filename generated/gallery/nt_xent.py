@@ -2,11 +2,11 @@
 """SimCLR's loss (Chen et al. 2020, equation 1): rows i and i + n are two views of one image.
 
 loss  = -(tr(log_prob[n:, :n]) + tr(log_prob[:n, n:])) / (2 * n)
-grad  = diag(sqrt(Z^∘2 1))⁻¹ u2 - diag((Z ∘ u2) 1 / (sqrt(Z^∘2 1) ∘ sqrt(Z^∘2 1)²)) Z
+grad  = diag(sqrt(Z^∘2 1))⁻¹ u2 - diag((Z ∘ u2) 1 / (sqrt(Z^∘2 1)^3)) Z
 where u1 = where([not [I = 1]], tau, 1)
       sim = where([I = 1], -inf, diag(sqrt(Z^∘2 1))⁻¹ Z (diag(sqrt(Z^∘2 1))⁻¹ Z)ᵀ / u1)
       log_prob = sim - logsumexp(sim, axis=1) 1ᵀ
-      grad_log_prob = -embed(I / (2 * n), [n:, :n]) - embed(I / (2 * n), [:n, n:])
+      grad_log_prob = -embed(I / (2 * n), [:n, n:]) - embed(I / (2 * n), [n:, :n])
       grad_sim = grad_log_prob - diag(grad_log_prob 1) exp(log_prob)
       u2 = ([not [I = 1]] ∘ ((grad_simᵀ + grad_sim) / u1)) diag(sqrt(Z^∘2 1))⁻¹ Z
 """
@@ -51,10 +51,7 @@ def _grad(Z, tau):
     )
     grad_sim = grad_log_prob - t1
     t2 = ((grad_sim + grad_sim.T) / chosen * mask2).dot(ratio)
-    ratio3 = np.einsum("ij,ij->i", Z, t2) / (
-        np.where(norm != 0, norm, np.inf) * norm**2
-    )
-    return t2 / norm[:, None] - Z * ratio3[:, None]
+    return t2 / norm[:, None] - Z * (np.einsum("ij,ij->i", Z, t2) / norm**3)[:, None]
 
 
 def _value_and_grad(Z, tau):
@@ -77,58 +74,53 @@ def _value_and_grad(Z, tau):
     grad_log_prob[:n, n:] = -ratio2
     grad_sim = grad_log_prob - weights * (grad_log_prob.sum(axis=1) / total)[:, None]
     t1 = ((grad_sim + grad_sim.T) / chosen * mask2).dot(ratio)
-    ratio3 = np.einsum("ij,ij->i", Z, t1) / (
-        np.where(norm != 0, norm, np.inf) * norm**2
-    )
-    return -value, t1 / norm[:, None] - Z * ratio3[:, None]
+    grad_Z = t1 / norm[:, None] - Z * (np.einsum("ij,ij->i", Z, t1) / norm**3)[:, None]
+    return -value, grad_Z
 
 
 def _hvp(Z, tau, dZ):
     """The Hessian times a direction."""
     n = (Z.shape[0]) // 2
     norm = np.sqrt(np.einsum("ij,ij->i", Z, Z))
-    norm_squared = norm**2
-    norm2 = np.where(norm != 0, norm, np.inf)
-    ratio = np.einsum("ij,ij->i", Z, dZ) / norm2
-    ratio2 = ratio / norm_squared
-    ratio3 = Z / norm[:, None]
-    ratio4 = np.eye(n, dtype=Z.dtype) / (2 * n)
-    grad_log_prob = np.zeros((2 * n, 2 * n), dtype=Z.dtype)
-    grad_log_prob[n:, :n] = -ratio4
-    grad_log_prob[:n, n:] = -ratio4
+    ratio = Z / norm[:, None]
+    t1 = np.einsum("ij,ij->i", Z, dZ)
+    power = norm**3
+    ratio2 = t1 / power
+    difference = dZ / norm[:, None] - Z * ratio2[:, None]
+    t2 = difference.dot(ratio.T)
     mask = np.eye(2 * n, dtype=Z.dtype) == 1
     mask2 = ~mask
     chosen = np.where(mask2, tau, 1)
-    sim = np.where(mask, -np.inf, ratio3.dot(ratio3.T) / chosen)
+    dsim = (t2.T + t2) / chosen * mask2
+    sim = np.where(mask, -np.inf, ratio.dot(ratio.T) / chosen)
     sim -= sim.max(axis=1)[:, None]
     weights = np.exp(sim, out=sim)
     total = weights.sum(axis=1)
-    ratio5 = grad_log_prob.sum(axis=1) / total
-    grad_sim = grad_log_prob - weights * ratio5[:, None]
-    t1 = (grad_sim + grad_sim.T) / chosen * mask2
-    t2 = t1.dot(ratio3)
-    difference = dZ / norm[:, None] - Z * ratio2[:, None]
-    t3 = difference.dot(ratio3.T)
-    dsim = (t3.T + t3) / chosen * mask2
     dlog_prob = np.subtract(
         dsim, (np.einsum("ij,ij->i", dsim, weights) / total)[:, None], out=dsim
     )
-    dgrad_sim = ratio5[:, None] * weights * dlog_prob
-    t4 = ((-dgrad_sim.T - dgrad_sim) / chosen * mask2).dot(ratio3)
-    t5 = t4 + t1.dot(difference)
-    t6 = norm2 * norm_squared
-    t7 = np.einsum("ij,ij->i", Z, t2)
+    ratio3 = np.eye(n, dtype=Z.dtype) / (2 * n)
+    grad_log_prob = np.zeros((2 * n, 2 * n), dtype=Z.dtype)
+    grad_log_prob[n:, :n] = -ratio3
+    grad_log_prob[:n, n:] = -ratio3
+    ratio4 = grad_log_prob.sum(axis=1) / total
+    dgrad_sim = ratio4[:, None] * weights * dlog_prob
+    t3 = ((-dgrad_sim - dgrad_sim.T) / chosen * mask2).dot(ratio)
+    grad_sim = grad_log_prob - weights * ratio4[:, None]
+    t4 = (grad_sim + grad_sim.T) / chosen * mask2
+    t5 = t3 + t4.dot(difference)
+    t6 = t4.dot(ratio)
+    t7 = np.einsum("ij,ij->i", Z, t6)
     t8 = (
-        2 * t7 * ratio / (norm2 * norm**3)
-        + t7 * ratio / (norm_squared * norm2**2)
-        - np.einsum("ij,ij->i", Z, t5) / t6
-        - np.einsum("ij,ij->i", dZ, t2) / t6
+        3 * t7 * t1 / norm**5
+        - np.einsum("ij,ij->i", Z, t5) / power
+        - np.einsum("ij,ij->i", dZ, t6) / power
     )
     hvp_Z = (
         Z * t8[:, None]
         + t5 / norm[:, None]
-        - t2 * ratio2[:, None]
-        - dZ * (t7 / t6)[:, None]
+        - dZ * (t7 / power)[:, None]
+        - t6 * ratio2[:, None]
     )
     return hvp_Z
 

@@ -78,6 +78,8 @@ ATOM_VALUES: dict[str, Callable[..., Any]] = {
     "tetragamma": lambda x: special.polygamma(2, x),
     "mills": lambda x: mills(x),
     "mills_slope": lambda x: -mills(x) * (x + mills(x)),
+    "size_power": lambda a, b: np.abs(a) ** b,
+    "signed_power": lambda a, b: np.sign(a) * np.abs(a) ** b,
     "power_log": lambda a, b: special.xlogy(a**b, a),
     "over_unless_zero": lambda a, b: np.where(a == 0, 0, a / np.where(a == 0, 1, b)),
 }

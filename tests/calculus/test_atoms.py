@@ -76,6 +76,8 @@ EXACT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "mills": (lambda x: mpmath.npdf(x) / mpmath.ncdf(x), LINE),
     "mills_slope": (lambda x: mpmath.diff(lambda t: mpmath.npdf(t) / mpmath.ncdf(t), x), LINE),
     "power_log": (lambda a, b: a**b * mpmath.log(a), POSITIVE),
+    "size_power": (lambda a, b: abs(a) ** b, LINE),
+    "signed_power": (lambda a, b: mpmath.sign(a) * abs(a) ** b, LINE),
     "xlogy": (lambda a, b: a * mpmath.log(b), POSITIVE),
     "xlog1py": (lambda a, b: a * mpmath.log(1 + b), POSITIVE),
     "over_unless_zero": (lambda a, b: a / b, LINE),
@@ -83,7 +85,7 @@ EXACT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
 }
 ARITY = {
     **dict.fromkeys("maximum minimum logaddexp power hypot arctan2".split(), 2),
-    **dict.fromkeys("xlogy xlog1py over_unless_zero rel_entr power_log".split(), 2),
+    **dict.fromkeys("xlogy xlog1py over_unless_zero rel_entr power_log size_power signed_power".split(), 2),
     "where": 3,
 }
 SMOOTH = sorted(set(EXACT) - {"where"})

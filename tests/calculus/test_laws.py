@@ -37,6 +37,10 @@ def run(step: Pass, *roots: Node) -> Any:
     return found[0] if len(roots) == 1 else found
 
 
+def norm_of(node: Node) -> Node:
+    return call("root", total(node**2))
+
+
 def total(node: Node) -> Node:
     return product([(node, tuple(range(node.rank)), 1)], ())
 
@@ -70,7 +74,8 @@ def softmax(node: Node) -> Node:
     return call("exp", log_softmax(node))
 
 
-DEARER = {"exp_over_its_sum"}  # a maximum is the price of a softmax that does not overflow
+# A maximum is the price of a softmax that does not overflow, an absolute value that of a derivative at 0.
+DEARER = {"exp_over_its_sum", "power_of_squares", "power_of_size"}
 
 
 def settled(step: Pass, before: Node, dearer: bool = False) -> Node:
@@ -96,10 +101,16 @@ SCALAR_LAWS: dict[str, Callable[[Node, Node], tuple[Node, Node]]] = {
     "log_of_sum_of_exp": lambda x, y: (call("log", total(call("exp", x))), reduce("logsumexp", x, (0,), ())),
     "reciprocal_of_one_plus_exp": lambda x, y: (y / (1 + call("exp", x)), y * call("sigmoid", -x)),
     "quotient_cancels": lambda x, y: (x**2 / (x * y), x / y),
-    "norm_over_itself": lambda x, y: (
-        call("root", x**2) ** 3 / call("nonzero", call("root", x**2)) * y,
-        x**2 * y,
+    "power_of_squares": lambda x, y: ((x**4 * y**2) ** Fraction(1, 2), x**2 * call("absolute", y)),
+    "power_of_size": lambda x, y: (
+        call("power", x**2, y) + call("power", call("absolute", x), y),
+        call("size_power", x, 2 * y) + call("size_power", x, y),
     ),
+    "powers_of_norm": lambda x, y: (
+        norm_of(x) ** 3 / call("nonzero", norm_of(x)) * y,
+        total(x**2) * y,
+    ),
+    "signs_and_sizes": lambda x, y: (y * call("sign", x) ** 3 * call("absolute", x) ** 3, y * x**3),
     "absolute_of_nonnegative": lambda x, y: (call("absolute", 3 * call("exp", x)) * y, 3 * call("exp", x) * y),
     "exp_over_its_sum": lambda x, y: (
         product([(y, (0,), 1), (call("exp", x), (0,), 1), (total(call("exp", x)), (), -1)], x.shape),
@@ -222,18 +233,40 @@ MATRIX_LAWS: dict[str, tuple[str, Callable[..., Node], Callable[..., Node]]] = {
         lambda v, w: inverse(v**2 * delta(N) + delta(N)) @ w,
         lambda v, w: w / (1 + v**2),
     ),
-    "sign_over_absolute": (
-        "x:n y:n",
-        lambda x, y: y * call("sign", x) / call("absolute", x),
-        lambda x, y: y / x,
-    ),
-    "sign_over_absolute, squared": (
-        "x:n",
-        lambda x: call("sign", x) ** 2 / call("absolute", x) ** 2,
-        lambda x: x**-2,
-    ),
     "triangle_on_diagonal": ("v:n", lambda v: v * delta(N) * triangle(N, N, 1), lambda v: v * delta(N)),
 }
+
+
+MORE = {
+    "a root of a sum of squares": lambda x, y: (total(x**2) ** Fraction(3, 2) * y, norm_of(x) ** 3 * y),
+    "a root of a mean of squares": lambda x, y: (
+        (total(x**2) / count(N)) ** Fraction(1, 2),
+        call("root", total(x**2) / count(N)),
+    ),
+    "a root of squares of two": lambda x, y: ((x**2 + y**2) ** Fraction(1, 2), call("root", x**2 + y**2)),
+    "a square and a positive number": lambda x, y: ((1 + x**2) ** Fraction(1, 2), (1 + x**2) ** Fraction(1, 2)),
+    "a negative square": lambda x, y: ((5 - x**2) ** Fraction(1, 2), (5 - x**2) ** Fraction(1, 2)),
+    "a power of a square": lambda x, y: ((x**2) ** Fraction(3, 4), call("absolute", x) ** Fraction(3, 2)),
+    "a divided norm": lambda x, y: (y * norm_of(x) ** -3 * total(x**2), y / norm_of(x)),
+    "a sign over its size": lambda x, y: (y * call("sign", x) / call("absolute", x), y / x),
+    "a sign and its size": lambda x, y: (call("sign", x) * call("absolute", x) ** 2, x * call("absolute", x)),
+    "a sign and what it is of": lambda x, y: (y * call("sign", x) * x, y * call("absolute", x)),
+    "two signs over a root of the size": lambda x, y: (
+        call("sign", x) ** 2 / call("absolute", x) ** Fraction(1, 2),
+        call("absolute", x) ** Fraction(-1, 2),
+    ),
+    "a sign over a root of its size": lambda x, y: (
+        call("sign", x) / call("absolute", x) ** Fraction(1, 2),
+        call("sign", x) / call("absolute", x) ** Fraction(1, 2),
+    ),
+    "a number over its size": lambda x, y: (x / call("absolute", x), x / call("absolute", x)),
+}
+
+
+@pytest.mark.parametrize("said", MORE)
+def test_roots_and_sizes(said: str) -> None:
+    before, wanted = (run(flatten, node) for node in MORE[said](*symbols("x:n y:n")))
+    assert settled(simplify, before, dearer=True) is wanted  # an absolute value costs more than a square
 
 
 def test_every_scalar_law_has_a_case() -> None:
@@ -243,8 +276,8 @@ def test_every_scalar_law_has_a_case() -> None:
 
 @pytest.mark.parametrize("law", SCALAR_LAWS)
 def test_scalar_laws(law: str) -> None:
-    before, wanted = SCALAR_LAWS[law](*symbols("x:n y:n"))
-    assert settled(simplify, before, law in DEARER) is wanted
+    before, wanted = (run(flatten, node) for node in SCALAR_LAWS[law](*symbols("x:n y:n")))
+    assert run(flatten, settled(simplify, before, law in DEARER)) is wanted
 
 
 @pytest.mark.parametrize("law", MATRIX_LAWS)
@@ -277,10 +310,6 @@ NEAR_MISSES: dict[str, tuple[str, Callable[..., Node]]] = {
         lambda A, B: det(A * triangle(N, N, 0) + B * triangle(N, N, 0).T),
     ),
     "a triangle on its own": ("A:nn", lambda A: inverse(A * triangle(N, N, 0))),
-    "a sign over a root of its size": (
-        "x:n",
-        lambda x: call("sign", x) ** 2 / call("absolute", x) ** Fraction(1, 2),
-    ),
     "a sign over the size of a multiple": (
         "x:n",
         lambda x: call("sign", 2 * x) / call("absolute", 3 * x) + call("sign", -x) / call("absolute", x),

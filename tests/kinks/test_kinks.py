@@ -52,6 +52,26 @@ CASES = {
     "a unit vector": of_vector(
         "np.sum(np.where(np.linalg.norm(x) > 0, x / np.linalg.norm(x), 0))", [0, 0], 0, [0, 0], [0, 0]
     ),
+    "a root of squares": of_vector("np.sqrt(np.sum(x**2))", [0, 0], 0, [0, 0], [0, 0]),
+    "a root of a mean of squares": of_vector("np.mean(x**2) ** 0.5", [0, 0], 0, [0, 0], [0, 0]),
+    "a root of an inner product": of_vector("np.sqrt(x @ x)", [0, 0], 0, [0, 0], [0, 0]),
+    "a root of two squares": of_two("np.sum(np.sqrt(x**2 + y**2))", [0, 3], [0, 4], 5, ([0, 0.6], [0, 0.8]), None),
+    "a root of a square": of_vector("np.sum(np.sqrt(x**2))", [0, -2], 2, [0, -1], [0, 0]),
+    "a power of a square": of_vector("np.sum((x**2) ** 1.5)", [0, -2], 8, [0, -12], [0, 12]),
+    "a small power of a square": of_vector("np.sum((x**2) ** 0.75)", [0, -4], 8, [0, -3], None),
+    "a power of a square that is an argument": Case(
+        "np.sum((x**2) ** (b / 2))", "x: Vector[d], b: Scalar", ([0, -2], 3.0), 8, [0, -12], [0, 12], wrt="x"
+    ),
+    "a square root of a square that is an argument": Case(
+        "np.sum((x**2) ** (b / 2))", "x: Vector[d], b: Scalar", ([0, -2], 2.0), 4, [0, -4], [2, 2], wrt="x"
+    ),
+    "distances between equal rows": of_matrix(
+        "np.sum(np.sqrt(np.sum((X[:, None] - X[None]) ** 2, axis=-1)))",
+        [[1, 2], [1, 2], [4, 6]],
+        20,
+        [[-1.2, -1.6], [-1.2, -1.6], [2.4, 3.2]],
+        None,
+    ),
     "norm of order 1": of_vector("np.linalg.norm(x, 1)", [-1, 0, 2], 3, [-1, 0, 1], [0, 0, 0]),
     "norm of order infinity": of_vector("np.linalg.norm(x, np.inf)", [2, -2, 1], 2, [0.5, -0.5, 0], [0, 0, 0]),
     "norm of order minus infinity": of_vector("np.linalg.norm(x, -np.inf)", [2, -1, 1], 1, [0, -0.5, 0.5], [0, 0, 0]),

@@ -36,14 +36,16 @@ def _hvp(X, w, lam, eps, dw):
     """The Hessian times a direction."""
     w_squared = w**2
     t1 = eps**2 + w_squared
-    return X.dot(dw).dot(X) + lam * dw * (1 / np.sqrt(t1) - w_squared / t1**1.5)
+    power = np.sqrt(t1)
+    return X.dot(dw).dot(X) + lam * dw * (1 / power - w_squared / (t1 * power))
 
 
 def _hessian(X, w, lam, eps):
     """The Hessian by w."""
     w_squared = w**2
     t1 = eps**2 + w_squared
-    return X.T.dot(X) + np.diag(lam * (1 / np.sqrt(t1) - w_squared / t1**1.5))
+    power = np.sqrt(t1)
+    return X.T.dot(X) + np.diag(lam * (1 / power - w_squared / (t1 * power)))
 
 
 def _from_data(X):
@@ -55,14 +57,16 @@ def _bound_hvp(w, lam, eps, dw, gram):
     """The Hessian times a direction."""
     w_squared = w**2
     t1 = eps**2 + w_squared
-    return gram.dot(dw) + lam * dw * (1 / np.sqrt(t1) - w_squared / t1**1.5)
+    power = np.sqrt(t1)
+    return gram.dot(dw) + lam * dw * (1 / power - w_squared / (t1 * power))
 
 
 def _bound_hessian(w, lam, eps, gram):
     """The Hessian by w."""
     w_squared = w**2
     t1 = eps**2 + w_squared
-    return gram + np.diag(lam * (1 / np.sqrt(t1) - w_squared / t1**1.5))
+    power = np.sqrt(t1)
+    return gram + np.diag(lam * (1 / power - w_squared / (t1 * power)))
 
 
 def loss(X, y, w, lam, eps):

@@ -48,7 +48,8 @@ def _hvp(x, lam, eps, dx):
     jump = x[1:] - x[:-1]
     jump_squared = jump**2
     t1 = eps**2 + jump_squared
-    t2 = (dx[1:] - dx[:-1]) * (1 / np.sqrt(t1) - jump_squared / t1**1.5)
+    power = np.sqrt(t1)
+    t2 = (dx[1:] - dx[:-1]) * (1 / power - jump_squared / (t1 * power))
     dgrad_jump = lam * t2
     hvp_x = dx.copy()
     hvp_x[1:] += dgrad_jump
@@ -63,10 +64,11 @@ def _hessian(x, lam, eps):
     jump = x[1:] - x[:-1]
     jump_squared = jump**2
     t1 = eps**2 + jump_squared
-    t2 = difference * (lam * (1 / np.sqrt(t1) - jump_squared / t1**1.5))[:, None]
+    power = np.sqrt(t1)
+    t2 = difference * (lam * (1 / power - jump_squared / (t1 * power)))[:, None]
     hessian = np.eye(n, dtype=x.dtype)
-    hessian[:-1] -= t2
     hessian[1:] += t2
+    hessian[:-1] -= t2
     return hessian
 
 

@@ -112,6 +112,7 @@ def _cancelled(node: Node) -> Node:
                 rest = [term for at, term in enumerate(node.terms) if at != position]
                 found = add([*rest, *moved], node.shape)
                 left = core(found)
-                if not isinstance(left, Add) or len(left.terms) <= len(node.terms):
+                plain = not any(n.operands for _, n, _ in inner.terms)  # whoever else uses it, opened it costs nothing
+                if not isinstance(left, Add) or len(left.terms) < len(node.terms) + plain:
                     return found
     return node

@@ -36,7 +36,10 @@ def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
     exponential = np.exp(X.dot(beta))
     ratio = y / exponential
-    t1 = -y * (1 - 1 / ratio) / exponential**2 - y**2 / ratio**2 / exponential**3
+    exponential_squared = exponential**2
+    t1 = -y * (1 - 1 / ratio) / exponential_squared - y**2 / ratio**2 / (
+        exponential * exponential_squared
+    )
     return (X.dot(dbeta) * exponential * t1).dot(X)
 
 
@@ -44,7 +47,10 @@ def _hessian(X, y, beta):
     """The Hessian by beta."""
     exponential = np.exp(X.dot(beta))
     ratio = y / exponential
-    t1 = -y * (1 - 1 / ratio) / exponential**2 - y**2 / ratio**2 / exponential**3
+    exponential_squared = exponential**2
+    t1 = -y * (1 - 1 / ratio) / exponential_squared - y**2 / ratio**2 / (
+        exponential * exponential_squared
+    )
     return (X * (exponential * t1)[:, None]).T.dot(X)
 
 

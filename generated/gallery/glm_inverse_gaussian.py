@@ -16,7 +16,7 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, beta):
     """The loss."""
     mu = np.exp(X.dot(beta))
-    t1 = (mu - y) ** 2 / (y * mu**2) + np.log(6.283185307179586 * y**3)
+    t1 = (mu - y) ** 2 / (y * mu**2) + np.log(6.283185307179586 * y * y**2)
     return -0.5 * t1.sum()
 
 
@@ -34,7 +34,7 @@ def _value_and_grad(X, y, beta):
     t1 = y * mu**2
     difference = mu - y
     difference_squared = difference**2
-    t2 = difference_squared / t1 + np.log(6.283185307179586 * y**3)
+    t2 = difference_squared / t1 + np.log(6.283185307179586 * y * y**2)
     t3 = mu * (mu * y * difference_squared / t1**2 - difference / t1)
     return -0.5 * t2.sum(), t3.dot(X)
 
@@ -43,43 +43,45 @@ def _hvp(X, y, beta, dbeta):
     """The Hessian times a direction."""
     mu = np.exp(X.dot(beta))
     t1 = y * mu**2
-    difference = mu - y
-    difference_squared = difference**2
     dmu = mu * X.dot(dbeta)
+    difference = mu - y
     t2 = mu * y * dmu
+    difference_squared = difference**2
     t3 = (
         2 * mu * y * difference * dmu
         + 2 * difference * t2
         + y * dmu * difference_squared
     )
     power = t1**2
-    dgrad_mu = t3 / power - 4 * mu * y * t2 * difference_squared / t1**3 - dmu / t1
+    dgrad_mu = (
+        t3 / power - dmu / t1 - 4 * mu * y * t2 * difference_squared / (t1 * power)
+    )
     t4 = dmu * (mu * y * difference_squared / power - difference / t1)
-    return (mu * dgrad_mu + t4).dot(X)
+    return (t4 + mu * dgrad_mu).dot(X)
 
 
 def _hessian(X, y, beta):
     """The Hessian by beta."""
     mu = np.exp(X.dot(beta))
+    difference = mu - y
     mu_squared = mu**2
     t1 = y * mu_squared
-    difference = mu - y
     power = t1**2
-    difference_squared = difference**2
-    t2 = y * difference_squared / power
     ratio = difference / power
-    t3 = y * (2 * ratio - 4 * mu * y * difference_squared / t1**3)
-    t4 = (
+    difference_squared = difference**2
+    difference2 = 2 * ratio - 4 * mu * y * difference_squared / (t1 * power)
+    t2 = y * difference_squared / power
+    t3 = (
         X * (mu * (t2 + 2 * mu * y * ratio - 1 / t1))[:, None]
-        + X * (mu_squared * t3)[:, None]
+        + X * (mu_squared * y * difference2)[:, None]
     )
-    t5 = X * (mu * (mu * t2 - difference / t1))[:, None] + mu[:, None] * t4
-    return X.T.dot(t5)
+    t4 = X * (mu * (mu * t2 - difference / t1))[:, None] + mu[:, None] * t3
+    return X.T.dot(t4)
 
 
 def _from_data(y):
     """What depends on the data alone."""
-    return np.log(6.283185307179586 * y**3)
+    return np.log(6.283185307179586 * y * y**2)
 
 
 def _bound_loss(X, y, beta, fixed):

@@ -146,13 +146,12 @@ def _hvp(X, y, theta, dtheta):
             np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    t12 = dhyper[1:-1]
-    ratio2 = t12 / t2**3
-    t13 = X * t12 / power
-    difference4 = t13[:, None, :] - t13
-    t14 = exponential * np.einsum("ijk,ijk->ij", difference, difference4)
-    t15 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
-    t16 = t1 * t14
+    t12 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
+    t13 = dhyper[1:-1]
+    t14 = X * t13 / power
+    difference4 = t14[:, None, :] - t14
+    t15 = exponential * np.einsum("ijk,ijk->ij", difference, difference4)
+    t16 = t1 * t15
     t17 = dhyper[0]
     t18 = (
         dhyper[-1] * np.eye(n, dtype=X.dtype)
@@ -181,7 +180,7 @@ def _hvp(X, y, theta, dtheta):
     )
     t29 = scipy.linalg.solve_triangular(
         L,
-        (-0.5 * (t15 + t15.T)).dot(t22.T) + t28.T,
+        (-0.5 * (t12 + t12.T)).dot(t22.T) + t28.T,
         trans=1,
         lower=True,
         check_finite=False,
@@ -190,19 +189,20 @@ def _hvp(X, y, theta, dtheta):
     t30 = (
         t1 * exponential * dgrad_K.T
         + t17 * exponential * grad_K.T
-        - t1 * t14 * grad_K.T
+        - t1 * t15 * grad_K.T
     )
     t31 = difference4 * t8[:, :, None] + difference * t30[:, :, None]
     difference5 = (
         np.einsum("ij,ij->j", t31.sum(axis=0), X) / power
         - np.einsum("ij,ij->j", t31.sum(axis=1), X) / power
     )
+    ratio2 = t13 / (t2 * power)
     dgrad_hyper = np.concatenate(
         (
             np.full(
-                1, np.vdot(dgrad_K, exponential) - np.vdot(grad_K, t14), dtype=X.dtype
+                1, np.vdot(dgrad_K, exponential) - np.vdot(grad_K, t15), dtype=X.dtype
             ),
-            difference5 - 2 * (ratio2 * t10 - ratio2 * t11),
+            difference5 - 2 * (ratio2 * t10 - t11 * ratio2),
             np.full(1, np.trace(dgrad_K), dtype=X.dtype),
         )
     )
@@ -221,104 +221,105 @@ def _hessian(X, y, theta):
     t3 = t1 * exponential
     K = t3 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
+    t4 = np.linalg.inv(L)
     z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
-    t4 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
-    t5 = np.outer(t4, z)
-    difference3 = t5 - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
-    t6 = difference2 * L.T.dot(difference3)
-    t7 = scipy.linalg.solve_triangular(
-        L, 0.5 * (t6.T + t6), trans=1, lower=True, check_finite=False
-    )
-    grad_K = scipy.linalg.solve_triangular(
-        L, t7.T, trans=1, lower=True, check_finite=False
-    )
-    t8 = t3 * grad_K.T
-    t9 = difference * t8[:, :, None]
-    t10 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
+    t5 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
+    t6 = np.outer(t5, z)
+    difference2 = t6 - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
+    difference3 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
+    t7 = np.diag(hyper)
+    t8 = t7[1:-1]
     power = t2**2
-    t11 = np.einsum("ij,ij->j", t9.sum(axis=1), X)
+    ratio2 = X / power
+    t9 = t8.T * ratio2[:, None, :]
+    difference4 = t9[:, None, :, :] - t9
+    t10 = np.einsum(
+        "ijkl,jil->ijk",
+        difference4,
+        difference.transpose(1, 0, 2) * exponential[:, :, None],
+    )
+    t11 = t7[0]
+    t12 = (
+        t7[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
+        + exponential[:, :, None] * t11
+        - t1 * t10.transpose(1, 0, 2)
+    )
+    t13 = np.einsum("ijk,li->ljk", 0.5 * (t12 + t12.transpose(1, 0, 2)), t4)
+    t14 = difference3[:, :, None] * np.einsum("ij,kjl->kil", t4, t13)
+    t15 = np.einsum("ij,jkl->ikl", L, t14)
+    t16 = difference3[:, :, None] * np.einsum("ij,ikl->kjl", difference2, t15)
+    t17 = np.einsum("ij,kil->kjl", t4, np.einsum("ij,jkl->ikl", t4, t15))
+    t18 = t17.transpose(0, 2, 1).dot(y)
+    t19 = scipy.linalg.solve_triangular(L, t18, trans=1, lower=True, check_finite=False)
+    t20 = z[:, None] * t19[:, None, :]
+    t21 = z[:, None] * t17.transpose(1, 2, 0).dot(z)[:, None, :]
+    t22 = t18 * t5[:, None, None]
+    t23 = t15.diagonal(axis1=0, axis2=1).T * (L.T / L.diagonal() ** 2)[:, :, None]
+    t24 = (
+        t23
+        - np.einsum("ij,ikl->jkl", L, t21)
+        - np.einsum("ij,ikl->jkl", L, t20)
+        - np.einsum("ij,ikl->jkl", L, t22)
+    )
+    t25 = difference3[:, :, None] * (
+        np.einsum("ij,ikl->jkl", L, -t20 - t21 - t22) + t23
+    )
+    t26 = 0.5 * (
+        t16
+        + t16.transpose(1, 0, 2)
+        + t25
+        + (difference3[:, :, None] * t24).transpose(1, 0, 2)
+    )
+    t27 = difference3 * (L.T.dot(t6) - L.T / L.diagonal())
+    t28 = np.einsum("ij,ikl->kjl", t4, t26) + np.einsum(
+        "ijk,li->ljk", t17, -0.5 * (t27 + t27.T)
+    )
+    t29 = difference3 * L.T.dot(difference2)
+    t30 = scipy.linalg.solve_triangular(
+        L, 0.5 * (t29.T + t29), trans=1, lower=True, check_finite=False
+    )
+    difference5 = np.einsum("ijk,il->jlk", t28, t4) - np.einsum("ijk,li->ljk", t17, t30)
+    grad_K = scipy.linalg.solve_triangular(
+        L, t30.T, trans=1, lower=True, check_finite=False
+    )
+    t31 = t3 * grad_K.T
+    t32 = difference * t31[:, :, None]
+    t33 = np.einsum("ij,ij->j", t32.sum(axis=1), X)
+    t34 = t2 * power
+    t35 = np.einsum("ij,ij->j", t32.sum(axis=0), X)
+    t36 = (
+        t11 * (exponential * grad_K)[:, :, None]
+        + t3[:, :, None] * difference5
+        - t10 * (t1 * grad_K)[:, :, None]
+    )
+    t37 = (
+        difference4 * t31[:, :, None, None]
+        + difference[:, :, None, :] * t36[:, :, :, None]
+    )
+    difference6 = t37.sum(axis=0).transpose(0, 2, 1) - t37.sum(axis=1).transpose(
+        0, 2, 1
+    )
+    difference7 = np.einsum("ijk,ij->jk", difference6, ratio2) - 2 * (
+        t8 * (t35 / t34)[:, None] - t8 * (t33 / t34)[:, None]
+    )
+    difference8 = np.einsum("ijk,ij->k", difference5, exponential) - np.einsum(
+        "ij,ijk->k", grad_K, t10
+    )
+    t38 = np.concatenate(
+        (
+            difference8[None],
+            difference7,
+            difference5.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+        )
+    )
     grad_hyper = np.concatenate(
         (
             np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
-            t10 / power - t11 / power,
+            t35 / power - t33 / power,
             np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    power2 = t2**3
-    t12 = np.diag(hyper)
-    t13 = t12[1:-1]
-    difference4 = t13 * (t10 / power2)[:, None] - t13 * (t11 / power2)[:, None]
-    t14 = np.linalg.inv(L)
-    ratio2 = X / power
-    t15 = t13.T * ratio2[:, None, :]
-    difference5 = t15[:, None, :, :] - t15
-    t16 = np.einsum(
-        "ijkl,jil->ijk",
-        difference5,
-        difference.transpose(1, 0, 2) * exponential[:, :, None],
-    )
-    t17 = t12[0]
-    t18 = (
-        t12[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
-        + exponential[:, :, None] * t17
-        - t1 * t16.transpose(1, 0, 2)
-    )
-    t19 = np.einsum("ijk,li->ljk", 0.5 * (t18 + t18.transpose(1, 0, 2)), t14)
-    t20 = difference2[:, :, None] * np.einsum("ij,kjl->kil", t14, t19)
-    t21 = np.einsum("ij,jkl->ikl", L, t20)
-    t22 = difference2[:, :, None] * np.einsum("ij,ikl->kjl", difference3, t21)
-    t23 = np.einsum("ij,kil->kjl", t14, np.einsum("ij,jkl->ikl", t14, t21))
-    t24 = t23.transpose(0, 2, 1).dot(y)
-    t25 = scipy.linalg.solve_triangular(L, t24, trans=1, lower=True, check_finite=False)
-    t26 = z[:, None] * t25[:, None, :]
-    t27 = z[:, None] * t23.transpose(1, 2, 0).dot(z)[:, None, :]
-    t28 = t24 * t4[:, None, None]
-    t29 = t21.diagonal(axis1=0, axis2=1).T * (L.T / L.diagonal() ** 2)[:, :, None]
-    t30 = (
-        t29
-        - np.einsum("ij,ikl->jkl", L, t27)
-        - np.einsum("ij,ikl->jkl", L, t26)
-        - np.einsum("ij,ikl->jkl", L, t28)
-    )
-    t31 = difference2[:, :, None] * (
-        np.einsum("ij,ikl->jkl", L, -t26 - t27 - t28) + t29
-    )
-    t32 = 0.5 * (
-        t22
-        + t22.transpose(1, 0, 2)
-        + t31
-        + (difference2[:, :, None] * t30).transpose(1, 0, 2)
-    )
-    t33 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
-    t34 = np.einsum("ij,ikl->kjl", t14, t32) + np.einsum(
-        "ijk,li->ljk", t23, -0.5 * (t33 + t33.T)
-    )
-    difference6 = np.einsum("ijk,il->jlk", t34, t14) - np.einsum("ijk,li->ljk", t23, t7)
-    t35 = (
-        t17 * (exponential * grad_K)[:, :, None]
-        + t3[:, :, None] * difference6
-        - t16 * (t1 * grad_K)[:, :, None]
-    )
-    t36 = (
-        difference5 * t8[:, :, None, None]
-        + difference[:, :, None, :] * t35[:, :, :, None]
-    )
-    difference7 = t36.sum(axis=0).transpose(0, 2, 1) - t36.sum(axis=1).transpose(
-        0, 2, 1
-    )
-    difference8 = np.einsum("ijk,ij->jk", difference7, ratio2) - 2 * difference4
-    difference9 = np.einsum("ijk,ij->k", difference6, exponential) - np.einsum(
-        "ij,ijk->k", grad_K, t16
-    )
-    t37 = np.concatenate(
-        (
-            difference9[None],
-            difference8,
-            difference6.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
-        )
-    )
-    return hyper * np.diag(grad_hyper) + hyper[:, None] * t37
+    return hyper * np.diag(grad_hyper) + hyper[:, None] * t38
 
 
 def loss(X, y, theta):

@@ -109,7 +109,9 @@ def _hvp(X, y, weight, w, epsilon, alpha, dw):
     dcoef = dw[:-2]
     t3 = X.dot(dcoef) + dw[-2]
     dsigma = dw[-1]
-    difference = 2 * (t1 * t3 / chosen_squared - dsigma * t1**2 / chosen**3)
+    difference = 2 * (
+        t1 * t3 / chosen_squared - dsigma * t1**2 / (chosen * chosen_squared)
+    )
     difference2 = t3 / chosen - dsigma * t1 * mask.astype(X.dtype) / chosen_squared
     t4 = t2 * difference2
     hvp_w = np.concatenate(
@@ -134,16 +136,17 @@ def _hessian(X, y, weight, w, epsilon, alpha):
     sigma = w[-1]
     mask = ~(r > epsilon * sigma)
     chosen = np.where(mask, sigma, 1)
+    chosen_squared = chosen**2
     t4 = weight * mask
-    t5 = t3 * t4 * mask / chosen**2
+    t5 = t3 * t4 * mask / chosen_squared
     t6 = np.eye(d + 2, dtype=X.dtype)[-1]
-    difference = 2 * (t5.dot(t2) - (1 / chosen**3).dot(t4 * t3**2 * mask) * t6)
-    difference2 = t2 * (t4 / chosen)[:, None] - np.outer(t5, t6)
+    t7 = (t4 * t3**2 * mask).dot(1 / (chosen * chosen_squared)) * t6
+    difference = t2 * (t4 / chosen)[:, None] - np.outer(t5, t6)
     hessian = np.concatenate(
         (
-            2 * (X.T.dot(difference2) + alpha * t1),
-            (2 * difference2.sum(axis=0))[None],
-            (-difference)[None],
+            2 * (X.T.dot(difference) + alpha * t1),
+            (2 * difference.sum(axis=0))[None],
+            (-2 * (t5.dot(t2) - t7))[None],
         )
     )
     return hessian

@@ -46,11 +46,11 @@ def _grad(A, B, tau):
     )
     t3 = B.dot(A.T) * t2
     t4 = tau * n
-    t5 = A * ((power.dot(t3) - t1 / norm2) / t4 / norm**3)[:, None]
+    t5 = A * ((power.dot(t3) - t1 / norm2) / t4 / (norm * norm**2))[:, None]
     power2 = 1 / norm
     t6 = ((t2.T / norm2).dot(B) - B / norm2[:, None]) * (power2 / t4)[:, None]
     t7 = ((t2 / norm).dot(A) - A / norm[:, None]) * (power / t4)[:, None]
-    t8 = B * ((t3.dot(power2) - t1 / norm) / t4 / norm2**3)[:, None]
+    t8 = B * ((t3.dot(power2) - t1 / norm) / t4 / (norm2 * norm2**2))[:, None]
     return (t6 - t5, t7 - t8)
 
 
@@ -74,11 +74,11 @@ def _value_and_grad(A, B, tau):
     t3 = 0.5 * (weights / total + weights2 / total2[:, None])
     t4 = B.dot(A.T) * t3
     t5 = tau * n
-    t6 = A * ((power.dot(t4) - t2 / norm) / t5 / norm2**3)[:, None]
+    t6 = A * ((power.dot(t4) - t2 / norm) / t5 / (norm2 * norm2**2))[:, None]
     power2 = 1 / norm2
     t7 = ((t3.T / norm).dot(B) - B / norm[:, None]) * (power2 / t5)[:, None]
     t8 = ((t3 / norm2).dot(A) - A / norm2[:, None]) * (power / t5)[:, None]
-    t9 = B * ((t4.dot(power2) - t2 / norm2) / t5 / norm**3)[:, None]
+    t9 = B * ((t4.dot(power2) - t2 / norm2) / t5 / (norm * norm**2))[:, None]
     return 0.5 * t1 / n, (t7 - t6, t8 - t9)
 
 
@@ -86,84 +86,78 @@ def _hvp(A, B, tau, dA, dB):
     """The Hessian times a direction."""
     n = A.shape[0]
     norm = np.sqrt(np.einsum("ij,ij->i", A, A))
-    power = norm**3
-    t1 = tau * n
-    t2 = np.einsum("ij,ij->i", dA, A)
+    t1 = norm * norm**2
     norm2 = np.sqrt(np.einsum("ij,ij->i", B, B))
-    power2 = 1 / norm2
-    ratio = power2 / tau
+    t2 = np.einsum("ij,ij->i", B, A)
+    power = 1 / norm2
+    ratio = power / tau
     logits = A.dot((B * ratio[:, None]).T) / norm[:, None]
     weights = np.exp(logits - logits.max(axis=0))
     softmax = weights / weights.sum(axis=0)
     weights2 = np.exp(logits - logits.max(axis=1)[:, None])
     softmax2 = weights2 / weights2.sum(axis=1)[:, None]
     t3 = 0.5 * (softmax2 + softmax)
-    t4 = ((t3 / norm2).dot(B) - B / norm2[:, None]) * (t2 * (1 / power / t1))[:, None]
-    t5 = np.einsum("ij,ij->i", B, A)
-    t6 = B.dot(A.T)
-    t7 = t6 * t3.T
-    difference = power2.dot(t7) - t5 / norm2
+    t4 = B.dot(A.T)
+    t5 = t4 * t3.T
+    difference = power.dot(t5) - t2 / norm2
+    t6 = tau * n
+    t7 = np.einsum("ij,ij->i", dA, A)
     t8 = np.einsum("ij,ij->i", dA, B)
     t9 = t3 * dA.dot(B.T)
-    power3 = norm2**3
     t10 = np.einsum("ij,ij->i", B, dB)
-    ratio2 = t10 / power3
-    t11 = np.einsum("ij,ij->i", dB, A)
-    t12 = t3 * A.dot(dB.T)
-    ratio3 = t2 / power
-    t13 = A * ratio3[:, None]
-    ratio4 = A / norm[:, None]
-    ratio5 = dA / norm[:, None]
-    t14 = ratio * (ratio5.dot(B.T) + ratio4.dot(dB.T) - t13.dot(B.T))
-    power4 = 1 / power3
-    ratio6 = A.dot((B * (t10 * power4 / tau)[:, None]).T) / norm[:, None]
-    dlogits = t14 - ratio6
-    t15 = softmax2.T * (dlogits.T - np.einsum("ij,ij->i", dlogits, softmax2))
+    t11 = norm2 * norm2**2
+    ratio2 = t10 / t11
+    ratio3 = A / norm[:, None]
+    ratio4 = dA / norm[:, None]
+    ratio5 = t7 / t1
+    t12 = A * ratio5[:, None]
+    t13 = ratio * (ratio4.dot(B.T) + ratio3.dot(dB.T) - t12.dot(B.T))
+    power2 = 1 / t11
+    ratio6 = A.dot((B * (t10 * power2 / tau)[:, None]).T) / norm[:, None]
+    dlogits = t13 - ratio6
+    t14 = softmax2.T * (dlogits.T - np.einsum("ij,ij->i", dlogits, softmax2))
     difference2 = dlogits.T - np.einsum("ij,ij->j", softmax, dlogits)[:, None]
-    t16 = 0.5 * (t15 + softmax.T * difference2)
-    t17 = t6 * t16
-    t18 = (
-        power2.dot(t17)
-        + t9.dot(power2)
-        + t12.dot(power2)
-        + t5 * ratio2
-        - ratio2.dot(t7)
-        - t11 / norm2
+    t15 = 0.5 * (t14 + softmax.T * difference2)
+    t16 = t4 * t15
+    t17 = np.einsum("ij,ij->i", dB, A)
+    t18 = t3 * A.dot(dB.T)
+    t19 = (
+        t9.dot(power)
+        + t18.dot(power)
+        + power.dot(t16)
+        + t2 * ratio2
+        - ratio2.dot(t5)
+        - t17 / norm2
         - t8 / norm2
     )
-    t19 = A * ((3 * t2 * difference / norm**5 - t18 / power) / t1)[:, None]
+    t20 = A * ((3 * t7 * difference / norm**5 - t19 / t1) / t6)[:, None]
     ratio7 = dB / norm2[:, None]
-    t20 = (
-        (t16.T / norm2 - t3 * ratio2).dot(B)
-        + t3.dot(ratio7)
+    t21 = (
+        t3.dot(ratio7)
+        + (t15.T / norm2 - t3 * ratio2).dot(B)
         + B * ratio2[:, None]
         - ratio7
     )
-    power5 = 1 / norm
+    power3 = 1 / norm
+    t22 = ((t3 / norm2).dot(B) - B / norm2[:, None]) * (t7 * (1 / t1 / t6))[:, None]
     hvp_A = (
-        (power5 / t1)[:, None] * t20
-        + t19
-        - dA * (difference / t1 / power)[:, None]
-        - t4
+        t20 + (power3 / t6)[:, None] * t21 - t22 - dA * (difference / t6 / t1)[:, None]
     )
-    difference3 = t7.dot(power5) - t5 / norm
-    t21 = (
-        power5.dot(t9)
-        + power5.dot(t12)
-        + t17.dot(power5)
-        + t5 * ratio3
-        - t7.dot(ratio3)
-        - t11 / norm
+    t23 = (
+        power3.dot(t9)
+        + power3.dot(t18)
+        + t16.dot(power3)
+        + t2 * ratio5
+        - t5.dot(ratio5)
+        - t17 / norm
         - t8 / norm
     )
-    t22 = B * ((3 * t10 * difference3 / norm2**5 - t21 / power3) / t1)[:, None]
-    t23 = t3.T.dot(ratio5 - t13) + (t16 / norm).dot(A) + t13 - ratio5
-    t24 = ((t3.T / norm).dot(A) - ratio4) * (t10 * power4 / t1)[:, None]
+    difference3 = t5.dot(power3) - t2 / norm
+    t24 = B * ((3 * t10 * difference3 / norm2**5 - t23 / t11) / t6)[:, None]
+    t25 = t3.T.dot(ratio4 - t12) + (t15 / norm).dot(A) + t12 - ratio4
+    t26 = ((t3.T / norm).dot(A) - ratio3) * (t10 * power2 / t6)[:, None]
     hvp_B = (
-        (power2 / t1)[:, None] * t23
-        + t22
-        - dB * (difference3 / t1 / power3)[:, None]
-        - t24
+        t24 + (power / t6)[:, None] * t25 - dB * (difference3 / t6 / t11)[:, None] - t26
     )
     return (hvp_A, hvp_B)
 

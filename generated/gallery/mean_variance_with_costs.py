@@ -17,9 +17,9 @@ def _loss(mu, Sigma, w0, w, risk_aversion, cost, impact):
     trade = w0 - w
     size = np.abs(trade)
     value = (
-        impact * np.sum(size**1.5)
-        + 0.5 * risk_aversion * Sigma.dot(w).dot(w)
+        0.5 * risk_aversion * Sigma.dot(w).dot(w)
         + cost * size.sum()
+        + impact * np.sum(size * np.sqrt(size))
         - mu.dot(w)
     )
     return value
@@ -34,19 +34,18 @@ def _grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
 
 def _value_and_grad(mu, Sigma, w0, w, risk_aversion, cost, impact):
     """The loss and its gradient by w, in one pass."""
+    t1 = Sigma.dot(w)
     trade = w0 - w
     size = np.abs(trade)
-    t1 = Sigma.dot(w)
+    size_root = np.sqrt(size)
     value = (
-        impact * np.sum(size**1.5)
-        + 0.5 * risk_aversion * t1.dot(w)
+        0.5 * risk_aversion * t1.dot(w)
         + cost * size.sum()
+        + impact * np.sum(size * size_root)
         - mu.dot(w)
     )
     grad_w = (
-        risk_aversion * t1
-        + np.sign(trade) * (-cost - 1.5 * impact * np.sqrt(size))
-        - mu
+        risk_aversion * t1 + np.sign(trade) * (-cost - 1.5 * impact * size_root) - mu
     )
     return value, grad_w
 

@@ -101,30 +101,30 @@ def _hvp(X, y, params, dparams):
     alpha = params[-1]
     size = 1 / alpha
     t1 = size + mu
+    power = t1**2
     prob = 1 / alpha / t1
     difference = 1 - prob
     grad_prob = t1 - y / difference
+    ratio = grad_prob / power
+    grad_mu = ratio / alpha
+    dmu = mu * X.dot(dparams[:-1])
     dalpha = dparams[-1]
     alpha_squared = alpha**2
     dsize = dalpha / alpha_squared
-    dmu = mu * X.dot(dparams[:-1])
     difference2 = dmu - dsize
-    power = t1**2
     dprob = -dsize / t1 - difference2 / power / alpha
     dgrad_prob = difference2 - y * dprob / difference**2
     dgrad_mu = (
         dgrad_prob / alpha - dsize * grad_prob
-    ) / power - 2 * difference2 * grad_prob / t1**3 / alpha
-    ratio = grad_prob / power
-    grad_mu = ratio / alpha
+    ) / power - 2 * difference2 * grad_prob / (t1 * power) / alpha
     power2 = 1 / t1
     t2 = y + size
     difference3 = scipy.special.polygamma(1, t2).astype(
         X.dtype
     ).sum() - n * scipy.special.polygamma(1, size).astype(X.dtype)
     t3 = (
-        dgrad_mu.sum()
-        + ratio.dot(difference2)
+        ratio.dot(difference2)
+        + dgrad_mu.sum()
         + difference3 * dsize
         - power2.dot(dgrad_prob)
         - dprob.dot(1 / prob)
@@ -138,7 +138,7 @@ def _hvp(X, y, params, dparams):
     )
     hvp_params = np.concatenate(
         (
-            -(mu * dgrad_mu + dmu * grad_mu).dot(X),
+            -(dmu * grad_mu + mu * dgrad_mu).dot(X),
             np.full(1, t3 / alpha_squared - 2 * dalpha * t4 / alpha**3, dtype=X.dtype),
         )
     )
@@ -148,9 +148,9 @@ def _hvp(X, y, params, dparams):
 def _hessian(X, y, params):
     """The Hessian by params."""
     n, p = X.shape
-    alpha = params[-1]
     beta = params[:-1]
     mu = np.exp(X.dot(beta))
+    alpha = params[-1]
     size = 1 / alpha
     t1 = size + mu
     power = t1**2
@@ -159,43 +159,43 @@ def _hessian(X, y, params):
     grad_prob = t1 - y / difference
     ratio = grad_prob / power
     grad_mu = ratio / alpha
+    t2 = (X * mu[:, None]).dot(np.eye(p + 1, dtype=X.dtype)[:-1])
+    t3 = np.eye(p + 1, dtype=X.dtype)[-1]
+    alpha_squared = alpha**2
+    difference2 = t2 - t3 / alpha_squared
+    t4 = difference2 * (grad_prob * (1 / (t1 * power) / alpha))[:, None]
     power2 = 1 / t1
-    t2 = y + size
-    t3 = (
+    power3 = 1 / power
+    ratio2 = power3 / alpha
+    t5 = -difference2 * ratio2[:, None] - np.outer(power2 / alpha_squared, t3)
+    difference3 = difference2 - t5 * (y / difference**2)[:, None]
+    t6 = (
+        ratio2[:, None] * difference3
+        - np.outer(grad_prob * power3 / alpha_squared, t3)
+        - 2 * t4
+    )
+    t7 = y + size
+    t8 = (
         grad_mu.sum()
         + scipy.special.digamma(size) * n
-        - scipy.special.digamma(t2).sum()
+        - scipy.special.digamma(t7).sum()
         - np.log(prob).sum()
         - power2.dot(grad_prob)
     )
-    t4 = np.eye(p + 1, dtype=X.dtype)[-1]
-    alpha_squared = alpha**2
-    t5 = (X * mu[:, None]).dot(np.eye(p + 1, dtype=X.dtype)[:-1])
-    difference2 = t5 - t4 / alpha_squared
-    power3 = 1 / power
-    ratio2 = power3 / alpha
-    t6 = -difference2 * ratio2[:, None] - np.outer(power2 / alpha_squared, t4)
-    t7 = difference2 * (grad_prob * (1 / t1**3 / alpha))[:, None]
-    difference3 = difference2 - t6 * (y / difference**2)[:, None]
-    t8 = (
-        ratio2[:, None] * difference3
-        - 2 * t7
-        - np.outer(grad_prob * power3 / alpha_squared, t4)
-    )
-    difference4 = scipy.special.polygamma(1, t2).astype(
+    difference4 = scipy.special.polygamma(1, t7).astype(
         X.dtype
     ).sum() - n * scipy.special.polygamma(1, size).astype(X.dtype)
     t9 = (
         ratio.dot(difference2)
-        + t8.sum(axis=0)
-        + difference4 / alpha_squared * t4
+        + t6.sum(axis=0)
+        + difference4 / alpha_squared * t3
         - power2.dot(difference3)
-        - (1 / prob).dot(t6)
+        - (1 / prob).dot(t5)
     )
     hessian = np.concatenate(
         (
-            -X.T.dot(grad_mu[:, None] * t5 + mu[:, None] * t8),
-            (t9 / alpha_squared - 2 * t3 / alpha**3 * t4)[None],
+            -X.T.dot(grad_mu[:, None] * t2 + mu[:, None] * t6),
+            (t9 / alpha_squared - 2 * t8 / alpha**3 * t3)[None],
         )
     )
     return hessian

@@ -71,11 +71,11 @@ def _value_and_grad(X, same_class, A):
 def _hvp(X, same_class, A, dA):
     """The Hessian times a direction."""
     n = X.shape[0]
+    off_diagonal = 1 - np.eye(n, dtype=X.dtype)
     Z = X.dot(A.T)
     difference = Z - Z[:, None, :]
     distances = np.einsum("ijk,ijk->ij", difference, difference)
     exponential = np.exp(-distances)
-    off_diagonal = 1 - np.eye(n, dtype=X.dtype)
     p = exponential * off_diagonal
     p_sum = p.sum(axis=1)
     p_sum_squared = p_sum**2
@@ -86,7 +86,7 @@ def _hvp(X, same_class, A, dA):
     t2 = np.einsum("ij,ij->i", p, same_class)
     dp_sum = dp.sum(axis=1)
     t3 = (
-        8 * (t2 * dp_sum / p_sum**3)[:, None]
+        8 * (t2 * dp_sum / (p_sum * p_sum_squared))[:, None]
         - 4 * (np.einsum("ij,ij->i", dp, same_class) / p_sum_squared)[:, None]
         - 4 * same_class * (dp_sum / p_sum_squared)[:, None]
     )

@@ -51,7 +51,8 @@ def _grad(Z, tau):
     )
     grad_sim = grad_log_prob - t1
     t2 = ((grad_sim + grad_sim.T) / chosen * mask2).dot(ratio)
-    return t2 / norm[:, None] - Z * (np.einsum("ij,ij->i", Z, t2) / norm**3)[:, None]
+    t3 = Z * (np.einsum("ij,ij->i", Z, t2) / (norm * norm**2))[:, None]
+    return t2 / norm[:, None] - t3
 
 
 def _value_and_grad(Z, tau):
@@ -74,28 +75,28 @@ def _value_and_grad(Z, tau):
     grad_log_prob[:n, n:] = -ratio2
     grad_sim = grad_log_prob - weights * (grad_log_prob.sum(axis=1) / total)[:, None]
     t1 = ((grad_sim + grad_sim.T) / chosen * mask2).dot(ratio)
-    grad_Z = t1 / norm[:, None] - Z * (np.einsum("ij,ij->i", Z, t1) / norm**3)[:, None]
-    return -value, grad_Z
+    t2 = Z * (np.einsum("ij,ij->i", Z, t1) / (norm * norm**2))[:, None]
+    return -value, t1 / norm[:, None] - t2
 
 
 def _hvp(Z, tau, dZ):
     """The Hessian times a direction."""
     n = (Z.shape[0]) // 2
     norm = np.sqrt(np.einsum("ij,ij->i", Z, Z))
+    t1 = norm * norm**2
     ratio = Z / norm[:, None]
-    t1 = np.einsum("ij,ij->i", Z, dZ)
-    power = norm**3
-    ratio2 = t1 / power
-    difference = dZ / norm[:, None] - Z * ratio2[:, None]
-    t2 = difference.dot(ratio.T)
     mask = np.eye(2 * n, dtype=Z.dtype) == 1
     mask2 = ~mask
     chosen = np.where(mask2, tau, 1)
-    dsim = (t2.T + t2) / chosen * mask2
     sim = np.where(mask, -np.inf, ratio.dot(ratio.T) / chosen)
     sim -= sim.max(axis=1)[:, None]
     weights = np.exp(sim, out=sim)
     total = weights.sum(axis=1)
+    t2 = np.einsum("ij,ij->i", Z, dZ)
+    ratio2 = t2 / t1
+    difference = dZ / norm[:, None] - Z * ratio2[:, None]
+    t3 = difference.dot(ratio.T)
+    dsim = (t3.T + t3) / chosen * mask2
     dlog_prob = np.subtract(
         dsim, (np.einsum("ij,ij->i", dsim, weights) / total)[:, None], out=dsim
     )
@@ -105,22 +106,22 @@ def _hvp(Z, tau, dZ):
     grad_log_prob[:n, n:] = -ratio3
     ratio4 = grad_log_prob.sum(axis=1) / total
     dgrad_sim = ratio4[:, None] * weights * dlog_prob
-    t3 = ((-dgrad_sim - dgrad_sim.T) / chosen * mask2).dot(ratio)
+    t4 = ((-dgrad_sim.T - dgrad_sim) / chosen * mask2).dot(ratio)
     grad_sim = grad_log_prob - weights * ratio4[:, None]
-    t4 = (grad_sim + grad_sim.T) / chosen * mask2
-    t5 = t3 + t4.dot(difference)
-    t6 = t4.dot(ratio)
-    t7 = np.einsum("ij,ij->i", Z, t6)
-    t8 = (
-        3 * t7 * t1 / norm**5
-        - np.einsum("ij,ij->i", Z, t5) / power
-        - np.einsum("ij,ij->i", dZ, t6) / power
+    t5 = (grad_sim + grad_sim.T) / chosen * mask2
+    t6 = t4 + t5.dot(difference)
+    t7 = t5.dot(ratio)
+    t8 = np.einsum("ij,ij->i", Z, t7)
+    t9 = (
+        3 * t8 * t2 / norm**5
+        - np.einsum("ij,ij->i", Z, t6) / t1
+        - np.einsum("ij,ij->i", dZ, t7) / t1
     )
     hvp_Z = (
-        Z * t8[:, None]
-        + t5 / norm[:, None]
-        - dZ * (t7 / power)[:, None]
-        - t6 * ratio2[:, None]
+        t6 / norm[:, None]
+        + Z * t9[:, None]
+        - t7 * ratio2[:, None]
+        - dZ * (t8 / t1)[:, None]
     )
     return hvp_Z
 

@@ -71,34 +71,34 @@ def _hvp(P, Y, dY):
     num = Y.dot(Y.T)
     sum_Y = np.einsum("ij,ij->i", Y, Y)
     t1 = 1 + sum_Y[:, None] + sum_Y - 2 * num
+    power = t1**2
     num2 = off_diagonal / t1
     total = num2.sum()
     Q = num2 / total
     t2 = np.heaviside(Q - 1e-12, 0.5)
     Q2 = np.maximum(Q, 1e-12)
-    grad_Q = t2 * P.T / Q2
-    total2 = np.vdot(grad_Q, num2)
-    total_squared = total**2
-    difference = grad_Q.T / total - total2 / total_squared
-    power = t1**2
-    grad_num = off_diagonal * difference.T / power
-    t3 = dY * (2 * (grad_num.sum(axis=0) + grad_num.sum(axis=1)))[:, None]
     dsum_Y = np.einsum("ij,ij->i", Y, dY)
-    t4 = dY.dot(Y.T)
-    t5 = 2 * (dsum_Y[:, None] + dsum_Y - t4 - t4.T)
-    dnum = t5 * off_diagonal / power
-    total3 = dnum.sum()
-    ratio = P * (total3 / total_squared * num2 - dnum / total) / Q2**2
+    t3 = dY.dot(Y.T)
+    t4 = 2 * (dsum_Y[:, None] + dsum_Y - t3 - t3.T)
+    dnum = t4 * off_diagonal / power
+    total2 = dnum.sum()
+    total_squared = total**2
+    ratio = P * (total2 / total_squared * num2 - dnum / total) / Q2**2
     dgrad_Q = t2**2 * ratio.T
-    t6 = np.vdot(num2, dgrad_Q) + np.vdot(grad_Q, dnum) + total3 * grad_Q.T
-    t7 = t6 / total_squared - dgrad_Q.T / total - 2 * total2 * total3 / total**3
-    dgrad_num = off_diagonal * (t7 / power - 2 * t5 * difference / t1**3).T
-    t8 = Y * (2 * (dgrad_num.sum(axis=0) + dgrad_num.sum(axis=1)))[:, None]
+    grad_Q = t2 * P.T / Q2
+    t5 = np.vdot(num2, dgrad_Q) + np.vdot(grad_Q, dnum) + total2 * grad_Q.T
+    total3 = np.vdot(grad_Q, num2)
+    t6 = t5 / total_squared - dgrad_Q.T / total - 2 * total3 * total2 / total**3
+    difference = grad_Q.T / total - total3 / total_squared
+    dgrad_num = off_diagonal * (t6 / power - 2 * t4 * difference / (t1 * power)).T
+    t7 = Y * (2 * (dgrad_num.sum(axis=1) + dgrad_num.sum(axis=0)))[:, None]
+    grad_num = off_diagonal * difference.T / power
+    t8 = dY * (2 * (grad_num.sum(axis=0) + grad_num.sum(axis=1)))[:, None]
     hvp_Y = (
-        (-2 * (dgrad_num + dgrad_num.T)).dot(Y)
-        + (-2 * (grad_num.T + grad_num)).dot(dY)
-        + t3
+        (-2 * (grad_num.T + grad_num)).dot(dY)
+        + (-2 * (dgrad_num + dgrad_num.T)).dot(Y)
         + t8
+        + t7
     )
     return hvp_Y
 

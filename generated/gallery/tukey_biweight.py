@@ -21,7 +21,9 @@ def _loss(X, y, beta, scale):
     z = difference / scale
     mask = np.abs(z) <= 4.685
     difference2 = 1 - 0.04555969516007968 * (difference / np.where(mask, scale, 1)) ** 2
-    chosen = np.where(mask, 3.658204166666666 * (1 - difference2**3), 3.658204166666666)
+    chosen = np.where(
+        mask, 3.658204166666666 * (1 - difference2 * difference2**2), 3.658204166666666
+    )
     return chosen.sum()
 
 
@@ -44,10 +46,15 @@ def _value_and_grad(X, y, beta, scale):
     chosen = np.where(mask, scale, 1)
     ratio = difference / chosen
     difference2 = 1 - 0.04555969516007968 * ratio**2
+    difference2_squared = difference2**2
     chosen2 = np.where(
-        mask, 3.658204166666666 * (1 - difference2**3), 3.658204166666666
+        mask,
+        3.658204166666666 * (1 - difference2 * difference2_squared),
+        3.658204166666666,
     )
-    grad_beta = -0.9999999999999998 * (ratio * difference2**2 / chosen * mask).dot(X)
+    grad_beta = -0.9999999999999998 * (ratio * difference2_squared / chosen * mask).dot(
+        X
+    )
     return chosen2.sum(), grad_beta
 
 

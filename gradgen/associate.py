@@ -8,35 +8,90 @@ and become reciprocals before a contraction. Scalars come last, on the smaller o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import combinations
 
 from gradgen.atoms import HALF, power_of
-from gradgen.cost import Tree, contraction, entries
+from gradgen.cost import Pairs, Tree, contraction, entries
 from gradgen.labels import Labels
 from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, operand, product, view
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.solve import solve
 from gradgen.text import magnitude
-from gradgen.walk import Names, core, order, rewrite
+from gradgen.walk import Names, core, order, reaching, rebuilt, rename, rewrite, through
 
 MOST_MULTIPLIED = 4
 
 
-def associate(roots: Sequence[Node], names: Names, reading: bool = False) -> list[Node]:
+def associate(roots: Sequence[Node], names: Names, reading: bool = False, results: Sequence[int] = ()) -> list[Node]:
     """The roots with products of at most two factors; names move along.
 
     Products with an inverse are solved, and scalars stand where they cost least; for ``reading`` there are inverses,
-    and scalars stand first.
+    and scalars stand first. ``results`` tells which roots belong to one result; without it all do.
     """
-    made = rewrite(
-        roots, lambda node: _known(node, _binary(node, reading)) if isinstance(node, Product) else node, names
-    )
+    made = _associated(roots, names, reading, results or [0] * len(roots))
     if reading:
         return made
     last = {type(node) for node in order(made)} & {Inverse, Map}
     return rewrite(made, _finally, names) if last else made
+
+
+@dataclass
+class _Contractions:
+    """The contractions of two arrays each that no order avoids: longer products take them where they can.
+
+    ``here`` are the results that the product at hand serves, as bits: it takes only what each of them needs anyway.
+    """
+
+    forced: dict[frozenset[Node], dict[Node, int]] = field(default_factory=dict)
+    here: int = 0
+
+    def put(self, node: Node) -> None:
+        node = core(node)
+        if isinstance(node, Product) and node.summed:
+            known = self.forced.setdefault(frozenset(node.parts()), {})
+            known[node] = known.get(node, 0) | self.here
+
+    def among(self, parts: Sequence[_Part], out: frozenset[int]) -> Pairs:
+        """The pairs of factors whose product is there."""
+        found = set()
+        for i, j in combinations(range(len(parts)), 2):
+            known = self.forced.get(frozenset((parts[i].node, parts[j].node)))
+            if known and not (parts[i].inverse or parts[j].inverse):
+                rest = out.union(*(part.labels for k, part in enumerate(parts) if k not in (i, j)))
+                if self.here & ~known.get(core(_pair(parts[i], parts[j], rest).node), 0) == 0:
+                    found.add((i, j))
+        return frozenset(found)
+
+
+def _associated(roots: Sequence[Node], names: Names, reading: bool, results: Sequence[int]) -> list[Node]:
+    """The roots with products of at most two factors: those that leave no choice first, for the others to share."""
+    known = _Contractions()
+    serves = reaching(roots, results)
+    made = _binaries(roots, names, reading, known, serves)
+    if reading or not known.forced or all(not isinstance(n, Product) or _arrays(n) <= 2 for n in serves):
+        return made
+    return _binaries(roots, names, reading, known, serves)
+
+
+def _binaries(
+    roots: Sequence[Node], names: Names, reading: bool, known: _Contractions, serves: Mapping[Node, int]
+) -> list[Node]:
+    def binary(node: Node) -> Node:
+        return _known(node, _binary(node, reading, known)) if isinstance(node, Product) else node
+
+    new: dict[Node, Node] = {}
+    for node in order(roots):
+        known.here = serves[node]
+        new[node] = through(rebuilt(node, new), binary)
+    rename(names, new)
+    return [new[root] for root in roots]
+
+
+def _arrays(node: Product) -> int:
+    return sum(bool(labels) for _, labels, _ in node.factors)
 
 
 def _finally(node: Node) -> Node:
@@ -98,16 +153,17 @@ class _Part:
         return _Part(_entrywise_power(self.node, -1), self.labels) if self.inverse else self
 
 
-def _binary(node: Product, reading: bool = False) -> Node:
+def _binary(node: Product, reading: bool, known: _Contractions) -> Node:
     factors = node.factors
     if len(factors) < 2:
         return _power_alone(node)
     if len(factors) == 2 and _is_case(node):
+        known.put(node)
         return node
     scalars = [f for f in factors if not f[1]]
     arrays = [_part(f) for f in factors if f[1]]
     if len(arrays) > 1 and len(arrays) + len(scalars) > 2:
-        arrays, more = _components(arrays, node.rank)
+        arrays, more = _components(arrays, node.rank, lambda part: _binary(part, reading, known))
         scalars = _gathered([*scalars, *more])
     if not arrays:
         return _scalars(scalars)
@@ -124,7 +180,7 @@ def _binary(node: Product, reading: bool = False) -> Node:
             scale = None
     typical = {label: size.typical for label, size in sizes.items()}
     out = frozenset(range(node.rank))
-    _, tree = contraction([p.labels for p in summed], out, typical)
+    _, tree = contraction([p.labels for p in summed], out, typical, known.among(summed, out))
     if solving and scale is not None and not reading and not isinstance(tree, int):
         left, right = _halves(tree, summed, out)
         if min(entries(left.node.shape), entries(right.node.shape)) < entries(node.shape):
@@ -133,6 +189,8 @@ def _binary(node: Product, reading: bool = False) -> Node:
             )
             return _finished(_pair(_scaled(left, scale), right, out), node.shape, None)
     result = _built(tree, summed, out)
+    if len(summed) == 2:
+        known.put(result.node)
     return _finished(result, node.shape, scale)
 
 
@@ -149,7 +207,9 @@ def _gathered(scalars: Sequence[Factor]) -> list[Factor]:
     return [(node, (), power) for node, power in powers.items() if power]
 
 
-def _components(arrays: Sequence[_Part], rank: int) -> tuple[list[_Part], list[Factor]]:
+def _components(
+    arrays: Sequence[_Part], rank: int, binary: Callable[[Product], Node]
+) -> tuple[list[_Part], list[Factor]]:
     """The arrays that hang together with the result by their labels, and the scalars that the others make."""
     groups: list[list[_Part]] = []
     for part in arrays:
@@ -162,7 +222,7 @@ def _components(arrays: Sequence[_Part], rank: int) -> tuple[list[_Part], list[F
     for group in groups:
         if group not in inside:
             made = product([part.factor for part in group], ())
-            scalars.append((_binary(made) if isinstance(made, Product) else made, (), 1))
+            scalars.append((binary(made) if isinstance(made, Product) else made, (), 1))
     return [part for part in arrays if any(part in g for g in inside)], scalars
 
 

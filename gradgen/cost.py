@@ -9,7 +9,7 @@ and counts 8 times, an outer product twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import lru_cache
 from itertools import combinations
 from math import prod
@@ -46,22 +46,30 @@ def merge_cost(left: Labels, right: Labels, result: Labels, sizes: Mapping[int, 
     return _merged(masks[0], masks[1], masks[2], lambda mask: prod(size for b, size in of.items() if b & mask))
 
 
-def contraction(orders: Sequence[Order], out: Labels, sizes: Mapping[int, int]) -> tuple[int, Tree]:
+Pairs = frozenset[tuple[int, int]]
+
+
+def contraction(
+    orders: Sequence[Order], out: Labels, sizes: Mapping[int, int], made: Pairs = frozenset()
+) -> tuple[int, Tree]:
     """The cheapest binary tree over factors, given the labels of their axes, and its cost.
 
     Factors on the same labels are multiplied first; then dynamic programming over subsets that hang together. Of equal
-    trees the one wins that multiplies factors as they stand, without a transpose.
+    trees the one wins that multiplies factors as they stand, without a transpose. The products of some pairs are
+    ``made`` already, and cost nothing.
     """
     if len(orders) == 1:
         return 0, 0
     if len(orders) == 2:
         left, right = map(frozenset, orders)
         return merge_cost(left, right, (left | right) & out, sizes), (0, 1)
-    return _planned(tuple(orders), out, tuple(sorted(sizes.items())))
+    return _planned(tuple(orders), out, tuple(sorted(sizes.items())), made)
 
 
 @lru_cache(4096)
-def _planned(orders: tuple[Order, ...], out: Labels, sizes: tuple[tuple[int, int], ...]) -> tuple[int, Tree]:
+def _planned(
+    orders: tuple[Order, ...], out: Labels, sizes: tuple[tuple[int, int], ...], made: Pairs
+) -> tuple[int, Tree]:
     of = dict(sizes)
     groups: dict[Labels, Tree] = {}
     first: dict[Labels, Order] = {}
@@ -75,7 +83,9 @@ def _planned(orders: tuple[Order, ...], out: Labels, sizes: tuple[tuple[int, int
     if len(apart) > EXHAUSTIVE:
         found, tree = _greedy(apart, out, of)
     else:
-        found, tree = _exhaustive(apart, [first[labels] for labels in apart], out, of)
+        place = {tree: k for k, tree in enumerate(groups.values())}  # of a factor that stands alone on its labels
+        free = {1 << place[a] | 1 << place[b] for a, b in made if a in place and b in place}
+        found, tree = _exhaustive(apart, [first[labels] for labels in apart], out, of, free)
     return cost + found, _placed(tree, list(groups.values()))
 
 
@@ -84,9 +94,10 @@ def _placed(tree: Tree, leaves: Sequence[Tree]) -> Tree:
 
 
 def _exhaustive(
-    factors: Sequence[Labels], orders: Sequence[Order], out: Labels, sizes: Mapping[int, int]
+    factors: Sequence[Labels], orders: Sequence[Order], out: Labels, sizes: Mapping[int, int], free: Set[int]
 ) -> tuple[int, Tree]:
-    """Dynamic programming over subsets of factors; sets of factors and of labels are bits of integers."""
+    """Dynamic programming over subsets of factors; sets of factors and of labels are bits of integers. What is
+    ``free`` is there already."""
     bit = {label: 1 << k for k, label in enumerate(sizes)}
     masks = [sum(bit[label] for label in labels) for labels in factors]
     wanted = sum(bit[label] for label in out)
@@ -114,8 +125,8 @@ def _exhaustive(
             other = subset ^ one
             if one in best and other in best:
                 a, b = kept[one], kept[other]
-                cost = best[one][0] + best[other][0] + _merged(a, b, result, volume)
-                if one.bit_count() == other.bit_count() == 1:
+                cost = 0 if subset in free else best[one][0] + best[other][0] + _merged(a, b, result, volume)
+                if subset not in free and one.bit_count() == other.bit_count() == 1:
                     cost += _turned(orders[one.bit_length() - 1], orders[other.bit_length() - 1])
                 if least is None or cost < least[0]:
                     least = cost, one

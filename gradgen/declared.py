@@ -11,7 +11,7 @@ from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 from gradgen.dimension import Dimension
-from gradgen.dims import TYPICAL, Dim, Size
+from gradgen.dims import UNSAID, Dim, Size
 from gradgen.errors import SpecError
 from gradgen.indexing import as_size
 from gradgen.scope import said
@@ -38,7 +38,10 @@ def _typical(name: str, size: Any) -> int:
 
 
 def dims(names: str = "", /, **typical: int) -> Any:
-    """Dimensions by name: ``n, d = dims("n d")``; ``dims(n=100_000, d=50)`` also says which sizes are typical."""
+    """Dimensions by name: ``n, d = dims("n d")``; ``dims(n=100_000, d=50)`` also says which sizes are typical.
+
+    Those of which nothing is said are taken for different sizes, in the order in which the arguments bring them in.
+    """
     if not isinstance(names, str):
         raise SpecError("dims takes names in a string", 'write dims("n d")')
     listed = [_name(t) for t in names.replace(",", " ").split()]
@@ -47,7 +50,7 @@ def dims(names: str = "", /, **typical: int) -> Any:
     everything = [*listed, *(n for n in typical if n not in listed)]
     if not everything:
         raise SpecError("dims wants names", 'write dims("n d")')
-    made = tuple(_dimension(n, _typical(n, typical.get(n, TYPICAL))) for n in everything)
+    made = tuple(_dimension(n, _typical(n, typical[n]) if n in typical else 0) for n in everything)
     return made if len(made) > 1 else made[0]
 
 
@@ -199,5 +202,6 @@ def ranked(shapes: Mapping[str, tuple[Size, ...]]) -> dict[Dim, Dim]:
         for dim in (d for size in shape for monomial, _ in size.terms for d in monomial):
             if owner.setdefault(dim.name, dim) != dim:
                 raise SpecError(f"two different dimensions are called {dim.name}", "declare it once and import it")
-            ranks.setdefault(dim, Dim(len(ranks), dim.name, dim.typical))
+            typical = dim.typical or UNSAID[min(len(ranks), len(UNSAID) - 1)]
+            ranks.setdefault(dim, Dim(len(ranks), dim.name, typical))
     return ranks

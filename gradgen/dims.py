@@ -8,6 +8,7 @@ from functools import cached_property
 from math import prod
 
 TYPICAL = 100
+UNSAID = (150, 60, 30, 20, 10, 5)  # typical sizes by order in the signature: apart, and samples before features
 
 
 @dataclass(frozen=True, order=True)

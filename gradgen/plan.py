@@ -77,7 +77,8 @@ def _ready(derived: Derived, roots: Sequence[Node], kept: bool = False) -> Deriv
     summed = distributed(inward(roots, names), names, lambda node: node not in moving)
     moving = _moving(derived, summed)
     plain = opened(summed, names, True, lambda node: kept and node not in moving)
-    return derived.of(associate(plain, names))
+    results = [k for k, nodes in enumerate(derived.results.values()) for _ in nodes]
+    return derived.of(associate(plain, names, results=results))
 
 
 def _results(ready: Derived) -> dict[str, tuple[Root, ...]]:

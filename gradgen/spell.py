@@ -576,7 +576,8 @@ class Speller:
             return text.over(text.power(left, p), text.power(right, -q))
         if q < 0:
             return text.over(text.power(self._number(left), p), text.power(self._number(right), -q))
-        return text.times(text.power(left, p), text.power(right, q))
+        narrow = len(lb) < len(target)  # (X * y) / z takes a pass more than X * (y / z)
+        return text.times(text.power(left, p), text.power(right, q), apart=narrow and len(la) > len(lb))
 
     def _triangle(self, mask: Triangle, expr: Expr, lower: bool) -> Expr:
         """The lower or upper triangle of matrices."""

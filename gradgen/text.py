@@ -53,8 +53,9 @@ def permuted(part: Expr, axes: tuple[int, ...], order: tuple[int, ...]) -> Expr:
     return method(part, tail, fresh=False)
 
 
-def times(left: Expr, right: Expr) -> Expr:
-    chain = right.level == TERM and not right.text.startswith(("1 /", "-"))
+def times(left: Expr, right: Expr, apart: bool = False) -> Expr:
+    """``left * right``; a product on the right needs no brackets, but where it is to be computed ``apart``."""
+    chain = right.level == TERM and not apart and not right.text.startswith(("1 /", "-"))
     tail = right.text if chain else right.at(SIGN)
     return Expr(f"{left.at(TERM)} * {tail}", TERM, mask=left.mask and right.mask, depth=deeper(left, right))
 

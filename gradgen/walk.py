@@ -52,6 +52,17 @@ def users(roots: Iterable[Node]) -> dict[Node, list[Node]]:
     return found
 
 
+def reaching(roots: Sequence[Node], results: Sequence[int]) -> dict[Node, int]:
+    """The results that each node serves, as bits, where the roots belong to these results."""
+    found: dict[Node, int] = dict.fromkeys(order(roots), 0)
+    for root, result in zip(roots, results, strict=True):
+        found[root] |= 1 << result
+    for node in reversed(found):
+        for child in node.operands:
+            found[child] |= found[node]
+    return found
+
+
 def depending(roots: Iterable[Node], on: Callable[[Symbol], bool]) -> set[Node]:
     """The nodes below the roots that depend on a symbol of the given sort."""
     found: set[Node] = set()

@@ -12,7 +12,7 @@ from gradgen import scope
 from gradgen.dimension import Dimension, wrap
 from gradgen.dims import Size, is_one
 from gradgen.errors import SpecError
-from gradgen.hints import COLLECTED, NUMBERED, escape, escape_of_list
+from gradgen.hints import COLLECTED, NUMBERED, escape
 from gradgen.indexing import Entry, normalise, whole
 from gradgen.positions import Positions, counts, selects
 from gradgen.registry import UFUNCS, apply, call, unknown
@@ -289,7 +289,7 @@ class Array:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         hint = "use NumPy's functions and operators on the array itself; np.stack takes a list of arrays"
-        escape_of_list("a traced array cannot become a real one", hint)
+        escape("a traced array cannot become a real one", hint)
 
     def __bool__(self) -> NoReturn:
         if not any(c.op == "argument" for c in _below(self.call)):

@@ -54,6 +54,7 @@ ESCAPES = [
         "changed in place",
         "collect the rows in a list and np.stack them; np.where(mask, new, old)",
     ),
+    ("A = X @ X.T; A[range(n), range(n)] = 0", "changed in place", "A * (1 - eye(n)) has zeros on the diagonal"),
     ("del x[0]", "changed in place", "slice"),
     ("A[0] += v", "in place", "a = a + b"),
     ("A[0, 0] = s", "cannot become a Python number", "without conversion"),

@@ -65,6 +65,7 @@ WORDS = [
     ("np.tensordot(X, X, axes=([0, 1], [0]))", "over pairs of axes", "axes="),
     ("np.dot(X[None], v)", "np.dot of (1, n, d) and (3,) do not match: d against 3", ""),
     ("np.vecdot(X, x)", "np.vecdot of (n, d) and (n,) do not match: d against n", "axes -1 meet"),
+    ("np.cross(X, X)", "np.cross of vectors of d entries along axis 1", "Matrix[n, 3]"),
     ("np.cumsum(x, axis=1)", "there is no axis 1", ""),
     ("np.cumulative_sum(X)", "wants an axis", "axis=0"),
     ("np.prod(x, where=x > 0)", "np.prod takes no where", ""),

@@ -24,11 +24,11 @@ from gradgen.tape import Call
 
 
 class _Proxy(ModuleType):
-    """A module whose contents are replaced as they are asked for."""
+    """A module whose contents are replaced, by name and value, as they are asked for."""
 
-    def __init__(self, module: ModuleType, replace: Callable[[Any], Any]) -> None:
+    def __init__(self, module: ModuleType, replace: Callable[[str, Any], Any]) -> None:
         super().__init__(module.__name__)
-        self.__dict__["_read"] = lambda name: replace(getattr(module, name))
+        self.__dict__["_read"] = lambda name: replace(name, getattr(module, name))
 
     def __getattr__(self, name: str) -> Any:
         return self.__dict__["_read"](name)
@@ -51,11 +51,11 @@ def _of_lists(function: Any, library: Any) -> Any:
     return Carried(function, called, _holds_arrays)
 
 
-def listed(value: Any, library: Any) -> Any:
+def listed(name: str, value: Any, library: Any) -> Any:
     """What a library has: functions that take lists of arrays as NumPy's do, and modules of such."""
     if isinstance(value, ModuleType):
-        return _Proxy(value, lambda inner: listed(inner, library))
-    plain = not callable(value) or isinstance(value, type) or getattr(value, "__name__", "") in JOINING
+        return _Proxy(value, lambda name, inner: listed(name, inner, library))
+    plain = not callable(value) or isinstance(value, type) or name in JOINING
     return value if plain else _of_lists(value, library)
 
 
@@ -65,7 +65,7 @@ def twins(modules: Mapping[ModuleType, ModuleType]) -> dict[Any, Any]:
     library = modules.get(np, np)
     replaced: dict[Any, Any] = {}
     for module, twin in {**inner, **modules}.items():
-        replaced[module] = listed(twin, library)
+        replaced[module] = listed(module.__name__, twin, library)
         for name, value in vars(module).items():
             if callable(value) and not isinstance(value, type) and hasattr(twin, name):
                 replaced[value] = getattr(replaced[module], name)
@@ -142,7 +142,7 @@ class Overlay:
     def _module(self, module: ModuleType) -> ModuleType:
         ours = self._ours(module.__name__, getattr(module, "__file__", None))
         proxied = ours or module.__name__ in ("numpy", "numpy.linalg", "scipy", "scipy.special", "gradgen")
-        return self._keep(module, _Proxy(module, self.replace) if proxied else module)  # type: ignore[no-any-return]
+        return self._keep(module, _Proxy(module, lambda _, value: self.replace(value)) if proxied else module)  # type: ignore[no-any-return]
 
     def function(self, value: FunctionType) -> Callable[..., Any]:
         """The function with its globals, defaults and closure replaced, if it is the spec's own."""

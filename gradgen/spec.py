@@ -324,7 +324,7 @@ def run_with(
     sizes = eager.measure([(a.name, a.given) for a in loss.arguments], lengths)
     run = Run({local: sizes[local.name] for local in loss.dims.values()})
     library = modules.get(np, np)
-    single = {ours: overlay.listed(theirs, library) for ours, theirs in (replacements or {}).items()}
+    single = {k: overlay.listed(getattr(k, "__name__", ""), v, library) for k, v in (replacements or {}).items()}
     everything = {**overlay.twins(modules), **single}
     with entered(run):
         copies = overlay.Overlay(lambda: everything, loss.path, ("gradgen.words",))

@@ -12,7 +12,7 @@ from gradgen import scope
 from gradgen.dimension import Dimension, wrap
 from gradgen.dims import Size, is_one
 from gradgen.errors import SpecError
-from gradgen.hints import COLLECTED, NUMBERED, escape, escape_of_list
+from gradgen.hints import COLLECTED, NUMBERED, escape
 from gradgen.indexing import Entry, normalise, whole
 from gradgen.positions import Positions, counts, selects
 from gradgen.registry import UFUNCS, apply, call, unknown
@@ -23,6 +23,7 @@ from gradgen.tape import Call
 LARGEST = 1000
 MASK = "np.where(mask, x, 0) keeps the shape: np.sum(np.where(mask, x, 0)) sums what the mask chooses"
 ADDED_UP = "eye(k)[rows].T @ v adds up v by the index rows, an argument Indices[m, k]"
+DIAGONAL = "A * (1 - eye(n)) has zeros on the diagonal, and + diag(v) puts v there"
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}
 METHODS = "sum mean max min prod var std cumsum dot trace diagonal squeeze clip ravel flatten take".split()
 
@@ -257,7 +258,10 @@ class Array:
         return record("getitem", (self,), shape, self.call.boolean, self.column and not made, index=entries)
 
     def __setitem__(self, index: Any, value: Any) -> NoReturn:
-        rows = [e for e in (index if isinstance(index, tuple) else (index,)) if isinstance(e, Positions)]
+        entries = index if isinstance(index, tuple) else (index,)
+        if len(entries) == 2 and all(map(counts, entries)):  # A[range(n), range(n)]
+            raise wrong("a traced array cannot be changed in place", DIAGONAL)
+        rows = [e for e in entries if isinstance(e, Positions)]
         mask = f"eye({rows[0].below})[{rows[0].name}] == 1" if rows else "mask"
         hint = f"in a loop {COLLECTED}; np.where({mask}, new, old) changes what a mask chooses"
         raise wrong("a traced array cannot be changed in place", hint)
@@ -289,7 +293,7 @@ class Array:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
         hint = "use NumPy's functions and operators on the array itself; np.stack takes a list of arrays"
-        escape_of_list("a traced array cannot become a real one", hint)
+        escape("a traced array cannot become a real one", hint)
 
     def __bool__(self) -> NoReturn:
         if not any(c.op == "argument" for c in _below(self.call)):

@@ -3,7 +3,7 @@ blocks.
 
 A selection moves through sums, products and scalar functions to what they are made of; an array among zeros in a
 product leaves only what stands beside it; a product of two arrays that are put together along one label is the sum of
-the products of their parts.
+the products of their parts, and a sum along it the sum of the sums.
 """
 
 from __future__ import annotations
@@ -70,9 +70,12 @@ def _restricted(node: Product, factor: Embed, labels: Labels, others: Sequence[F
 
 
 def _met(factor: Node, labels: Labels, others: Sequence[Factor], rank: int) -> bool:
-    """Whether an array that is put together meets another one, or an array among zeros, over a summed label."""
+    """Whether an array that is put together meets, over a summed label, nothing, or another one, or an array among
+    zeros."""
     assert isinstance(factor, Add)
     along = {labels[k] for k in _seams(factor)}
+    if min(along) >= rank and not along & {label for _, axes, _ in others for label in axes}:
+        return True
     return any(
         any(axes[k] in along and axes[k] >= rank for k in _seams(n))
         for n, axes, power in others

@@ -14,6 +14,7 @@ from pathlib import Path
 from gradgen import files
 from gradgen.dims import Dim
 from gradgen.errors import Errors, SpecError
+from gradgen.foreign import refuse_foreign
 from gradgen.pipeline import Generated, costs, formulas, generate, listing
 from gradgen.spec import Declaration, load_spec
 from gradgen.tally import Cost
@@ -103,7 +104,10 @@ def _build(arguments: argparse.Namespace) -> int:
         raise SpecError("--backend cython is not supported yet")
     if arguments.watch:
         return _watch(arguments)
-    built = _generated(_declared(arguments.specs, arguments.only))
+    declared = _declared(arguments.specs, arguments.only)
+    if not arguments.check:
+        refuse_foreign(arguments.output, _traced(declared), arguments.specs)
+    built = _generated(declared)
     if arguments.check:
         whole = not arguments.only and _are_whole_folders(arguments.specs)
         return _check(arguments.output, _texts(built), whole)
@@ -214,7 +218,7 @@ def _watch(arguments: argparse.Namespace) -> int:
         for spec in dict.fromkeys((*changed, *sorted(wrong))):
             wrong.discard(spec)
             try:
-                _write_built(arguments.output, _rebuilt(spec, arguments.only, names))
+                _write_built(arguments.output, _rebuilt(spec, arguments.output, arguments.only, names))
             except SpecError as error:
                 wrong.add(spec)
                 print(error, file=sys.stderr, flush=True)
@@ -231,14 +235,18 @@ def _watch(arguments: argparse.Namespace) -> int:
 PAUSE = 0.3  # seconds between two looks at the files
 
 
-def _rebuilt(spec: Path, only: Sequence[str] | None, names: dict[Path, list[files.Named]]) -> list[Generated]:
+def _rebuilt(
+    spec: Path, folder: Path, only: Sequence[str] | None, names: dict[Path, list[files.Named]]
+) -> list[Generated]:
     """What is built of a watched spec; ``names`` are those that each watched spec declares."""
     names.pop(spec, None)
     found = _load(spec)
     own = [_named(one) for one in found.values()]
     files.refuse_names([*(one for others in names.values() for one in others), *own])
     names[spec] = own
-    return _generated(one for one in found.values() if only is None or one.name in only)
+    chosen = [one for one in found.values() if only is None or one.name in only]
+    refuse_foreign(folder, _traced(chosen), names)
+    return _generated(chosen)
 
 
 def _are_whole_folders(specs: Sequence[Path]) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradgen.arrays import Array, record
+from gradgen.arrays import Array, lift, record
+from gradgen.conversions import cast
 from gradgen.dimension import wrap
 from gradgen.dims import Size, holds
 from gradgen.entrywise import numeric
@@ -94,7 +95,7 @@ def _last_diagonal(x: Any, /, *, offset: Any = 0) -> Array:
 def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = None, out: Any = None) -> Array:
     if out is not None:
         raise wrong("np.trace takes no out here")
-    x = numeric(a)
+    x = numeric(cast(lift(a), dtype))
     rows, columns = x.call.shape if x.ndim == 2 else (None, None)
     if rows is not None and rows == columns and not _offset(offset):
         return record("trace", (x,), ())
@@ -106,4 +107,4 @@ def trace(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1, dtype: Any = 
 
 @function("linalg.trace")
 def _last_trace(x: Any, /, *, offset: Any = 0, dtype: Any = None) -> Array:
-    return trace(x, offset, -2, -1)
+    return trace(x, offset, -2, -1, dtype)

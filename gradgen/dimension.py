@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from gradgen.scope import wrong
 from gradgen.shapes import Shape
 
 HALF = "declare the smaller dimension, and let the other be a multiple of it: Vector[2 * n]"
+COUNTED = "gradgen.arange(n) counts up to it; of arrays, NumPy's functions work along the axis"
 EXACT = (operator.add, operator.sub, operator.mul)
 
 
@@ -168,6 +169,12 @@ class Dimension:
 
     def __ge__(self, other: Any) -> Any:
         return self._order(operator.ge, other)
+
+    def __iter__(self) -> Iterator[Dimension]:
+        """Itself alone, so that ``n, = dims("n")`` unpacks as several names do; within a loss it is a number."""
+        if scope.CURRENT.get() is not None:
+            raise wrong(f"the dimension {self} is a number, which cannot be iterated over", COUNTED)
+        return iter((self,))
 
     def _value(self, what: str, otherwise: str) -> int:
         value = self.size.constant

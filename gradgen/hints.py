@@ -33,11 +33,9 @@ FIXES = (
         r"\b(?:random|rng)\.|\.(?:randn?|standard_normal|normal|uniform|choice|permutation|integers)\(",
         "draw outside of the loss, and let the numbers be an argument",
     ),
-    (r"(zeros|empty)\(", f"write gradgen.zeros, which takes dimensions; of an array to be filled, {COLLECTED}"),
-    (r"(ones|full|eye|arange)\(", r"write gradgen.\1, which takes dimensions"),
-    (r"identity\(", "write gradgen.eye, which takes dimensions"),
+    (r"empty\(", f"write gradgen.zeros, which takes dimensions; of an array to be filled, {COLLECTED}"),
     (r"range\(", f"write the loop as sums over an axis, or loop over an axis whose length is a number: {NUMBERED}"),
-    (r"(?:np|numpy)\.(?:as)?(?:any)?array\(", "use the array itself; np.stack takes a list of arrays"),
+    (r"(?:np|numpy)\.array\(", "use the array itself; np.asarray(x) is the array itself too"),
     (r"\.[rc]_\[", "write np.concatenate or np.block"),
     (
         r"scipy\.linalg\.(inv|solve|det|norm|cholesky|pinv|eigvalsh)\(",
@@ -70,23 +68,6 @@ def escape(what: str, otherwise: str) -> NoReturn:
         if found:
             raise scope.wrong(what, found.expand(hint))
     raise scope.wrong(what, otherwise)
-
-
-def escape_of_list(what: str, otherwise: str) -> NoReturn:
-    """Raise an error with the fix where np.array is called on a list: the stacks that it becomes."""
-    tree = _expression()
-    given = tree.args[0] if isinstance(tree, ast.Call) and tree.args else None
-    called = ast.unparse(tree.func).rpartition(".")[2] if isinstance(tree, ast.Call) else ""
-    if called in ("array", "asarray", "asanyarray") and isinstance(given, (ast.List, ast.Tuple)):
-        raise scope.wrong(what, f"write {_stacked(given)}")
-    escape(what, otherwise)
-
-
-def _stacked(tree: ast.expr) -> str:
-    """A nested list as np.stack of its rows."""
-    if isinstance(tree, (ast.List, ast.Tuple)):
-        return f"np.stack([{', '.join(map(_stacked, tree.elts))}])"
-    return ast.unparse(tree)
 
 
 # ---- near names

@@ -1,4 +1,4 @@
-"""Runs a function of a spec with other globals: what Python keeps from a trace, or another array library for NumPy."""
+"""Runs a function of a spec with other globals: what carries a trace, or another array library for NumPy."""
 
 from __future__ import annotations
 
@@ -9,156 +9,70 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import CellType, CodeType, FrameType, FunctionType, ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from gradgen import words
 from gradgen.arrays import Array
+from gradgen.carried import Carried
 from gradgen.dimension import Dimension
 from gradgen.places import lies_in
-from gradgen.positions import Positions
-from gradgen.registry import apply, call
-from gradgen.scope import wrong
 from gradgen.sympy_words import Word
 from gradgen.tape import Call
 
-# ---- Python's builtins that know symbolic arrays
+# ---- other array libraries
 
 
-def _len(value: Any) -> Any:
-    if isinstance(value, (Array, Positions)) and value.ndim:
-        return value.shape[0]
-    return len(value)
+class _Proxy(ModuleType):
+    """A module whose contents are replaced, by name and value, as they are asked for."""
+
+    def __init__(self, module: ModuleType, replace: Callable[[str, Any], Any]) -> None:
+        super().__init__(module.__name__)
+        self.__dict__["_read"] = lambda name: replace(name, getattr(module, name))
+
+    def __getattr__(self, name: str) -> Any:
+        return self.__dict__["_read"](name)
 
 
-def _sum(values: Any, /, start: Any = 0) -> Any:
-    if not isinstance(values, Array) or not values.ndim:
-        return sum(values, start)
-    total = call("sum", (values,), {"axis": 0})
-    return total if isinstance(start, int) and start == 0 else total + start
+# Functions whose argument is a list of arrays; all others take a list as the array that it would become.
+JOINING = "concatenate concat stack vstack hstack column_stack block multi_dot".split()
 
 
-def _extreme(name: str, original: Any, *values: Any, **options: Any) -> Any:
-    if len(values) == 1 and isinstance(values[0], Array):
-        return _of_vector(name, values[0])
-    items = values if len(values) > 1 else tuple(values[0])
-    if options or not any(isinstance(v, (Array, Dimension)) for v in items):
-        return original(*(values if len(values) > 1 else (items,)), **options)
-    result = items[0]
-    for item in items[1:]:
-        result = _of_pair(name, result, item)
-    return result
+def _holds_arrays(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and any(hasattr(v, "shape") or _holds_arrays(v) for v in value)
 
 
-def _of_vector(name: str, array: Array) -> Any:
-    if array.ndim != 1:
-        raise wrong(f"Python's {name} takes a vector", f"write np.{name}(x)")
-    return call(name, (array,), {})
+def _of_lists(function: Any, library: Any) -> Any:
+    """The function of a library that takes no lists of arrays, taking them as NumPy's does."""
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return function(*(library.asarray(a) if _holds_arrays(a) else a for a in args), **kwargs)
+
+    return Carried(function, called, _holds_arrays)
 
 
-def _of_pair(name: str, left: Any, right: Any) -> Any:
-    if max(getattr(left, "ndim", 0), getattr(right, "ndim", 0)):
-        raise wrong(f"Python's {name} does not compare arrays", f"write np.{name}imum(a, b)")
-    return apply(f"{name}imum", left, right)
-
-
-def _max(*values: Any, **options: Any) -> Any:
-    return _extreme("max", max, *values, **options)
-
-
-def _min(*values: Any, **options: Any) -> Any:
-    return _extreme("min", min, *values, **options)
-
-
-# ---- what counts up to a dimension
-
-
-def _arange(*bounds: Any, **options: Any) -> Any:
-    if any(isinstance(b, Dimension) and b.size.constant is None for b in bounds):
-        return words.arange(*bounds)
-    return np.arange(*bounds, **options)
-
-
-def _range(*bounds: Any) -> Any:
-    if any(isinstance(b, Dimension) and b.size.constant is None for b in bounds):
-        return words.arange(*bounds)
-    return range(*bounds)
-
-
-# ---- what a loss does not do
-
-
-def _vectorize(function: Any, *args: Any, **options: Any) -> Any:
-    real = np.vectorize(function, *args, **options)
-
-    def called(*values: Any, **named: Any) -> Any:
-        if any(isinstance(v, (Array, Dimension)) for v in (*values, *named.values())):
-            raise wrong("np.vectorize calls Python for each number", "call the function on whole arrays: f(x)")
-        return real(*values, **named)
-
-    return called
-
-
-class _Random:
-    """np.random: a loss has one value for its arguments."""
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise wrong("a loss draws no random numbers", "draw outside of the loss, and let them be an argument")
-
-
-# ---- SciPy's functions that no protocol reaches, with SciPy's defaults
-
-
-def _logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
-    if return_sign:
-        raise wrong("logsumexp gives no sign here", "of positive weights it is 1")
-    return words.logsumexp(a if b is None else a + np.log(b), axis, keepdims)
-
-
-def _softmax(x: Any, axis: Any = None) -> Any:
-    return words.softmax(x, axis)
-
-
-def _log_softmax(x: Any, axis: Any = None) -> Any:
-    return words.log_softmax(x, axis)
-
-
-def tracing() -> dict[Any, Any]:
-    """What a trace replaces."""
-    replaced: dict[Any, Any] = {len: _len, sum: _sum, max: _max, min: _min, range: _range, np.arange: _arange}
-    replaced |= {np.vectorize: _vectorize, np.random: _Random()}
-    special = sys.modules.get("scipy.special")
-    if special is not None:
-        replaced[special.logsumexp] = _logsumexp
-        replaced[special.softmax] = _softmax
-        replaced[special.log_softmax] = _log_softmax
-    return replaced
+def listed(name: str, value: Any, library: Any) -> Any:
+    """What a library has: functions that take lists of arrays as NumPy's do, and modules of such."""
+    if isinstance(value, ModuleType):
+        return _Proxy(value, lambda name, inner: listed(name, inner, library))
+    plain = not callable(value) or isinstance(value, type) or name in JOINING
+    return value if plain else _of_lists(value, library)
 
 
 def twins(modules: Mapping[ModuleType, ModuleType]) -> dict[Any, Any]:
     """Each module's twin, and for each function of the module, and of its linalg, the twin's function of that name."""
     inner = {m.linalg: t.linalg for m, t in modules.items() if hasattr(m, "linalg") and hasattr(t, "linalg")}
-    replaced: dict[Any, Any] = {**inner, **modules}
-    for module, twin in list(replaced.items()):
+    library = modules.get(np, np)
+    replaced: dict[Any, Any] = {}
+    for module, twin in {**inner, **modules}.items():
+        replaced[module] = listed(module.__name__, twin, library)
         for name, value in vars(module).items():
             if callable(value) and not isinstance(value, type) and hasattr(twin, name):
-                replaced[value] = getattr(twin, name)
+                replaced[value] = getattr(replaced[module], name)
     return replaced
 
 
 # ---- functions with other globals
-
-
-class _Proxy(ModuleType):
-    """A module whose contents are replaced as they are asked for."""
-
-    def __init__(self, module: ModuleType, replace: Callable[[Any], Any]) -> None:
-        super().__init__(module.__name__)
-        self.__dict__["_read"] = lambda name: replace(getattr(module, name))
-
-    def __getattr__(self, name: str) -> Any:
-        return self.__dict__["_read"](name)
 
 
 class Overlay:
@@ -227,8 +141,8 @@ class Overlay:
 
     def _module(self, module: ModuleType) -> ModuleType:
         ours = self._ours(module.__name__, getattr(module, "__file__", None))
-        proxied = ours or module.__name__ in ("numpy", "scipy", "scipy.special", "gradgen")
-        return self._keep(module, _Proxy(module, self.replace) if proxied else module)  # type: ignore[no-any-return]
+        proxied = ours or module.__name__ in ("numpy", "numpy.linalg", "scipy", "scipy.special", "gradgen")
+        return self._keep(module, _Proxy(module, lambda _, value: self.replace(value)) if proxied else module)  # type: ignore[no-any-return]
 
     def function(self, value: FunctionType) -> Callable[..., Any]:
         """The function with its globals, defaults and closure replaced, if it is the spec's own."""

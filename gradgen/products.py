@@ -10,9 +10,10 @@ import numpy as np
 
 from gradgen.arrays import Array, lift, record
 from gradgen.dimension import wrap
-from gradgen.dims import is_one
+from gradgen.dims import Size, is_one
 from gradgen.entrywise import entrywise
 from gradgen.hints import operands, origins, transposed
+from gradgen.joining import stack
 from gradgen.reductions import total
 from gradgen.registry import FUNCTIONS, function, ufunc
 from gradgen.scope import wrong
@@ -214,3 +215,25 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Array:
         shapes = ", ".join(spell(f.call.shape) for f in factors)
         raise wrong(f"np.linalg.multi_dot takes matrices, with a vector at an end only, not {shapes}", "write @")
     return reduce(_matmul, factors)
+
+
+# ---- three dimensions
+
+
+@function("cross", "linalg.cross")
+def cross(a: Any, b: Any, axisa: Any = -1, axisb: Any = -1, axisc: Any = -1, axis: Any = None) -> Array:
+    """The vector product of vectors of three entries, which lie along an axis of each."""
+    out = axisc if axis is None else axis
+    left, right = (_entries(lift(x), k if axis is None else axis) for x, k in ((a, axisa), (b, axisb)))
+    parts = [left[i] * right[j] - left[j] * right[i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    return stack(parts, out)
+
+
+def _entries(x: Array, axis: Any) -> list[Array]:
+    """The three entries along an axis."""
+    along = axis_of(axis, x.ndim)
+    if x.call.shape[along] != Size.of(3):
+        raise wrong(
+            f"np.cross of vectors of {x.call.shape[along]} entries along axis {along}", "they have three: Matrix[n, 3]"
+        )
+    return [x[(slice(None),) * along + (i,)] for i in range(3)]

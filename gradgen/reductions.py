@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradgen.arrays import Array, lift, record
+from gradgen.conversions import cast
 from gradgen.dimension import Dimension, wrap
 from gradgen.dims import ONE
 from gradgen.entrywise import entrywise, numeric
@@ -33,19 +34,19 @@ def reduction(op: str, a: Any, axis: Any, keepdims: Any, boolean: bool = False) 
 @function("sum")
 def total(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **options: Any) -> Array:
     _no_options("sum", {"out": out, **options})
-    return reduction("sum", a, axis, keepdims)
+    return reduction("sum", cast(lift(a), dtype), axis, keepdims)
 
 
 @function("mean")
 def mean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **options: Any) -> Array:
     _no_options("mean", {"out": out, **options})
-    return reduction("mean", a, axis, keepdims)
+    return reduction("mean", cast(lift(a), dtype), axis, keepdims)
 
 
 @function("prod")
 def prod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: Any = False, **options: Any) -> Array:
     _no_options("prod", {"out": out, **options})
-    return reduction("prod", numeric(a), axis, keepdims)
+    return reduction("prod", numeric(cast(lift(a), dtype)), axis, keepdims)
 
 
 def _deviations(a: Any, axes: tuple[int, ...], mean: Any) -> Array:
@@ -75,8 +76,9 @@ def var(
     **options: Any,
 ) -> Array:
     _no_options("var", {"out": out, **options})
-    axes = axes_of(axis, lift(a).ndim)
-    squares = entrywise("square", _deviations(a, axes, mean))
+    x = cast(lift(a), dtype)
+    axes = axes_of(axis, x.ndim)
+    squares = entrywise("square", _deviations(x, axes, mean))
     count = _degrees(squares.call.shape, axes, ddof, correction)
     if ddof == 0 and (correction is None or correction is np._NoValue):
         return reduction("mean", squares, axes, keepdims)
@@ -98,8 +100,9 @@ def std(
 ) -> Array:
     """The norm of the deviations, whose gradient is 0 where there are none, by the root of their number."""
     _no_options("std", {"out": out, **options})
-    axes = axes_of(axis, lift(a).ndim)
-    apart = _deviations(a, axes, mean)
+    x = cast(lift(a), dtype)
+    axes = axes_of(axis, x.ndim)
+    apart = _deviations(x, axes, mean)
     count = _degrees(apart.call.shape, axes, ddof, correction)
     return entrywise("divide", euclidean(apart, axes, keepdims), entrywise("sqrt", count))
 
@@ -112,7 +115,7 @@ def euclidean(x: Array, axes: tuple[int, ...], keepdims: Any) -> Array:
 @function("cumsum")
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
     _no_options("cumsum", {"out": out})
-    x = numeric(ravel(a) if axis is None else a)
+    x = numeric(cast(ravel(a) if axis is None else lift(a), dtype))
     return record("cumsum", (x,), x.call.shape, False, x.column, axis=axis_of(0 if axis is None else axis, x.ndim))
 
 

@@ -84,7 +84,6 @@ FIXES = {
     "tile": "write np.broadcast_to(x, (k, n)).ravel()",
     "cov": "write R = X - np.mean(X, axis=0), and R.T @ R / (n - 1)",
     "corrcoef": "write R = (X - np.mean(X, axis=0)) / np.std(X, axis=0), and R.T @ R / n",
-    "cross": "write it with the entries: a[1] * b[2] - a[2] * b[1], and np.stack",
     "nansum": "give weights that are 0 where entries are missing: np.sum(w * x)",
     "nanmean": "give weights that are 0 where entries are missing: np.sum(w * x) / np.sum(w)",
     "sinc": "write np.sin(np.pi * x) / (np.pi * x)",

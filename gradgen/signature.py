@@ -16,6 +16,10 @@ from gradgen.errors import Place, SpecError
 from gradgen.scope import said
 from gradgen.tape import Argument
 
+DEFAULTS = (
+    "leave it out: callers give every argument, as directions and derivatives follow behind; bind gives it once, and a "
+    "number that never changes may be a constant of the spec"
+)
 PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -25,9 +29,7 @@ def _parameters(function: FunctionType, where: Definition) -> list[str]:
         if p.kind not in PLAIN:
             raise SpecError(f"{p} is no plain argument", "all arguments are positional", where.argument(p.name))
         if p.default is not p.empty:
-            raise SpecError(
-                f"{p.name} has a default value", "leave it out: callers give every argument", where.argument(p.name)
-            )
+            raise SpecError(f"{p.name} has a default value", DEFAULTS, where.argument(p.name))
     return [p.name for p in parameters]
 
 

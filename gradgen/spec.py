@@ -323,11 +323,12 @@ def run_with(
     lengths = {a.name: tuple(np.shape(args[a.name])) for a in loss.arguments if not a.callable}
     sizes = eager.measure([(a.name, a.given) for a in loss.arguments], lengths)
     run = Run({local: sizes[local.name] for local in loss.dims.values()})
-    everything = {**overlay.twins(modules), **(replacements or {})}
+    library = modules.get(np, np)
+    single = {k: overlay.listed(getattr(k, "__name__", ""), v, library) for k, v in (replacements or {}).items()}
+    everything = {**overlay.twins(modules), **single}
     with entered(run):
         copies = overlay.Overlay(lambda: everything, loss.path, ("gradgen.words",))
         run.inline = copies.function
-        library = modules.get(np, np)
         return copies.function(loss.function)(*(_given(a, args[a.name], library) for a in loss.arguments))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from gradgen import overlay, places
+from gradgen import carried, overlay, places
 from gradgen.arrays import Array
 from gradgen.dimension import Dimension
 from gradgen.dims import ONE, Dim
@@ -42,7 +42,7 @@ def trace(
     place: Place,
 ) -> Traced:
     """Run the function on its arguments as symbols; SpecError with its place where that fails."""
-    copies = overlay.Overlay(overlay.tracing, folder)
+    copies = overlay.Overlay(carried.tracing, folder)
     symmetric = frozenset(a.name for a in arguments if a.kind in SYMMETRIC)
     scope = Trace(places.Finder(folder), dims, copies.function, symmetric)
     code = inspect.unwrap(function).__code__

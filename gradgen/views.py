@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from gradgen.arrays import Array, lift, record
+from gradgen.conversions import cast
 from gradgen.dimension import sizes, wrap
 from gradgen.dims import Size, is_one
-from gradgen.entrywise import mask, numeric
+from gradgen.entrywise import numeric
 from gradgen.indexing import ZERO, as_size, whole
 from gradgen.registry import apply, call, function
 from gradgen.scope import presuppose, said, wrong
@@ -246,34 +247,24 @@ def counted(first: Any, last: Any, step: Any) -> Array:
 
 @function("zeros_like", "empty_like")
 def zeros_like(a: Any, dtype: Any = None, **_: Any) -> Array:
-    return filled("zeros", lift(a).call.shape)
+    return cast(filled("zeros", lift(a).call.shape), dtype, True)
 
 
 @function("ones_like")
 def ones_like(a: Any, dtype: Any = None, **_: Any) -> Array:
-    return filled("ones", lift(a).call.shape)
+    return cast(filled("ones", lift(a).call.shape), dtype, True)
 
 
 @function("full_like")
-def full_like(a: Any, fill_value: Any, dtype: Any = None) -> Array:
-    return broadcast_to(fill_value, tuple(wrap(s) for s in lift(a).call.shape))
+def full_like(a: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Array:
+    value = cast(lift(fill_value), dtype, isinstance(fill_value, (int, np.integer)))
+    return broadcast_to(value, tuple(wrap(s) for s in lift(a).call.shape))
 
 
 @function("copy")
 def copied(a: Any, order: Any = "K", subok: Any = False) -> Array:
     """A traced array is never changed: it is its own copy."""
     return lift(a)
-
-
-@function("astype")
-def astype(x: Any, dtype: Any) -> Array:
-    kind = np.dtype(dtype).kind
-    if kind == "b":
-        return mask(x)
-    array = lift(x)
-    if kind == "f" or (array.call.boolean and kind in "iu"):
-        return numeric(array)
-    raise wrong(f"a traced array cannot become {np.dtype(dtype)}", "the working dtype follows the arguments")
 
 
 @function("shape")

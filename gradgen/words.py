@@ -16,6 +16,9 @@ _LAST = -1
 
 
 def _traced(value: Any) -> bool:
+    """Whether a value is traced, or is a list that holds what is."""
+    if isinstance(value, (list, tuple)):
+        return any(map(_traced, value))
     return isinstance(value, Array) or (isinstance(value, Dimension) and scope.tracing() is not None)
 
 

@@ -176,6 +176,31 @@ def test_one_name_twice(texts: tuple[str, str], capsys: pytest.CaptureFixture[st
     assert written() == []
 
 
+CHANGED = GOOD.replace("lam * (w @ w)", "lam * np.sum(w**4)")
+
+
+def test_a_module_of_another_spec_is_not_overwritten(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", spec(GOOD)]) == 0
+    before = Path("generated/good.py").read_bytes()
+    assert main(["build", spec(CHANGED, "b.py")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("b.py:7:") and "generated/good.py was built from the loss of that name at a.py:7:" in error
+    assert "call one of the two good_2, or give another folder with -o" in error
+    assert Path("generated/good.py").read_bytes() == before
+    assert main(["build", "b.py", "-o", "elsewhere"]) == 0
+
+
+def test_a_module_of_an_earlier_version_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", spec(GOOD)]) == 0
+    assert main(["build", spec(CHANGED)]) == 0
+    spec("import nothing_of_that_name\n\ndef good(): pass\n", "wrong.py")
+    spec("def good(w):\n    return w\n", "helper.py")
+    assert main(["build", spec(GOOD)]) == 0
+    Path("a.py").rename("renamed.py")
+    assert main(["build", "renamed.py"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_loss_and_a_function_of_one_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", spec(MAP), spec(GOOD.replace("def good", "def linear"), "b.py")]) == 2
     assert "there is a function called 'linear' already, at a.py:" in capsys.readouterr().err

@@ -25,6 +25,8 @@ def traced(function: Callable[..., Any]) -> Any:
 def test_dims_by_names() -> None:
     assert [str(v) for v in dims("a b, c")] == ["a", "b", "c"]
     assert isinstance(dims("a"), Dimension)
+    (a,) = dims("a")
+    assert isinstance(a, Dimension) and str(a) == "a"
 
 
 def test_dims_with_typical_sizes() -> None:
@@ -168,8 +170,8 @@ def test_normalised_indices() -> None:
         (lambda x, X, z, e: x if X.shape[1] == 1 else 2 * x, "one path"),
         (lambda x, X, z, e: sum(x[i] for i in range(n)), "loop over an axis whose length is a number"),
         (lambda x, X, z, e: np.ones(n) @ x, "gradgen.ones"),
-        (lambda x, X, z, e: np.zeros((n, d)), "gradgen.zeros"),
-        (lambda x, X, z, e: np.eye(n) @ x, "gradgen.eye"),
+        (lambda x, X, z, e: np.ones((n, d)) @ z, "write ones(n, d), after from gradgen import ones"),
+        (lambda x, X, z, e: np.empty(n), "gradgen.zeros"),
         (lambda x, X, z, e: x / float(n), "without conversion"),
         (lambda x, X, z, e: x / int(n), "without conversion"),
         (lambda x, X, z, e: x * (n // 2), "multiple"),
@@ -182,6 +184,12 @@ def test_what_needs_the_number_is_refused_with_the_fix(function: Callable[..., A
     with pytest.raises(SpecError, match=r"not known while the loss is traced") as caught:
         traced(function)
     assert hint in caught.value.hint
+
+
+def test_a_dimension_within_a_loss_is_a_number() -> None:
+    with pytest.raises(SpecError, match="the dimension n is a number") as caught:
+        traced(lambda x, X, z, e: sum(x[i] for i in n))
+    assert "arange(n)" in caught.value.hint
 
 
 def test_a_comparison_of_dimensions_is_a_mask_in_a_formula() -> None:

@@ -257,6 +257,12 @@ WIDE = {
     "pinv of the transpose": lambda X: np.linalg.pinv(X.T) @ X[0],
 }
 
+THREE = {
+    "cross": lambda X: np.cross(X, X[::-1]) + np.linalg.cross(X, 2 * X + 1),
+    "cross of one": lambda X: np.cross(X[0], X) * np.cross(X, [1.0, 2.0, 3.0]),
+    "cross along the first": lambda X: np.cross(X.T, np.flip(X.T), axis=0) + np.cross(X.T, X, axisa=0, axisc=0),
+}
+
 VECTOR_SHAPES = (((n,), (3,)), ((n,), (1,)), ((1,), (1,)), ((3,), (3,)))
 MATRIX_SHAPES = (
     ((n, d), (3, 2)),
@@ -296,6 +302,7 @@ def cases() -> Iterator[Any]:
         (VECTORS, VECTOR_SHAPES),
         (MATRICES, MATRIX_SHAPES),
         (STACKS, STACK_SHAPES),
+        (THREE, (((n, 3), (2, 3)), ((3, 3), (3, 3)), ((1, 3), (1, 3)))),
         (WIDE, (((n, d), (2, 4)), ((2, 3), (2, 3)), ((n, 1), (3, 1)))),
     ):
         for name, word in table.items():

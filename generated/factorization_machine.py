@@ -4,7 +4,7 @@
 loss   = ‖residual‖² / n
 grad_b = 2 sum(residual) / n
 grad_w = 2 Xᵀ residual / n
-grad_V = 2 (Xᵀ diag(residual) X V / n - diag((X^∘2)ᵀ residual) V / n)
+grad_V = 2 ((diag(residual) X)ᵀ X V / n - diag((X^∘2)ᵀ residual) V / n)
 where  residual = X w + 0.5 ((X V)^∘2 - X^∘2 V^∘2) 1 + b - y
 """
 

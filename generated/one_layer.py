@@ -2,7 +2,7 @@
 """Regression by a network with one hidden layer: the mean squared error of tanh(XW) v.
 
 loss   = ‖tanh(X W) v - y‖² / n
-grad_W = 2 Xᵀ diag(tanh(X W) v - y) (1 - tanh(X W)^∘2) diag(v) / n
+grad_W = 2 (diag(tanh(X W) v - y) X)ᵀ (1 - tanh(X W)^∘2) diag(v) / n
 grad_v = 2 tanh(X W)ᵀ (tanh(X W) v - y) / n
 """
 
@@ -26,7 +26,7 @@ def _grad(X, y, W, v):
     n = X.shape[0]
     hidden = np.tanh(X.dot(W))
     residual = hidden.dot(v) - y
-    grad_W = 2 * X.T.dot(residual[:, None] * (1 - hidden**2)) * (v / n)
+    grad_W = 2 * v / n * X.T.dot(residual[:, None] * (1 - hidden**2))
     return (grad_W, 2 * residual.dot(hidden) / n)
 
 
@@ -35,7 +35,7 @@ def _value_and_grad(X, y, W, v):
     n = X.shape[0]
     hidden = np.tanh(X.dot(W))
     residual = hidden.dot(v) - y
-    grad_W = 2 * X.T.dot(residual[:, None] * (1 - hidden**2)) * (v / n)
+    grad_W = 2 * v / n * X.T.dot(residual[:, None] * (1 - hidden**2))
     return residual.dot(residual) / n, (grad_W, 2 * residual.dot(hidden) / n)
 
 

@@ -14,41 +14,41 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, Y, W, lam):
     """The loss."""
-    scores = X.dot(W)
-    shifted = scores - scores.max(axis=1)[:, None]
+    scores = W.T.dot(X.T)
+    shifted = scores - scores.max(axis=0)
     value = (
-        np.log(np.exp(shifted).sum(axis=1)).sum()
+        np.log(np.exp(shifted).sum(axis=0)).sum()
         + 0.5 * lam * np.vdot(W, W)
-        - np.vdot(Y, shifted)
+        - np.vdot(Y, shifted.T)
     )
     return value
 
 
 def _grad(X, Y, W, lam):
     """The gradient by W."""
-    scores = X.dot(W)
-    weights = np.exp(scores - scores.max(axis=1)[:, None])
-    return X.T.dot(weights / weights.sum(axis=1)[:, None] - Y) + lam * W
+    scores = W.T.dot(X.T)
+    weights = np.exp(scores - scores.max(axis=0))
+    return X.T.dot((weights / weights.sum(axis=0) - Y.T).T) + lam * W
 
 
 def _value_and_grad(X, Y, W, lam):
     """The loss and its gradient by W, in one pass."""
-    scores = X.dot(W)
-    shifted = scores - scores.max(axis=1)[:, None]
+    scores = W.T.dot(X.T)
+    shifted = scores - scores.max(axis=0)
     weights = np.exp(shifted)
-    total = weights.sum(axis=1)
-    value = np.log(total).sum() + 0.5 * lam * np.vdot(W, W) - np.vdot(Y, shifted)
-    return value, X.T.dot(weights / total[:, None] - Y) + lam * W
+    total = weights.sum(axis=0)
+    value = np.log(total).sum() + 0.5 * lam * np.vdot(W, W) - np.vdot(Y, shifted.T)
+    return value, X.T.dot((weights / total - Y.T).T) + lam * W
 
 
 def _hvp(X, W, lam, dW):
     """The Hessian times a direction."""
-    dscores = X.dot(dW)
-    scores = X.dot(W)
-    weights = np.exp(scores - scores.max(axis=1)[:, None])
-    softmax = weights / weights.sum(axis=1)[:, None]
-    difference = dscores - np.einsum("ij,ij->i", dscores, softmax)[:, None]
-    return X.T.dot(softmax * difference) + lam * dW
+    dscores = dW.T.dot(X.T)
+    scores = W.T.dot(X.T)
+    weights = np.exp(scores - scores.max(axis=0))
+    softmax = weights / weights.sum(axis=0)
+    t1 = softmax * (dscores - np.einsum("ij,ij->j", dscores, softmax))
+    return X.T.dot(t1.T) + lam * dW
 
 
 def loss(X, Y, W, lam):

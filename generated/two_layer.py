@@ -21,9 +21,9 @@ def _loss(X, Y, W1, b1, W2, b2):
     """The loss."""
     n = X.shape[0]
     hidden = np.maximum(X.dot(W1) + b1, 0)
-    scores = hidden.dot(W2) + b2
-    shifted = scores - scores.max(axis=1)[:, None]
-    return np.log(np.exp(shifted).sum(axis=1)).sum() / n - np.vdot(Y, shifted) / n
+    scores = W2.T.dot(hidden.T) + b2[:, None]
+    shifted = scores - scores.max(axis=0)
+    return np.log(np.exp(shifted).sum(axis=0)).sum() / n - np.vdot(Y, shifted.T) / n
 
 
 def _grad(X, Y, W1, b1, W2, b2):
@@ -31,12 +31,12 @@ def _grad(X, Y, W1, b1, W2, b2):
     n = X.shape[0]
     preactivation = X.dot(W1) + b1
     hidden = np.maximum(preactivation, 0)
-    scores = hidden.dot(W2) + b2
-    weights = np.exp(scores - scores.max(axis=1)[:, None])
-    difference = weights / weights.sum(axis=1)[:, None] - Y
-    t1 = difference.dot(W2.T / n) * (preactivation > 0)
-    grad_W2 = hidden.T.dot(difference) / n
-    return (X.T.dot(t1), t1.sum(axis=0), grad_W2, difference.sum(axis=0) / n)
+    scores = W2.T.dot(hidden.T) + b2[:, None]
+    weights = np.exp(scores - scores.max(axis=0))
+    difference = weights / weights.sum(axis=0) - Y.T
+    t1 = difference.T.dot(W2.T / n) * (preactivation > 0)
+    grad_W2 = hidden.T.dot(difference.T) / n
+    return (X.T.dot(t1), t1.sum(axis=0), grad_W2, difference.sum(axis=1) / n)
 
 
 def _value_and_grad(X, Y, W1, b1, W2, b2):
@@ -44,15 +44,15 @@ def _value_and_grad(X, Y, W1, b1, W2, b2):
     n = X.shape[0]
     preactivation = X.dot(W1) + b1
     hidden = np.maximum(preactivation, 0)
-    scores = hidden.dot(W2) + b2
-    shifted = scores - scores.max(axis=1)[:, None]
+    scores = W2.T.dot(hidden.T) + b2[:, None]
+    shifted = scores - scores.max(axis=0)
     weights = np.exp(shifted)
-    total = weights.sum(axis=1)
-    difference = weights / total[:, None] - Y
-    t1 = difference.dot(W2.T / n) * (preactivation > 0)
-    value = np.log(total).sum() / n - np.vdot(Y, shifted) / n
-    grad_W2 = hidden.T.dot(difference) / n
-    return value, (X.T.dot(t1), t1.sum(axis=0), grad_W2, difference.sum(axis=0) / n)
+    total = weights.sum(axis=0)
+    difference = weights / total - Y.T
+    t1 = difference.T.dot(W2.T / n) * (preactivation > 0)
+    value = np.log(total).sum() / n - np.vdot(Y, shifted.T) / n
+    grad_W2 = hidden.T.dot(difference.T) / n
+    return value, (X.T.dot(t1), t1.sum(axis=0), grad_W2, difference.sum(axis=1) / n)
 
 
 def _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
@@ -60,18 +60,17 @@ def _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     n = X.shape[0]
     preactivation = X.dot(W1) + b1
     hidden = np.maximum(preactivation, 0)
-    scores = hidden.dot(W2) + b2
-    weights = np.exp(scores - scores.max(axis=1)[:, None])
-    softmax = weights / weights.sum(axis=1)[:, None]
-    difference = softmax - Y
+    scores = W2.T.dot(hidden.T) + b2[:, None]
+    weights = np.exp(scores - scores.max(axis=0))
+    softmax = weights / weights.sum(axis=0)
+    difference = softmax - Y.T
     mask = preactivation > 0
     dhidden = (X.dot(dW1) + db1) * mask
-    dscores = dhidden.dot(W2) + hidden.dot(dW2) + db2
-    difference2 = dscores - np.einsum("ij,ij->i", dscores, softmax)[:, None]
-    t1 = softmax * difference2
-    ratio = (t1.dot(W2.T) + difference.dot(dW2.T)) * mask / n
-    hvp_W2 = (hidden.T.dot(t1) + dhidden.T.dot(difference)) / n
-    return (X.T.dot(ratio), ratio.sum(axis=0), hvp_W2, t1.sum(axis=0) / n)
+    dscores = W2.T.dot(dhidden.T) + dW2.T.dot(hidden.T) + db2[:, None]
+    t1 = softmax * (dscores - np.einsum("ij,ij->j", dscores, softmax))
+    ratio = (t1.T.dot(W2.T) + difference.T.dot(dW2.T)) * mask / n
+    hvp_W2 = (hidden.T.dot(t1.T) + dhidden.T.dot(difference.T)) / n
+    return (X.T.dot(ratio), ratio.sum(axis=0), hvp_W2, t1.sum(axis=1) / n)
 
 
 def loss(X, Y, W1, b1, W2, b2):

@@ -15,6 +15,7 @@ from itertools import combinations
 
 from gradgen.atoms import HALF, power_of
 from gradgen.cost import Pairs, Tree, contraction, entries
+from gradgen.dims import TYPICAL
 from gradgen.labels import Labels
 from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, operand, product, view
 from gradgen.ops.inverse import Inverse
@@ -29,7 +30,8 @@ def associate(roots: Sequence[Node], names: Names, reading: bool = False, result
     """The roots with products of at most two factors; names move along.
 
     Products with an inverse are solved, and scalars stand where they cost least; for ``reading`` there are inverses,
-    and scalars stand first. ``results`` tells which roots belong to one result; without it all do.
+    scalars stand first, and all dimensions count alike. ``results`` tells which roots belong to one result; without it
+    all do.
     """
     made = _associated(roots, names, reading, results or [0] * len(roots))
     if reading:
@@ -178,7 +180,7 @@ def _binary(node: Product, reading: bool, known: _Contractions) -> Node:
         if entries(summed[smallest].node.shape) < entries(node.shape):
             summed[smallest] = _scaled(summed[smallest], scale)
             scale = None
-    typical = {label: size.typical for label, size in sizes.items()}
+    typical = {label: TYPICAL if reading else size.typical for label, size in sizes.items()}
     out = frozenset(range(node.rank))
     _, tree = contraction([p.labels for p in summed], out, typical, known.among(summed, out))
     if solving and scale is not None and not reading and not isinstance(tree, int):

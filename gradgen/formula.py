@@ -96,7 +96,7 @@ class _Writer:
         self.names = names
         self.counts = uses(roots)
         self.roots = set(map(core, roots))
-        self.layouts = layouts(nodes, roots, {}, preferred(names))
+        self.layouts = layouts(nodes, roots, {}, preferred(names), reading=True)
         self.done: dict[Node, Math] = {}
         self.where: list[str] = []
         self.taken = {n.name for n in nodes if isinstance(n, Symbol)}

@@ -3,6 +3,9 @@
 From the arguments up, each node learns what each of its orders would cost in transposes; from the results down, each
 takes the order that suits its users and costs least. What is left open puts samples, the dimension that stands first in
 the signature, before features. A reduction or slice stands as its operand does.
+
+NumPy's loops run over the last axis, and a maximum along a short one takes ten times as long as one down it. So where a
+short axis is reduced, the longest axis goes last, in all matrices that meet entry by entry.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from gradgen.ops.operation import Operation
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, kept
 from gradgen.ops.solve import Solve
+from gradgen.walk import core
 
 Layouts = dict[Node, Labels]
 Wishes = dict[Node, Counter[Labels]]
@@ -26,13 +30,18 @@ Costs = dict[Node, dict[Labels, int]]
 MOST_AXES = 4
 # What a transpose costs: of an argument, of a computed value, of a result; a maximum down columns, not along rows;
 # another order than in the spec.
-ARGUMENT, VALUE, RESULT, ROWS, SPEC = 2, 3, 8, 1, 6
+ARGUMENT, VALUE, RESULT, ROWS, SPEC, LONG = 2, 3, 8, 1, 6, 20
+SHORT = 64  # entries of an axis along which a loop is mostly its own start
 
 
 def layouts(
-    nodes: Sequence[Node], roots: Sequence[Node], given: Mapping[Node, Labels], preferred: Mapping[Node, Labels]
+    nodes: Sequence[Node],
+    roots: Sequence[Node],
+    given: Mapping[Node, Labels],
+    preferred: Mapping[Node, Labels],
+    reading: bool = False,
 ) -> Layouts:
-    """For each node the order of its axes in memory.
+    """For each node the order of its axes in memory, or in formulas for ``reading``.
 
     ``given`` says it for values at hand, ``preferred`` what the spec has; leaves stand as they are.
     """
@@ -44,6 +53,8 @@ def layouts(
         _wish(wishes, core, labels, tuple(range(root.rank)), RESULT)
     for node, order in preferred.items():
         wishes[node][order] += SPEC
+    for node, order in () if reading else _lengthwise(nodes, roots).items():
+        wishes[node][order] += LONG
     for node in reversed(nodes):
         if isinstance(node, Reduce):
             wishes[node.node][_rows(node)] += ROWS
@@ -59,6 +70,57 @@ def layouts(
         if _follows(node):
             found[node] = _followed(node, found)
     return found
+
+
+def _lengthwise(nodes: Sequence[Node], roots: Sequence[Node]) -> dict[Node, Labels]:
+    """The nodes whose longest axis is to go last, with that order: from short reductions through all matrices that
+    meet entry by entry, up to the results, which stand as they are asked for."""
+    ends = {core(root) for root in roots}
+    meets: dict[Node, list[Node]] = defaultdict(list)
+    for node in nodes:
+        for _, inner, labels in _entrywise(node):
+            if set(labels) == set(range(node.rank)) and inner.operands and not {node, inner} & ends:
+                meets[node].append(inner)
+                meets[inner].append(node)
+    found: dict[Node, Labels] = {}
+    for start in nodes:
+        if isinstance(start, Reduce) and _is_short(start) and core(start.node) not in found:
+            family = _family(core(start.node), meets)
+            orders = {node: _longest_last(node) for node in family if node not in ends}
+            if not any(_thick(node) for node in family):
+                found |= {node: order for node, order in orders.items() if order is not None}
+    return found
+
+
+def _family(node: Node, meets: Mapping[Node, Sequence[Node]]) -> set[Node]:
+    """What hangs together with a node."""
+    found, stack = {node}, [node]
+    while stack:
+        fresh = set(meets.get(stack.pop(), ())) - found
+        found |= fresh
+        stack += fresh
+    return found
+
+
+def _thick(node: Node) -> bool:
+    """Whether a node is summed up from an array of three axes, whose order NumPy's result takes over."""
+    return any(child.rank > 2 for child in node.operands)
+
+
+def _is_short(node: Reduce) -> bool:
+    """Whether a reduction of a matrix runs along a short axis beside a longer one."""
+    sizes = {k: size.typical for k, size in zip(node.labels, node.node.shape, strict=True)}
+    gone = [size for k, size in sizes.items() if k >= node.rank]
+    return node.rank == len(gone) == 1 and gone[0] <= SHORT and 2 * gone[0] <= sizes[0]
+
+
+def _longest_last(node: Node) -> Labels | None:
+    """The axes of a node with the longest last; None where there is none."""
+    sizes = [size.typical for size in node.shape]
+    if len(sizes) < 2 or not node.operands:
+        return None
+    longest = max(range(len(sizes)), key=sizes.__getitem__)
+    return (*(k for k in range(len(sizes)) if k != longest), longest)
 
 
 def _costs(nodes: Sequence[Node], found: Layouts) -> Costs:

@@ -570,7 +570,7 @@ def test_show_prices_each_function(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", spec(GOOD), "--cost"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     [loss] = [row for row in rows if row[:1] == ["loss"] and "flops," in row]
-    assert " ".join(loss) == "loss 2 d + 1 16 d 201 flops, 1.6e+03 bytes"
+    assert " ".join(loss) == "loss 2 d + 1 16 d 301 flops, 2.4e+03 bytes"
 
 
 def test_show_prices_each_statement(capsys: pytest.CaptureFixture[str]) -> None:
@@ -583,7 +583,7 @@ def test_bench_times_each_function(capsys: pytest.CaptureFixture[str], monkeypat
     monkeypatch.setattr(timing, "BATCH", 1e-4)
     assert main(["bench", f"{spec(GOOD)}:good"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "good at d=100"
+    assert lines[0] == "good at d=150"
     assert [line.split()[0] for line in lines[1:] if line.strip()] == "function loss grad value_and_grad hvp".split()
     assert lines[1].split()[:4] == ["function", "gradgen", "bound", "spec"]
 

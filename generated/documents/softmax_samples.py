@@ -14,26 +14,26 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, Y, Theta):
     """The loss."""
-    scores = X.dot(Theta.T)
-    shifted = scores - scores.max(axis=1)[:, None]
-    return np.log(np.exp(shifted).sum(axis=1)).sum() - np.vdot(Y, shifted)
+    scores = Theta.dot(X.T)
+    shifted = scores - scores.max(axis=0)
+    return np.log(np.exp(shifted).sum(axis=0)).sum() - np.vdot(Y, shifted.T)
 
 
 def _grad(X, Y, Theta):
     """The gradient by Theta."""
-    scores = X.dot(Theta.T)
-    weights = np.exp(scores - scores.max(axis=1)[:, None])
-    return (weights / weights.sum(axis=1)[:, None] - Y).T.dot(X)
+    scores = Theta.dot(X.T)
+    weights = np.exp(scores - scores.max(axis=0))
+    return (weights / weights.sum(axis=0) - Y.T).dot(X)
 
 
 def _value_and_grad(X, Y, Theta):
     """The loss and its gradient by Theta, in one pass."""
-    scores = X.dot(Theta.T)
-    shifted = scores - scores.max(axis=1)[:, None]
+    scores = Theta.dot(X.T)
+    shifted = scores - scores.max(axis=0)
     weights = np.exp(shifted)
-    total = weights.sum(axis=1)
-    value = np.log(total).sum() - np.vdot(Y, shifted)
-    return value, (weights / total[:, None] - Y).T.dot(X)
+    total = weights.sum(axis=0)
+    value = np.log(total).sum() - np.vdot(Y, shifted.T)
+    return value, (weights / total - Y.T).dot(X)
 
 
 def _hvp(X, Theta, dTheta):

@@ -3,11 +3,12 @@
 
 loss       = -sum(u1 - 0.9189385332046727 d)
 grad_mu    = einsum(ijk,jk→ki; -0.5 ((Sigma⁻¹).transpose(1, 2, 0) + (Sigma⁻¹).transpose(2, 1, 0)), einsum(ijk,ji→ki; X - mu[:, None, :], softmax(scores)))
-grad_Sigma = 0.5 ((Sigma⁻¹).transpose(0, 2, 1) ∘ (softmax(scores)ᵀ 1)[:, None, None] - einsum(ijk,lji→ikl; Sigma⁻¹, einsum(ijk,kli→jli; Sigma⁻¹, u2)))
+grad_Sigma = 0.5 ((Sigma⁻¹).transpose(0, 2, 1) ∘ (softmax(scores)ᵀ 1)[:, None, None] - u3)
 where      maha = einsum(ijk,jki→ji; X - mu[:, None, :], einsum(ijk,ikl→jli; X - mu[:, None, :], Sigma⁻¹))
            scores = 1 log(weights)ᵀ - 0.5 maha - 0.5 1 log|det(Sigma)|ᵀ
            u1 = logsumexp(scores, axis=1)
-           u2 = einsum(ijk,jil→lki; X - mu[:, None, :], (X - mu[:, None, :]).transpose(1, 0, 2) ∘ softmax(scores)[:, :, None])
+           u2 = einsum(ijk,ilk→jli; X - mu[:, None, :], Sigma⁻¹) ∘ softmax(scores)[:, None, :]
+           u3 = einsum(ijk,lji→ikl; Sigma⁻¹, einsum(ijk,jli→lki; X - mu[:, None, :], u2))
 """
 
 import numpy as np

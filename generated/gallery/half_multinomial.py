@@ -18,12 +18,12 @@ def _loss(X, y, weight, coef, alpha):
     """The loss."""
     k = coef.shape[0]
     residual = coef[:, :-1]
-    eta = X.dot(residual.T) + coef[:, -1]
-    peak = eta.max(axis=1)
+    eta = residual.dot(X.T) + coef[:, -1][:, None]
+    peak = eta.max(axis=0)
     nll = (
         peak
-        + np.log(np.exp(eta - peak[:, None]).sum(axis=1))
-        - np.einsum("ij,ij->i", eta, np.eye(k, dtype=X.dtype)[y])
+        + np.log(np.exp(eta - peak).sum(axis=0))
+        - np.einsum("ij,ji->j", eta, np.eye(k, dtype=X.dtype)[y])
     )
     return 0.5 * alpha * np.vdot(residual, residual) + weight.dot(nll) / weight.sum()
 
@@ -32,12 +32,12 @@ def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
     k = coef.shape[0]
     residual = coef[:, :-1]
-    eta = X.dot(residual.T) + coef[:, -1]
-    weights = np.exp(eta - eta.max(axis=1)[:, None])
-    difference = weights / weights.sum(axis=1)[:, None] - np.eye(k, dtype=X.dtype)[y]
-    grad_eta = (weight / weight.sum())[:, None] * difference
+    eta = residual.dot(X.T) + coef[:, -1][:, None]
+    weights = np.exp(eta - eta.max(axis=0))
+    difference = weights / weights.sum(axis=0) - np.eye(k, dtype=X.dtype)[y].T
+    grad_eta = weight / weight.sum() * difference
     grad_coef = np.concatenate(
-        (grad_eta.T.dot(X) + alpha * residual, grad_eta.sum(axis=0)[:, None]), axis=1
+        (grad_eta.dot(X) + alpha * residual, grad_eta.sum(axis=1)[:, None]), axis=1
     )
     return grad_coef
 
@@ -46,17 +46,17 @@ def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
     k = coef.shape[0]
     residual = coef[:, :-1]
-    eta = X.dot(residual.T) + coef[:, -1]
+    eta = residual.dot(X.T) + coef[:, -1][:, None]
     t1 = np.eye(k, dtype=X.dtype)[y]
-    peak = eta.max(axis=1)
-    weights = np.exp(eta - peak[:, None])
-    total = weights.sum(axis=1)
-    nll = peak + np.log(total) - np.einsum("ij,ij->i", eta, t1)
+    peak = eta.max(axis=0)
+    weights = np.exp(eta - peak)
+    total = weights.sum(axis=0)
+    nll = peak + np.log(total) - np.einsum("ij,ji->j", eta, t1)
     total2 = weight.sum()
     value = 0.5 * alpha * np.vdot(residual, residual) + weight.dot(nll) / total2
-    grad_eta = (weight / total2)[:, None] * (weights / total[:, None] - t1)
+    grad_eta = weight / total2 * (weights / total - t1.T)
     grad_coef = np.concatenate(
-        (grad_eta.T.dot(X) + alpha * residual, grad_eta.sum(axis=0)[:, None]), axis=1
+        (grad_eta.dot(X) + alpha * residual, grad_eta.sum(axis=1)[:, None]), axis=1
     )
     return value, grad_coef
 
@@ -64,14 +64,15 @@ def _value_and_grad(X, y, weight, coef, alpha):
 def _hvp(X, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
     dresidual = dcoef[:, :-1]
-    deta = X.dot(dresidual.T) + dcoef[:, -1]
-    eta = X.dot(coef[:, :-1].T) + coef[:, -1]
-    weights = np.exp(eta - eta.max(axis=1)[:, None])
-    softmax = weights / weights.sum(axis=1)[:, None]
-    t1 = softmax * (deta - np.einsum("ij,ij->i", deta, softmax)[:, None])
-    dgrad_eta = (weight / weight.sum())[:, None] * t1
+    deta = dresidual.dot(X.T) + dcoef[:, -1][:, None]
+    eta = coef[:, :-1].dot(X.T) + coef[:, -1][:, None]
+    weights = np.exp(eta - eta.max(axis=0))
+    softmax = weights / weights.sum(axis=0)
+    dgrad_eta = (
+        weight / weight.sum() * softmax * (deta - np.einsum("ij,ij->j", deta, softmax))
+    )
     hvp_coef = np.concatenate(
-        (dgrad_eta.T.dot(X) + alpha * dresidual, dgrad_eta.sum(axis=0)[:, None]), axis=1
+        (dgrad_eta.dot(X) + alpha * dresidual, dgrad_eta.sum(axis=1)[:, None]), axis=1
     )
     return hvp_coef
 

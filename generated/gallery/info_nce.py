@@ -2,14 +2,14 @@
 """InfoNCE with cosine similarities in both directions (van den Oord et al. 2018; CLIP, Radford et al. 2021).
 
 loss   = 0.5 (-tr(log softmax(logits)) - tr(log softmax(logitsᵀ)ᵀ)) / n
-grad_A = diag(sqrt(A^∘2 1))⁻¹ (u2 - diag(sqrt(B^∘2 1))⁻¹ B) / (tau n) - u3
-grad_B = diag(sqrt(B^∘2 1))⁻¹ (u4 - diag(sqrt(A^∘2 1))⁻¹ A) / (tau n) - u5
+grad_A = u3 / (tau n) - diag(u2) A / (tau n)
+grad_B = u5 / (tau n) - diag(u4) B / (tau n)
 where  logits = diag(sqrt(A^∘2 1))⁻¹ A (diag(sqrt(B^∘2 1))⁻¹ B)ᵀ / tau
        u1 = 0.5 (softmax(logitsᵀ)ᵀ + softmax(logits))
-       u2 = u1 diag(sqrt(B^∘2 1))⁻¹ B
-       u3 = diag(((A ∘ u2) 1 - (A ∘ B) 1 / sqrt(B^∘2 1)) / (sqrt(A^∘2 1)^3)) A / (tau n)
-       u4 = u1ᵀ diag(sqrt(A^∘2 1))⁻¹ A
-       u5 = diag(((B ∘ u4) 1 - (A ∘ B) 1 / sqrt(A^∘2 1)) / (sqrt(B^∘2 1)^3)) B / (tau n)
+       u2 = ((u1 ∘ A Bᵀ) (1 / sqrt(B^∘2 1)) - (A ∘ B) 1 / sqrt(B^∘2 1)) / (sqrt(A^∘2 1)^3)
+       u3 = diag(sqrt(A^∘2 1))⁻¹ (u1 diag(sqrt(B^∘2 1))⁻¹ B - diag(sqrt(B^∘2 1))⁻¹ B)
+       u4 = ((u1 ∘ A Bᵀ)ᵀ (1 / sqrt(A^∘2 1)) - (A ∘ B) 1 / sqrt(A^∘2 1)) / (sqrt(B^∘2 1)^3)
+       u5 = diag(sqrt(B^∘2 1))⁻¹ (u1ᵀ diag(sqrt(A^∘2 1))⁻¹ A - diag(sqrt(A^∘2 1))⁻¹ A)
 """
 
 import numpy as np

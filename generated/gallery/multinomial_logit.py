@@ -15,10 +15,10 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, W):
     """The loss."""
     k = W.shape[1]
-    scores = X.dot(W)
-    shifted = scores - scores.max(axis=1)[:, None]
+    scores = W.T.dot(X.T)
+    shifted = scores - scores.max(axis=0)
     t1 = np.eye(k, dtype=X.dtype)[y]
-    return np.vdot(shifted, t1) - np.log(np.exp(shifted).sum(axis=1)).dot(
+    return np.vdot(shifted, t1.T) - np.log(np.exp(shifted).sum(axis=0)).dot(
         t1.sum(axis=1)
     )
 
@@ -26,36 +26,40 @@ def _loss(X, y, W):
 def _grad(X, y, W):
     """The gradient by W."""
     k = W.shape[1]
-    scores = X.dot(W)
-    weights = np.exp(scores - scores.max(axis=1)[:, None])
-    prob = weights / weights.sum(axis=1)[:, None]
+    scores = W.T.dot(X.T)
+    weights = np.exp(scores - scores.max(axis=0))
+    prob = weights / weights.sum(axis=0)
     t1 = np.eye(k, dtype=X.dtype)[y]
-    return X.T.dot(t1) - X.T.dot(t1.sum(axis=1)[:, None] * prob)
+    return X.T.dot(t1) - X.T.dot((t1.sum(axis=1) * prob).T)
 
 
 def _value_and_grad(X, y, W):
     """The loss and its gradient by W, in one pass."""
     k = W.shape[1]
-    scores = X.dot(W)
-    shifted = scores - scores.max(axis=1)[:, None]
+    scores = W.T.dot(X.T)
+    shifted = scores - scores.max(axis=0)
     t1 = np.eye(k, dtype=X.dtype)[y]
     weights = np.exp(shifted)
-    total = weights.sum(axis=1)
+    total = weights.sum(axis=0)
     t2 = t1.sum(axis=1)
-    prob = weights / total[:, None]
-    value = np.vdot(shifted, t1) - np.log(total).dot(t2)
-    return value, X.T.dot(t1) - X.T.dot(t2[:, None] * prob)
+    prob = weights / total
+    value = np.vdot(shifted, t1.T) - np.log(total).dot(t2)
+    return value, X.T.dot(t1) - X.T.dot((t2 * prob).T)
 
 
 def _hvp(X, y, W, dW):
     """The Hessian times a direction."""
     k = W.shape[1]
-    dscores = X.dot(dW)
-    scores = X.dot(W)
-    weights = np.exp(scores - scores.max(axis=1)[:, None])
-    prob = weights / weights.sum(axis=1)[:, None]
-    t1 = prob * (dscores - np.einsum("ij,ij->i", dscores, prob)[:, None])
-    return -X.T.dot(np.eye(k, dtype=X.dtype)[y].sum(axis=1)[:, None] * t1)
+    dscores = dW.T.dot(X.T)
+    scores = W.T.dot(X.T)
+    weights = np.exp(scores - scores.max(axis=0))
+    prob = weights / weights.sum(axis=0)
+    t1 = (
+        np.eye(k, dtype=X.dtype)[y].sum(axis=1)
+        * prob
+        * (dscores - np.einsum("ij,ij->j", dscores, prob))
+    )
+    return -X.T.dot(t1.T)
 
 
 def loss(X, y, W):

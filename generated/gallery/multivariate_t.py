@@ -2,13 +2,12 @@
 """Minus the log-likelihood of a multivariate Student t (`scipy.stats.multivariate_t`), with nu fitted too.
 
 loss       = -sum(u2)
-grad_mu    = -Sigma⁻¹ (X - 1 muᵀ)ᵀ ((nu + d) / (1 + u1)) / nu
+grad_mu    = -Sigma⁻¹ (X - 1 muᵀ)ᵀ ((nu + d) / (1 + u1 / nu)) / nu
 grad_Sigma = 0.5 (n Sigma⁻¹ - u3)
-grad_nu    = 0.5 sum(log1p(u1)) + n (0.5 (digamma(0.5 nu) + d / nu - digamma(0.5 (nu + d)))) - 0.5 u4
-where      u1 = ((X - 1 muᵀ) ∘ (X - 1 muᵀ) Sigma⁻¹) 1 / nu
-           u2 = gammaln(0.5 (nu + d)) - gammaln(0.5 nu) - 0.5 d log(3.141592653589793 nu) - 0.5 log|det(Sigma)| - 0.5 (nu + d) log1p(u1)
-           u3 = ((nu + d) / nu) Sigma⁻¹ (X - 1 muᵀ)ᵀ diag(1 + u1)⁻¹ (X - 1 muᵀ) Sigma⁻¹
-           u4 = ⟨Sigma⁻¹, (diag((nu + d) / (1 + u1)) (X - 1 muᵀ))ᵀ (X - 1 muᵀ)⟩ / (nu²)
+grad_nu    = 0.5 sum(log1p(u1 / nu)) + n (0.5 (digamma(0.5 nu) + d / nu - digamma(0.5 (nu + d)))) - 0.5 u1ᵀ ((nu + d) / (1 + u1 / nu)) / (nu²)
+where      u1 = ((X - 1 muᵀ) ∘ (X - 1 muᵀ) Sigma⁻¹) 1
+           u2 = gammaln(0.5 (nu + d)) - gammaln(0.5 nu) - 0.5 d log(3.141592653589793 nu) - 0.5 log|det(Sigma)| - 0.5 (nu + d) log1p(u1 / nu)
+           u3 = ((nu + d) / nu) Sigma⁻¹ (X - 1 muᵀ)ᵀ diag(1 + u1 / nu)⁻¹ (X - 1 muᵀ) Sigma⁻¹
 """
 
 import numpy as np

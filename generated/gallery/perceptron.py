@@ -21,12 +21,12 @@ def _loss(X, Y, W1, b1, W2, b2, alpha):
     """The loss."""
     n = X.shape[0]
     hidden = np.tanh(X.dot(W1) + b1)
-    scores = hidden.dot(W2) + b2
-    shifted = scores - scores.max(axis=1)[:, None]
+    scores = W2.T.dot(hidden.T) + b2[:, None]
+    shifted = scores - scores.max(axis=0)
     t1 = (
-        np.log(np.exp(shifted).sum(axis=1)).sum()
+        np.log(np.exp(shifted).sum(axis=0)).sum()
         + 0.5 * alpha * (np.vdot(W1, W1) + np.vdot(W2, W2))
-        - np.vdot(shifted, Y)
+        - np.vdot(shifted, Y.T)
     )
     return t1 / n
 
@@ -36,13 +36,13 @@ def _grad(X, Y, W1, b1, W2, b2, alpha):
     n = X.shape[0]
     ratio = alpha / n
     hidden = np.tanh(X.dot(W1) + b1)
-    scores = hidden.dot(W2) + b2
-    weights = np.exp(scores - scores.max(axis=1)[:, None])
-    out = weights / weights.sum(axis=1)[:, None]
-    difference = out - Y
-    t1 = (1 - hidden**2) * difference.dot(W2.T / n)
-    grad_W2 = ratio * W2 + hidden.T.dot(difference) / n
-    grad_b2 = difference.sum(axis=0) / n
+    scores = W2.T.dot(hidden.T) + b2[:, None]
+    weights = np.exp(scores - scores.max(axis=0))
+    out = weights / weights.sum(axis=0)
+    difference = out - Y.T
+    t1 = (1 - hidden**2) * difference.T.dot(W2.T / n)
+    grad_W2 = ratio * W2 + hidden.T.dot(difference.T) / n
+    grad_b2 = difference.sum(axis=1) / n
     return (X.T.dot(t1) + ratio * W1, t1.sum(axis=0), grad_W2, grad_b2)
 
 
@@ -50,21 +50,21 @@ def _value_and_grad(X, Y, W1, b1, W2, b2, alpha):
     """The loss and its gradient by W1, b1, W2 and b2, in one pass."""
     n = X.shape[0]
     hidden = np.tanh(X.dot(W1) + b1)
-    scores = hidden.dot(W2) + b2
-    shifted = scores - scores.max(axis=1)[:, None]
+    scores = W2.T.dot(hidden.T) + b2[:, None]
+    shifted = scores - scores.max(axis=0)
     weights = np.exp(shifted)
-    total = weights.sum(axis=1)
+    total = weights.sum(axis=0)
     t1 = (
         np.log(total).sum()
         + 0.5 * alpha * (np.vdot(W1, W1) + np.vdot(W2, W2))
-        - np.vdot(shifted, Y)
+        - np.vdot(shifted, Y.T)
     )
     ratio = alpha / n
-    out = weights / total[:, None]
-    difference = out - Y
-    t2 = (1 - hidden**2) * difference.dot(W2.T / n)
-    grad_W2 = ratio * W2 + hidden.T.dot(difference) / n
-    grad_b2 = difference.sum(axis=0) / n
+    out = weights / total
+    difference = out - Y.T
+    t2 = (1 - hidden**2) * difference.T.dot(W2.T / n)
+    grad_W2 = ratio * W2 + hidden.T.dot(difference.T) / n
+    grad_b2 = difference.sum(axis=1) / n
     return t1 / n, (X.T.dot(t2) + ratio * W1, t2.sum(axis=0), grad_W2, grad_b2)
 
 
@@ -73,21 +73,20 @@ def _hvp(X, Y, W1, b1, W2, b2, alpha, dW1, db1, dW2, db2):
     n = X.shape[0]
     hidden = np.tanh(X.dot(W1) + b1)
     slope = 1 - hidden**2
-    scores = hidden.dot(W2) + b2
-    weights = np.exp(scores - scores.max(axis=1)[:, None])
-    out = weights / weights.sum(axis=1)[:, None]
-    difference = out - Y
+    scores = W2.T.dot(hidden.T) + b2[:, None]
+    weights = np.exp(scores - scores.max(axis=0))
+    out = weights / weights.sum(axis=0)
+    difference = out - Y.T
     dhidden = (X.dot(dW1) + db1) * slope
-    dscores = hidden.dot(dW2) + dhidden.dot(W2) + db2
-    dout = out * (dscores - np.einsum("ij,ij->i", out, dscores)[:, None])
-    difference2 = (
-        slope * (difference.dot(dW2.T) + dout.dot(W2.T)) / n
-        - 2 * difference.dot(W2.T / n) * hidden * dhidden
-    )
-    ratio = alpha / n
-    hvp_W2 = ratio * dW2 + (hidden.T.dot(dout) + dhidden.T.dot(difference)) / n
-    hvp_W1 = X.T.dot(difference2) + ratio * dW1
-    return (hvp_W1, difference2.sum(axis=0), hvp_W2, dout.sum(axis=0) / n)
+    dscores = dW2.T.dot(hidden.T) + W2.T.dot(dhidden.T) + db2[:, None]
+    dout = out * (dscores - np.einsum("ij,ij->j", out, dscores))
+    ratio = slope * (difference.T.dot(dW2.T) + dout.T.dot(W2.T)) / n
+    difference2 = ratio - 2 * difference.T.dot(W2.T / n) * hidden * dhidden
+    ratio2 = alpha / n
+    ratio3 = (hidden.T.dot(dout.T) + dhidden.T.dot(difference.T)) / n
+    hvp_W1 = X.T.dot(difference2) + ratio2 * dW1
+    hvp_b1 = difference2.sum(axis=0)
+    return (hvp_W1, hvp_b1, ratio2 * dW2 + ratio3, dout.sum(axis=1) / n)
 
 
 def loss(X, Y, W1, b1, W2, b2, alpha):

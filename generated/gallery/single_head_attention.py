@@ -2,16 +2,14 @@
 """Causal attention of one head (Vaswani et al. 2017, equation 1), against a target by mean squares.
 
 loss    = ‖residual‖² / (t h b)
-grad_Wq = einsum(ijk,ijl→kl; X, einsum(ijk,ilj→ilk; K, u2)) / sqrt(h)
-grad_Wk = einsum(ijk,ijl→kl; X, einsum(ijk,ijl→ilk; Q, u2)) / sqrt(h)
+grad_Wq = u3 Wk / sqrt(h)
+grad_Wk = u3ᵀ Wq / sqrt(h)
 grad_Wv = 2 einsum(ijk,ijl→kl; X, einsum(ijk,ijl→ikl; softmax(scores), residual)) / (t h b)
-where   Q = einsum(ijk,kl→ijl; X, Wq)
-        K = einsum(ijk,kl→ijl; X, Wk)
-        scores = where([tri = 1], einsum(ijk,ilk→ijl; Q, K) / sqrt(h), -inf)
-        V = einsum(ijk,kl→ijl; X, Wv)
-        residual = einsum(ijk,ilj→ilk; V, softmax(scores)) - target
-        u1 = softmax(scores) ∘ einsum(ijk,ilk→ilj; V, residual) / (t h b)
-        u2 = [tri = 1] ∘ 2 (u1 - softmax(scores) ∘ sum(u1, axis=2)[:, :, None])
+where   scores = where([tri = 1], einsum(ijk,ilk→ijl; X, einsum(ijk,kl→ijl; X, Wk Wqᵀ)) / sqrt(h), -inf)
+        residual = einsum(ijk,ilj→ilk; einsum(ijk,kl→ijl; X, Wv), softmax(scores)) - target
+        u1 = softmax(scores) ∘ einsum(ijk,ilk→ilj; X, einsum(ij,klj→kli; Wv, residual))
+        u2 = 2 (u1 / (t h b) - softmax(scores) ∘ sum(u1 / (t h b), axis=2)[:, :, None])
+        u3 = einsum(ijk,ijl→kl; X, einsum(ijk,ilj→ilk; X, [tri = 1] ∘ u2))
 """
 
 import numpy as np

@@ -35,7 +35,18 @@ def test_dims_with_typical_sizes() -> None:
     c, e = dims("c", e=7)
     assert (str(c), str(e), e.size.typical) == ("c", "e", 7)
     q, r = dims("q r", q=5)
-    assert (str(q), q.size.typical, str(r), r.size.typical) == ("q", 5, "r", 100)
+    assert (str(q), q.size.typical, str(r)) == ("q", 5, "r")
+
+
+def test_sizes_of_which_nothing_is_said_differ_in_the_order_of_the_signature() -> None:
+    r, q, s = dims("r q s", q=5)
+
+    @loss(wrt="x")
+    def f(A: Matrix[s, q], x: Vector[r]):
+        return np.sum(A) * np.sum(x)
+
+    sizes = {dim.name: dim.typical for a in f.tape.arguments for size in a.shape for dim in size.symbols}
+    assert sizes == {"s": 150, "q": 5, "r": 30}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,9 @@ from gradgen.identifiers import Identifiers
 from gradgen.kinks import order
 from gradgen.tape import Argument, Tape
 
+BOUNDS = {"loss": "1e-9", "grad": "1e-10", "hvp": "1e-10", "value": "1e-10", "jvp": "1e-10", "vjp": "1e-10"}
+"""How far from the 50-digit values each function may be, relative to the largest entry."""
+
 
 def strings(names: Iterable[str]) -> str:
     return tuple_text(f'"{name}"' for name in names)

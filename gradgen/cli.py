@@ -110,18 +110,27 @@ def _build(arguments: argparse.Namespace) -> int:
     built = _generated(declared)
     if arguments.check:
         whole = not arguments.only and _are_whole_folders(arguments.specs)
-        return _check(arguments.output, _texts(built), whole)
-    _write_built(arguments.output, built)
-    return 0
+        stale = _check(arguments.output, _texts(built), whole)
+        return _warned(built) or stale
+    return _write_built(arguments.output, built)
 
 
-def _write_built(folder: Path, built: Sequence[Generated]) -> None:
-    """Write modules and tests, and print the formulas."""
+def _write_built(folder: Path, built: Sequence[Generated]) -> int:
+    """Write modules and tests, and print the formulas; 1 where a module differs from what its tests hold."""
     _write(folder, _texts(built))
     for one in built:
         print(f"{one.name} -> {folder / one.name}.py\n{_indented(one.formulas)}")
         if one.warning:
             print(f"warning: {one.name}: {one.warning}; its tests hold no values", file=sys.stderr)
+    return _warned(built)
+
+
+def _warned(built: Sequence[Generated]) -> int:
+    """Tell which modules differ from the 50-digit values of their own tests; 1 where one does."""
+    found = [one.difference for one in built if one.difference]
+    for difference in found:
+        print(f"warning: {difference}", file=sys.stderr)
+    return 1 if found else 0
 
 
 def _generated(declared: Iterable[Declaration]) -> list[Generated]:

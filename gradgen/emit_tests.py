@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradgen.calling import (
+    BOUNDS,
     binding,
     called,
     derivatives,
@@ -68,6 +69,7 @@ class TestText:
     math: bool
     noun: str
     promised: tuple[str, ...]
+    bounds: Mapping[str, str]
     parts: str
     given: tuple[str, ...]
     functions: bool
@@ -133,6 +135,7 @@ def describe(tape: Tape, recipes: Recipes) -> TestText:
         math=any("math." in line for lines in inspected for line in lines),
         noun="function" if tape.function else "loss",
         promised=FUNCTION if tape.function else LOSS,
+        bounds=BOUNDS,
         parts="transposed derivative" if tape.function else "gradient or product",
         given=tuple(f"*arguments(values, {k}).values()" if functions else "*values.values()" for k in range(3)),
         functions=functions,

@@ -21,6 +21,7 @@ from gradgen.nodes import (
     Product,
     Symbol,
     add,
+    count,
     inlined,
     one,
     operand,
@@ -77,7 +78,7 @@ def _parted(node: Product, using: Using, names: Names) -> Node | None:
     [(inner, labels, _)] = found
     assert isinstance(inner, Add)
     rest = [f for f in node.factors if f is not found[0]]
-    terms = [(c, _term(n, tuple(labels[k] for k in where), rest, using, names)) for c, n, where in inner.terms]
+    terms = [(c, _term(n, where, (inner, labels), rest, using, names)) for c, n, where in inner.terms]
     apart = sum(product_cost(factors, 0) for _, factors in terms) if all(_few(f) for _, f in terms) else None
     together = (ENTRY * len(inner.terms) + BYTES) * entries(inner.shape) + product_cost(node.factors, 0)
     together += sum(node_cost(n) for _, n, _ in inner.terms if _inside(n, using, names))
@@ -99,12 +100,17 @@ def _inside(node: Node, using: Using, names: Names) -> bool:
     return isinstance(node, Product) and len(using.get(node, ())) == 1 and not is_named(node, names)
 
 
-def _term(node: Node, labels: Labels, rest: Sequence[Factor], using: Using, names: Names) -> list[Factor]:
-    """A term of a sum times the other factors."""
+def _term(
+    node: Node, where: Labels, whole: tuple[Node, Labels], rest: Sequence[Factor], using: Using, names: Names
+) -> list[Factor]:
+    """A term of the whole sum times the other factors; an axis that neither has is summed over all the same."""
+    labels = tuple(whole[1][k] for k in where)
+    kept = {k for _, other, _ in (*rest, (node, labels, 1)) for k in other}
+    lost = {k: size for k, size in zip(whole[1], whole[0].shape, strict=True) if k not in kept}
+    others = [*rest, *((count(size), (), 1) for size in lost.values())]
     if isinstance(node, Product) and _inside(node, using, names):
-        fresh = 1 + max((k for _, other, _ in (*rest, (node, labels, 1)) for k in other), default=0)
-        return [*inlined(node, labels, fresh), *rest]
-    return [(node, labels, 1), *rest]
+        return [*inlined(node, labels, 1 + max(kept, default=0)), *others]
+    return [(node, labels, 1), *others]
 
 
 def _few(factors: Sequence[Factor]) -> bool:

@@ -161,6 +161,7 @@ def _hoisted(derived: Derived, most: int) -> tuple[Node, ...]:
     floating = depending(roots, lambda s: "index" not in s.facts)
     data = [s for s in order(roots) if isinstance(s, Symbol) and s not in moving]
     moving |= _unknown(roots, {size.symbol for s in data for size in s.shape})
+    moving |= {n for n in order(roots) if isinstance(n, Embed)}  # put together where it is used, not kept among zeros
     worth = _worthwhile(roots)
     wanted = [child for node in order(roots) if node in moving for child in node.operands]
     found = dict.fromkeys(map(core, (*wanted, *roots)))

@@ -7,7 +7,9 @@ docstring is the law.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence, Set
+from fractions import Fraction
 
 from gradgen.atoms import MASKS, call, is_mask
 from gradgen.labels import Labels
@@ -264,6 +266,22 @@ def log_of_exp(node: Node) -> Node | None:
     return _argument(x, "exp") if x is not None else None
 
 
+def relative_entropy_to_multiple(node: Node) -> Node | None:
+    """rel_entr(x, x z) = -xlogy(x, z), which is smooth at 0 where z is not 0: by x and x z alone it is not"""
+    if not (isinstance(node, Map) and node.atom.name == "rel_entr"):
+        return None
+    (c, x, labels), (e, multiple, axes) = node.arguments
+    whole = [(multiple, axes, 1)]
+    factors = whole if (x, labels, 1) in whole else _inside(multiple, axes)
+    if (x, labels, 1) not in factors:
+        return None
+    ratio = product([f for f in factors if f != (x, labels, 1)], node.shape, Fraction(e) / c)
+    constant = as_number(ratio)
+    if constant is None:
+        return -call("xlogy", node.argument(0), ratio)
+    return -math.log(constant) * node.argument(0) if constant > 0 else None
+
+
 def inverse_cancels(node: Node) -> Node | None:
     """A A⁻¹ = I"""
     if not isinstance(node, Product):
@@ -331,6 +349,7 @@ LAWS: tuple[Law, ...] = (
     exp_over_its_sum,
     one_minus_sigmoid,
     log_of_exp,
+    relative_entropy_to_multiple,
     log_of_one_plus,
     log1p_of_exp,
     logaddexp_of_zero,
@@ -536,7 +555,11 @@ def _inside(node: Node, labels: Labels) -> list[Factor]:
 
 
 def _softmax_sums(node: Node) -> Node:
-    """sum(exp(z - logsumexp(z))) = 1, over what the logsumexp runs over"""
+    """sum(exp(z - logsumexp(z))) = 1, over what the logsumexp runs over
+
+    An axis of no entries has no softmax: NumPy refuses its maximum, and with it the spec; the 1 then stands for a
+    value that there is not.
+    """
     if not isinstance(node, Product):
         return node
     for position, (factor, labels, power) in enumerate(node.factors):

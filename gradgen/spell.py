@@ -573,7 +573,8 @@ class Speller:
             quotient = text.times(text.power(left, p), _inverse(right, -q))
             return text.call("float", quotient) if "np." in quotient.text else quotient
         if p < 0:
-            return text.over(text.power(left, p), text.power(right, -q))
+            inverse = _inverse(left, -p) if a in self.weak else text.power(left, p)
+            return text.over(inverse, text.power(right, -q))
         if q < 0:
             return text.over(text.power(self._number(left), p), text.power(self._number(right), -q))
         narrow = len(lb) < len(target)  # (X * y) / z takes a pass more than X * (y / z)

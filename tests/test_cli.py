@@ -118,6 +118,34 @@ def test_a_loss_without_a_domain_is_warned_of(capsys: pytest.CaptureFixture[str]
     assert "log" in warning
 
 
+FLAT = "np.sqrt((np.cosh(x) - 1) * (1 - np.cos(x)))"  # x**2 / 2 and more: smooth at 0, and 0 / 0 by its own rule
+UNDEFINED = {
+    "loss": f"@loss(wrt='x')\ndef flat(x: Vector[n]):\n    return np.prod(x) + np.sum({FLAT})\n",
+    "function": "from gradgen import Elementwise, function\n@function(wrt='x')\n"
+    f"def flat(x: Vector[n], f: Elementwise):\n    return np.prod(x) + {FLAT} * f(x)\n",
+}
+
+
+@pytest.mark.parametrize("kind", UNDEFINED)
+def test_a_module_whose_own_tests_fail_is_told(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", spec(HEAD + UNDEFINED[kind]), spec(GOOD, "b.py")]) == 1
+    warning = capsys.readouterr().err
+    line = 2 + (HEAD + UNDEFINED[kind]).splitlines().index(f"@{kind}(wrt='x')")
+    derivative = {"loss": "grad by x[0]", "function": "jvp[0]"}[kind]
+    assert warning.startswith(f"warning: a.py:{line}:1: the module of flat is not what the spec is in 50 digits: ")
+    assert f"{derivative} is nan, not " in warning
+    assert "at x = [0.0, " in warning
+    assert warning.count("warning") == 1
+    assert {"generated/flat.py", "generated/good.py"} <= set(written())
+
+    assert main(["build", "a.py", "b.py", "--check"]) == 1
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", warning)
+    assert main(["build", "b.py", "--check"]) == 0
+    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "generated/test_flat.py"]
+    assert "test_values_to_50_digits" in subprocess.run(tests, capture_output=True, text=True, check=False).stdout
+
+
 def test_a_second_build_leaves_the_files_alone() -> None:
     main(["build", spec(GOOD)])
     times = {name: Path(name).stat().st_mtime_ns for name in written()}

@@ -93,6 +93,10 @@ def settled(step: Pass, before: Node, dearer: bool = False) -> Node:
 SCALAR_LAWS: dict[str, Callable[[Node, Node], tuple[Node, Node]]] = {
     "one_minus_sigmoid": lambda x, y: (y * (1 - call("sigmoid", 2 * x)), y * call("sigmoid", -2 * x)),
     "log_of_exp": lambda x, y: (y + call("log", call("exp", x)), y + x),
+    "relative_entropy_to_multiple": lambda x, y: (
+        call("rel_entr", call("exp", x), call("exp", x) * y**2),
+        -call("xlogy", call("exp", x), y**2),
+    ),
     "log_of_one_plus": lambda x, y: (call("log", 1 + x**2), call("log1p", x**2)),
     "log1p_of_exp": lambda x, y: (call("log1p", call("exp", x)), call("softplus", x)),
     "logaddexp_of_zero": lambda x, y: (call("logaddexp", x, 0 * x), call("softplus", x)),

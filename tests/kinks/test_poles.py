@@ -67,6 +67,13 @@ CASES = {
         [0, -0.5],
         [0, 0.25],
     ),
+    "rel_entr of itself": of_vector("np.sum(scipy.special.rel_entr(x, x))", [0, 2], 0, [0, 0], [0, 0]),
+    "rel_entr of its double": of_vector(
+        "np.sum(scipy.special.rel_entr(x, 2 * x))", [0, 2], -2 * np.log(2), [-np.log(2), -np.log(2)], [0, 0]
+    ),
+    "rel_entr of itself times a factor": of_vector(
+        "np.sum(scipy.special.rel_entr(x, x * np.exp(x)))", [0, 2], -4, [0, -4], [-2, -2]
+    ),
     "entr": of_vector("np.sum(scipy.special.entr(x))", [1, np.e], -np.e, [-1, -2], [-1, -1 / np.e]),
     "entr at 0": of_vector("np.sum(scipy.special.entr(x))", [0, 1], 0, [np.inf, -1], None),
     "a power of 0": of_vector("np.sum(x ** 3 + x ** 2 + x ** 1 + x ** 0)", [0, 1], 5, [1, 6], [2, 8]),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from conventions import EMPTY, NONE, Case, conventions, of_matrix, of_square, of_vector
+import pytest
+from conventions import EMPTY, NONE, Case, compiled, conventions, of_matrix, of_square, of_vector, outcomes, same
+
+import gradgen
 
 CASES = {
     "sum": of_vector("np.sum(x ** 2)", EMPTY, 0, EMPTY, EMPTY),
@@ -91,3 +94,34 @@ CASES = {
     ),
 }
 test_conventions, test_silence = conventions(CASES)
+
+NOTHING = np.zeros((0, 3))
+MEANS = {
+    "mean": of_matrix("np.sum(np.mean(X, axis=0) ** 2)", NOTHING, np.nan, NOTHING, NOTHING),
+    "var": of_matrix("np.sum(np.var(X, axis=0))", NOTHING, np.nan, NOTHING, NOTHING),
+    "std": of_matrix("np.sum(np.std(X, axis=0))", NOTHING, np.nan, NOTHING, NOTHING),
+    "both": of_matrix("np.sum(np.std(X, axis=0)) + np.sum(np.var(X, axis=0))", NOTHING, np.nan, NOTHING, NOTHING),
+    "std of a vector": of_vector("np.std(x) + np.mean(x)", EMPTY, np.nan, EMPTY, EMPTY),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # as NumPy warns of a mean of nothing
+@pytest.mark.parametrize("name", MEANS)
+def test_means_of_nothing_have_gradients_without_entries(name, tmp_path):
+    for pair in outcomes(MEANS[name], tmp_path):
+        same(*pair)
+
+
+NO_SOFTMAX = {
+    "softmax": of_vector("np.sum(softmax(x) * x)", EMPTY, 0, EMPTY),
+    "log_softmax": of_vector("np.sum(log_softmax(x))", EMPTY, 0, EMPTY),
+    "logsumexp": of_vector("logsumexp(x)", EMPTY, 0, EMPTY),
+}
+
+
+@pytest.mark.parametrize("name", NO_SOFTMAX)
+def test_an_axis_of_no_entries_has_no_softmax(name, tmp_path):
+    made = compiled(NO_SOFTMAX[name], tmp_path)
+    for function in (gradgen.load(tmp_path / "some_spec.py")["some"], made.loss):
+        with pytest.raises(ValueError, match="zero-size array"):
+            function(EMPTY)

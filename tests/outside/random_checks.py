@@ -15,9 +15,11 @@ from unittest.mock import patch
 import numpy as np
 from random_jax import JaxHasNoAnswer, Oracle
 from random_programs import EVEN, Given, Program
-from random_values import direction, draw
+from random_values import Unknown, direction, draw
+from random_words import NO_NUMBERS
 
 from gradgen import derive, emit, plan
+from gradgen.calling import derivatives
 from gradgen.dims import Let, solve
 from gradgen.eager import measure
 from gradgen.errors import SpecError
@@ -109,14 +111,20 @@ class Point:
     def kinds(self) -> tuple[str, ...]:
         return KINDS[self.made.tape.function]
 
+    def arguments(self, kind: str) -> list[Array]:
+        """The arguments as a function of the module takes them: functions before their derivatives."""
+        highest = {"loss": 0, "value": 0, "hvp": 2, "hessian": 2}.get(kind, 1)
+        pairs = ((v.orders[: highest + 1] if isinstance(v, Unknown) else (v,)) for v in self.inputs.values())
+        return [v for found in pairs for v in found]
+
     def more(self, kind: str) -> tuple[Array, ...]:
         """What stands behind the arguments."""
         return {"jvp": self.directions, "hvp": self.directions, "vjp": self.cotangent}.get(kind, ())
 
     def of(self, convert: Any) -> Point:
-        """The point with every array converted, but for indices."""
-        indices = {g.name for g in self.given if g.kind == "Indices"}
-        inputs = {name: v if name in indices else convert(v) for name, v in self.inputs.items()}
+        """The point with every array converted, but for indices and functions."""
+        kept = {g.name for g in self.given if g.kind in NO_NUMBERS}
+        inputs = {name: v if name in kept else convert(v) for name, v in self.inputs.items()}
         return replace(
             self,
             inputs=inputs,
@@ -139,6 +147,8 @@ def point(made: Any, program: Program, oracle: Oracle, world: int) -> Point:
 
 
 def _frozen(value: Array) -> Array:
+    if isinstance(value, Unknown):
+        return value
     if not np.ndim(value):
         return float(value)
     array = np.array(value)
@@ -148,9 +158,9 @@ def _frozen(value: Array) -> Array:
 
 def called(at: Point, functions: Any, bound: bool = False, kinds: Sequence[str] = ()) -> Results:
     """The results of a module's functions, or of the methods of what it bound."""
-    first = at.variables if bound else list(at.inputs.values())
     get = (lambda kind: getattr(functions, kind)) if bound else functions.__getitem__
-    return {kind: listed(at.made, kind, get(kind)(*first, *at.more(kind))) for kind in kinds or at.kinds}
+    first = (lambda kind: at.variables) if bound else at.arguments
+    return {kind: listed(at.made, kind, get(kind)(*first(kind), *at.more(kind))) for kind in kinds or at.kinds}
 
 
 def listed(made: Any, kind: str, value: Array) -> list[Array]:
@@ -276,9 +286,9 @@ def check_replayed(at: Point, expected: Results) -> None:
 def check_ownership(at: Point, module: Mapping[str, Any]) -> None:
     """Results are floats, or new, writable, C-contiguous arrays of their own."""
     kinds = [k for k in ("value_and_grad", "hessian", "jacobian", *at.kinds) if k in module]
-    results = [module[kind](*at.inputs.values(), *at.more(kind)) for kind in kinds]
+    results = [module[kind](*at.arguments(kind), *at.more(kind)) for kind in kinds]
     if not at.made.tape.function and (
-        type(results[0][0]) is not float or type(module["loss"](*at.inputs.values())) is not float
+        type(results[0][0]) is not float or type(module["loss"](*at.arguments("loss"))) is not float
     ):
         raise Wrong("the loss is no float")
     _check_owned(list(_leaves(results)), [*at.inputs.values(), *at.directions, *at.cotangent])
@@ -312,7 +322,7 @@ def check_agreement(at: Point, module: Mapping[str, Any], actual: Results) -> No
     if at.made.tape.function:
         _check_matrix(at, module, "jacobian", actual["jvp"])
         return
-    for value, grad in (module["value_and_grad"](*at.inputs.values()), bound.value_and_grad(*at.variables)):
+    for value, grad in (module["value_and_grad"](*at.arguments("grad")), bound.value_and_grad(*at.variables)):
         compare({"loss": [value], "grad": listed(at.made, "grad", grad)}, actual, SAME, "in one pass")
         _check_owned([g for g in listed(at.made, "grad", grad) if np.ndim(g)], list(at.inputs.values()))
     _check_flat(at, bound, actual)
@@ -346,7 +356,7 @@ def _check_matrix(at: Point, module: Mapping[str, Any], name: str, products: Seq
     """The Hessian, or Jacobian, times the direction."""
     if name not in module:
         return
-    matrix = np.asarray(module[name](*at.inputs.values()))
+    matrix = np.asarray(module[name](*at.arguments(name)))
     flat = np.ravel(at.directions[0])
     found = np.reshape(matrix @ flat if matrix.ndim else matrix * flat, np.shape(products[0]))
     compare({"hvp": [found]}, {"hvp": list(products)}, {"hvp": 1e-9}, f"by {name}")
@@ -360,14 +370,15 @@ def data(at: Point) -> dict[str, Any]:
     for step in solve([(name, shape) for name, shape in shapes if name in found])[0]:
         if isinstance(step, Let):
             sizes.pop(step.dim.name, None)
-    return {**found, **(sizes if len(sizes) > 1 else {})}
+    given = {key: at.inputs[name].orders[order] for key, name, order in derivatives(at.made.tape)}
+    return {**found, **given, **(sizes if len(sizes) > 1 else {})}
 
 
 def check_layouts(at: Point, module: Mapping[str, Any], actual: Results) -> None:
     """Fortran order, strides and integers change no value."""
     compare(called(at.of(_strided), module), actual, SAME, "of strided inputs")
-    whole = {name: np.asarray(v).astype(int) if np.all(np.mod(v, 1) == 0) else v for name, v in at.inputs.items()}
-    compare(called(replace(at, inputs=whole), module), actual, SAME, "of integer inputs")
+    whole = at.of(lambda v: np.asarray(v).astype(int) if np.all(np.mod(v, 1) == 0) else v)
+    compare(called(replace(at, inputs=whole.inputs), module), actual, SAME, "of integer inputs")
 
 
 def _strided(value: Array) -> Array:
@@ -381,7 +392,7 @@ def _strided(value: Array) -> Array:
 
 def check_float32(at: Point, module: Mapping[str, Any], actual: Results, expected: Results) -> None:
     """float32 in, float32 out, and about the same numbers."""
-    arrays = [g for g in at.given if g.kind != "Indices" and np.ndim(at.inputs[g.name])]
+    arrays = [g for g in at.given if g.kind not in NO_NUMBERS and np.ndim(at.inputs[g.name])]
     if not arrays:
         return
     small = at.of(np.float32)

@@ -60,7 +60,7 @@ class Grower:
         self.worlds = Worlds(self.given, self._sizes(), seed)
         self.nodes = [Node(g.name, (), g.name) for g in self.given]
         self.names = iter([x for x in table.LOCALS if x not in {g.name for g in self.given}])
-        self.gone = {i for i, g in enumerate(self.given) if g.kind == "Indices"}  # no numbers of a formula
+        self.gone = {i for i, g in enumerate(self.given) if g.kind in table.NO_NUMBERS}
         self.fresh: set[int] = set()
 
     def _sizes(self) -> tuple[dict[str, int], ...]:
@@ -96,6 +96,8 @@ class Grower:
             return self._of_symmetric()
         if how == "gathers":
             return self._gather()
+        if how == "functions":
+            return self._of_function(self.choices.pick(family))
         template, guard = self.choices.pick(family)
         first = self._operand(_stack if how in ("square", "solves") and self.choices.chance(70) else lambda shape: True)
         if re.search("AXIS|ONE", template) and not self.worlds.shape(first):
@@ -136,6 +138,13 @@ class Grower:
             return None
         template, guard = self.choices.pick(table.SYMMETRIC)
         return self._added(Node(template, (self.choices.pick(chosen),), guard=guard))
+
+    def _of_function(self, call: tuple[str, str]) -> Node | None:
+        chosen = [i for i, g in enumerate(self.given) if g.kind == "Elementwise"]
+        if not chosen:
+            return None
+        template, guard = call
+        return self._added(Node(template, (self._operand(), self.choices.pick(chosen)), guard=guard))
 
     def _gather(self) -> Node | None:
         chosen = [i for i, g in enumerate(self.given) if g.kind == "Indices"]
@@ -280,21 +289,23 @@ class Signature:
         wanted = [self.dims[0]] if all(not g.sizes or g.kind == "Indices" for g in made) else []
         made += [Given(next(self.names), "Vector", (dim,)) for dim in dict.fromkeys([*untold, *wanted])]
         made = self.choices.shuffled(made)
-        able = [g.name for g in made if g.kind != "Indices"]
+        able = [g.name for g in made if g.kind not in table.NO_NUMBERS]
         count = 1 + self.choices.pick((0, 0, 0, 1, 1, 2))
         chosen = self.choices.shuffled(able)[:count]
         given = tuple(replace(g, fact=self._fact(g, g.name in chosen)) for g in made)
         return given, tuple(g.name for g in given if g.name in chosen)
 
     def _argument(self) -> Given:
-        kind = ("Vector", "Matrix", "Scalar", "Tensor", "Structured", "Indices")[
-            self.choices.weighted((32, 32, 12, 8, 12, 6))
+        kind = ("Vector", "Matrix", "Scalar", "Tensor", "Structured", "Indices", "Elementwise")[
+            self.choices.weighted((32, 32, 12, 8, 12, 6, 10))
         ]
         name = next(self.names)
         if kind == "Structured":
             return Given(name, self.choices.pick(SQUARE), (self._size(),))
         if kind == "Indices":
             return Given(name, kind, (self._size(), self.choices.pick(self.dims)))
+        if kind == "Elementwise":
+            return Given(name, kind)
         rank = {"Scalar": 0, "Vector": 1, "Matrix": 2, "Tensor": 3}[kind]
         return Given(name, kind, tuple(self._size() for _ in range(rank)))
 
@@ -304,7 +315,7 @@ class Signature:
         return str(self.choices.pick(("1", "2", "3", "n + 1", "2 * n")))
 
     def _fact(self, given: Given, variable: bool) -> str:
-        if given.kind in SQUARE or given.kind == "Indices" or not self.choices.chance(40):
+        if given.kind in (*SQUARE, *table.NO_NUMBERS) or not self.choices.chance(40):
             return ""
         fact = self.choices.pick(table.DATA_FACTS[:3] if variable else table.DATA_FACTS)
         return "" if fact in ("one_hot", "simplex") and not given.sizes else str(fact)

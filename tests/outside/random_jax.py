@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.special
 from random_programs import EVEN, Given
+from random_values import Unknown
 
 from gradgen import words
 from gradgen.spec import run_with
@@ -53,10 +54,12 @@ class Oracle:
         self.made = made
         self.kinds = {g.name: g.kind for g in given}
         self.function = bool(made.tape.function)
+        self.functions: dict[str, Any] = {}
         self.compiled = jax.jit(self.results)
 
     def __call__(self, inputs: Mapping[str, Array], directions: Sequence[Array], cotangent: Sequence[Array]) -> Results:
-        fixed = {name: self._array(name, v) for name, v in inputs.items()}
+        self.functions = {name: getattr(jnp, v.name) for name, v in inputs.items() if isinstance(v, Unknown)}
+        fixed = {name: self._array(name, v) for name, v in inputs.items() if name not in self.functions}
         more = tuple(jnp.asarray(d, dtype=float) for d in (*directions, *cotangent))
         found = self._finite(self.compiled(fixed, more))
         if found is None:  # fused, a maximum may miss its entry
@@ -76,7 +79,7 @@ class Oracle:
         def value(*variables: Array) -> Array:
             pairs = zip(self.made.wrt, variables, strict=True)
             varied = {n: (v + v.T) / 2 if self.kinds[n] in EVEN else v for n, v in pairs}
-            return jnp.asarray(run_with(self.made, {**fixed, **varied}, MODULES, WORDS), dtype=float)
+            return jnp.asarray(run_with(self.made, {**fixed, **varied, **self.functions}, MODULES, WORDS), dtype=float)
 
         primals = tuple(fixed[name] for name in self.made.wrt)
         tangents = more[: len(primals)]

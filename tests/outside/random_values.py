@@ -37,6 +37,22 @@ for _source in HELPERS.values():
 # ---- arguments
 
 
+class Unknown:
+    """What is given for an `Elementwise` argument: a function and its derivatives. Called, it is the function."""
+
+    def __init__(self, name: str, *orders: Callable[[Array], Array]) -> None:
+        self.name, self.orders = name, orders
+
+    def __call__(self, x: Array) -> Array:
+        return self.orders[0](x)
+
+
+UNKNOWN = (
+    Unknown("sin", np.sin, np.cos, lambda x: -np.sin(x)),
+    Unknown("tanh", np.tanh, lambda x: 1 / np.cosh(x) ** 2, lambda x: -2 * np.tanh(x) / np.cosh(x) ** 2),
+)
+
+
 def draw(given: Sequence[Given], sizes: Mapping[str, int], seed: int) -> dict[str, Array]:
     """Random values of the arguments that keep to their types and facts."""
     rng = np.random.default_rng(seed)
@@ -44,6 +60,8 @@ def draw(given: Sequence[Given], sizes: Mapping[str, int], seed: int) -> dict[st
 
 
 def _drawn(given: Given, sizes: Mapping[str, int], rng: np.random.Generator) -> Array:
+    if given.kind == "Elementwise":
+        return UNKNOWN[len(given.name) % len(UNKNOWN)]  # the same in each world
     shape = given.shape(sizes)
     if given.kind == "Indices":
         return rng.integers(length(given.sizes[1], sizes), size=shape)

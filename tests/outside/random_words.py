@@ -467,6 +467,14 @@ LOOPS: Table = [
     ("{0} @ {0}", ""),
 ]
 # How likely a family is, how many operands its calls have, and how a partner is found.
+# Calls of an `Elementwise` argument.
+FUNCTIONS: Table = [
+    ("{1}({0})", ""),
+    ("{0} * {1}({0})", ""),
+    ("{1}({1}({0}) + 0.5)", ""),
+    ("np.sum({1}({0}))", ""),
+    ("{1}(2.0 * {0}).T", ""),
+]
 FAMILIES: list[tuple[int, int, Table, str]] = [
     (16, 1, SMOOTH, ""),
     (16, 2, PAIRED, "broadcasts"),
@@ -488,6 +496,7 @@ FAMILIES: list[tuple[int, int, Table, str]] = [
     (2, 2, CALLS_OF_TWO, "broadcasts"),
     (2, 2, SPECIAL_PAIRS, "broadcasts"),
     (4, 1, [], "dimension"),
+    (12, 2, FUNCTIONS, "functions"),
 ]
 # What makes a new array, which may be written to.
 FRESH = (SMOOTH, KINKED, PAIRED, TRIPLE, PRODUCTS)
@@ -504,4 +513,5 @@ DIMENSION_WORDS: Table = [
 ]
 LOCALS = "r z s t u v p q out value result total A B C D E G H K M P Q R T Z mu h sigma alpha γ n_ dtype self".split()
 ARGUMENTS = "X Y W U V w b a c x y λ lam out grad dw x_ tau S theta axis shape f array bound hvp float_".split()
+NO_NUMBERS = ("Indices", "Elementwise")  # the types of arguments that are no numbers of a formula
 DATA_FACTS = ["positive", "nonnegative", "unit_interval", "boolean", "sign", "integer", "one_hot", "simplex"]

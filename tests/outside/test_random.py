@@ -3,8 +3,12 @@ and the same text every time."""
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
 import pytest
 import random_checks
+import random_values
 from random_growth import grow
 from random_losses import Search
 from random_programs import Program
@@ -37,6 +41,16 @@ def test_same_text_every_time(seed: int) -> None:
 def test_few_are_refused() -> None:
     """Nearly all of what grows is within the language."""
     assert sum(random_checks.refused(grow(seed)) for seed in range(100)) <= 100 * REFUSED
+
+
+def test_functions_are_given_as_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where their derivatives are right, programs pass; a wrong one is seen."""
+    called = re.compile(r"\b(\w+): Elementwise.*:\n(?:.*\n)*.*\b\1\(")
+    program = next(p for p in map(grow, range(1000)) if called.search(p.text()) and len(p.nodes) < 8)
+    assert random_checks.failure(program) is None
+    wrong = [random_values.Unknown(u.name, u.orders[0], np.exp, np.exp) for u in random_values.UNKNOWN]
+    monkeypatch.setattr(random_values, "UNKNOWN", wrong)
+    assert " against JAX" in random_checks.kind(random_checks.failure(program))
 
 
 def test_without_the_simplifier_statements_differ() -> None:

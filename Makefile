@@ -52,7 +52,7 @@ test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too,
 table: $(ORACLE) ## print each word of the vocabulary on vectors, matrices and stacks against JAX (3 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/outside/vocabulary.py
 
-bench: $(BENCH) ## measure against hand-written NumPy and rivals, into benchmarks/RESULTS.md; QUICK=1: a part, printed; RESUME=1
+bench: $(BENCH) ## measure against hand-written NumPy and rivals, into RESULTS.md; QUICK=1 prints a part, RESUME=1 goes on
 	@env -u PYTHONPATH .venv-bench/bin/python -m benchmarks.run $(if $(QUICK),$(PART),--out $(RESULTS) $(if $(RESUME),--resume))
 
 N ?= 1000

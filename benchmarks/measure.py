@@ -25,11 +25,11 @@ Cores = tuple[int, ...]
 class Effort:
     """How long a cell may take: seconds in all, for a contender in all, for its turn and to settle; and the rounds."""
 
-    seconds: float = 3.0
-    share: float = 2.0
-    turn: float = 0.01
+    seconds: float = 1.5
+    share: float = 1.0
+    turn: float = 0.005
     settling: float = 0.1
-    least: int = 3
+    least: int = 5
     most: int = 60
 
 

@@ -95,7 +95,7 @@ def parsed() -> argparse.Namespace:
     ):
         choice = chosen_from(tuple(everything))
         parser.add_argument(f"--{name}", type=choice, default=list(everything), help=", ".join(everything))
-    parser.add_argument("--seconds", type=float, default=2.0, help="for the rounds of a cell")
+    parser.add_argument("--seconds", type=float, default=Effort.seconds, help="for the rounds of a cell")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument(
         "--out", type=Path, help="write the report there too, and beside it what it is made of, as it comes"

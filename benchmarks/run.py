@@ -54,10 +54,10 @@ def main() -> int:
                 field.effort = Effort(seconds=options.seconds * (SHORT if name in SHORTENED else 1))
                 reports[SECTIONS[name].TITLE] = measured(SECTIONS[name], field, chosen)
             text = written(reports, machine.described(field, load_before), field.wrong)
-    print(f"\n{text}")
     if options.out:
         options.out.write_text(f"{text}\n", encoding="utf-8")
         journal.remove()
+    print(f"\n{text}")
     return bool(field.wrong)
 
 
@@ -65,7 +65,7 @@ def kept(options: argparse.Namespace, cores: tuple[int, ...]) -> Journal:
     """What is measured goes into a file beside the report, until that is written."""
     if options.out is None:
         return Journal()
-    settings = [len(cores), options.seconds, options.only]
+    settings = [len(cores), options.seconds, options.only, options.contender]
     return Journal(options.out.with_suffix(".jsonl"), settings, resumed=options.resume)
 
 

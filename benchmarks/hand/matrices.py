@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.hand.door import module
-from benchmarks.hand.rows import blocks
 
 
 def log_similarity_value_and_grad(K, V):
@@ -76,48 +75,18 @@ def trace_quadratic_hvp(A, X, dX):
 
 def factorization_value_and_grad(R, mask, U, V, lam):
     """The mask is 0 or 1, so that its square is itself."""
-    parts = blocks(*R.shape)
-    if len(parts) == 1:
-        square, gU, gV = masked_fit(R, mask, U, V)
-    else:
-        square, gU, gV = 0.0, np.empty_like(U), np.zeros_like(V)
-        for part in parts:
-            more, gU[part], product = masked_fit(R[part], mask[part], U[part], V)
-            square += more
-            gV += product
+    E = U.dot(V.T)
+    E -= R
+    E *= mask
+    gU, gV = E.dot(V), E.T.dot(U)
     gU += lam * U
     gU *= 2
     gV += lam * V
     gV *= 2
-    return float(square + lam * (np.vdot(U, U) + np.vdot(V, V))), (gU, gV)
-
-
-def masked_fit(R, mask, U, V):
-    """|E|^2, E V and E' U, with E = mask * (U V' - R)."""
-    E = U.dot(V.T)
-    E -= R
-    E *= mask
-    return np.vdot(E, E), E.dot(V), E.T.dot(U)
+    return float(np.vdot(E, E) + lam * (np.vdot(U, U) + np.vdot(V, V))), (gU, gV)
 
 
 def factorization_hvp(R, mask, U, V, lam, dU, dV):
-    parts = blocks(*R.shape)
-    if len(parts) == 1:
-        hU, hV = masked_curvature(R, mask, U, V, dU, dV)
-    else:
-        hU, hV = np.empty_like(U), np.zeros_like(V)
-        for part in parts:
-            hU[part], product = masked_curvature(R[part], mask[part], U[part], V, dU[part], dV)
-            hV += product
-    hU += lam * dU
-    hU *= 2
-    hV += lam * dV
-    hV *= 2
-    return hU, hV
-
-
-def masked_curvature(R, mask, U, V, dU, dV):
-    """T V + E dV and T' U + E' dU, with E as above and T = mask * (dU V' + U dV')."""
     E = U.dot(V.T)
     E -= R
     E *= mask
@@ -125,7 +94,11 @@ def masked_curvature(R, mask, U, V, dU, dV):
     T *= mask
     hU, hV = T.dot(V), T.T.dot(U)
     hU += E.dot(dV)
+    hU += lam * dU
+    hU *= 2
     hV += E.T.dot(dU)
+    hV += lam * dV
+    hV *= 2
     return hU, hV
 
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.hand.door import module
-from benchmarks.hand.rows import WIDE, by_rows
 
 
-@by_rows(mean=True, block=WIDE)
 def one_layer_value_and_grad(X, y, W, v):
     """What is constant along a column is left until the product over the rows is made."""
     n = y.size
@@ -27,7 +25,6 @@ def one_layer_value_and_grad(X, y, W, v):
     return float(value), (gW, gv)
 
 
-@by_rows(mean=True, block=WIDE)
 def one_layer_hvp(X, y, W, v, dW, dv):
     """S * (r (dv - 2 v H dA)' + dr v'), with S = 1 - H^2 and dA = X dW."""
     n = y.size
@@ -67,7 +64,6 @@ def softmax_less(Z, Y):
     return value
 
 
-@by_rows(mean=True, block=WIDE)
 def two_layer_value_and_grad(X, Y, W1, b1, W2, b2):
     n = X.shape[0]
     H = X.dot(W1)
@@ -82,7 +78,6 @@ def two_layer_value_and_grad(X, Y, W1, b1, W2, b2):
     return float(value), (X.T.dot(G), G.sum(axis=0), H.T.dot(T.T), T.sum(axis=1))
 
 
-@by_rows(mean=True, block=WIDE)
 def two_layer_hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     n = X.shape[0]
     H = X.dot(W1)

@@ -8,25 +8,24 @@ from typing import Any
 
 CACHED = 1 << 19  # entries of X, up to which the whole is one block
 BLOCK = 1 << 17  # entries of a block
-WIDE = 1 << 18  # the same where products of matrices are taken, which gain by size
 
 
 def by_rows(
-    plain: Callable[..., Any] | None = None, *, penalised: bool = False, mean: bool = False, block: int = BLOCK
+    plain: Callable[..., Any] | None = None, *, penalised: bool = False, mean: bool = False
 ) -> Callable[..., Any]:
     """The function of (X, y, w, ...), by blocks where X is large.
 
     A penalty, the fourth argument its weight, is added once; a mean weighs each block by its rows.
     """
     if plain is None:
-        return functools.partial(by_rows, penalised=penalised, mean=mean, block=block)
+        return functools.partial(by_rows, penalised=penalised, mean=mean)
 
     @functools.wraps(plain)
     def summed(X, y, w, *rest):
         if X.size <= CACHED:
             return plain(X, y, w, *rest)
         n, d = X.shape
-        rows = max(1, block // d)
+        rows = max(1, BLOCK // d)
         total = None
         for start in range(0, n, rows):
             part = plain(X[start : start + rows], y[start : start + rows], w, *rest)
@@ -38,12 +37,6 @@ def by_rows(
         return total
 
     return summed
-
-
-def blocks(n: int, d: int) -> list[slice]:
-    """The rows of an (n, d) array, block by block; all at once where that is small."""
-    rows = n if n * d <= CACHED else max(1, BLOCK // d)
-    return [slice(start, start + rows) for start in range(0, n, rows)]
 
 
 def scaled(part: Any, weight: float) -> Any:

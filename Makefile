@@ -9,6 +9,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 ORACLE := .venv/.oracle
 BENCH := .venv-bench/.ready
+RESULTS := benchmarks/RESULTS.md
 PART := --only ridge,logistic,one_layer --size tiny,medium --seconds 0.3 --section cells
 SPECS := $(sort $(wildcard specs/*.py))
 FOLDERS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard specs/*/*.py)))))
@@ -51,8 +52,8 @@ test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too,
 table: $(ORACLE) ## print each word of the vocabulary on vectors, matrices and stacks against JAX (3 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/outside/vocabulary.py
 
-bench: $(BENCH) ## measure against hand-written NumPy and rivals, into benchmarks/RESULTS.md; QUICK=1: a part, printed
-	@.venv-bench/bin/python -m benchmarks.run $(if $(QUICK),$(PART),--out benchmarks/RESULTS.md)
+bench: $(BENCH) ## measure against hand-written NumPy and rivals, into RESULTS.md; QUICK=1 prints a part, RESUME=1 goes on
+	@env -u PYTHONPATH .venv-bench/bin/python -m benchmarks.run $(if $(QUICK),$(PART),--out $(RESULTS) $(if $(RESUME),--resume))
 
 N ?= 1000
 fuzz: $(ORACLE) ## N=1000 random losses and functions of the whole language against JAX; failures are made small
@@ -64,6 +65,7 @@ fuzz-seeds: $(READY) ## 1,000 seeds for each emitted test module
 lock: ## resolve the lock files anew (needs uv)
 	uv pip compile pyproject.toml --extra demo --extra test --extra dev $(LOCK) -o requirements.lock
 	uv pip compile pyproject.toml --extra scipy --extra demo --extra test --extra dev --extra oracle $(LOCK) -c requirements.lock -o requirements-oracle.lock
+	uv pip compile pyproject.toml --extra bench $(LOCK) -c requirements-oracle.lock -o requirements-bench.lock
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --quiet \
   --upgrade --no-annotate --custom-compile-command "make lock"
@@ -84,7 +86,7 @@ $(ORACLE): $(READY) requirements-oracle.lock
 	@$(PIP) --require-hashes -r requirements-oracle.lock
 	@touch $@
 
-$(BENCH): pyproject.toml
+$(BENCH): requirements-bench.lock
 	@echo "Setting up .venv-bench, the rivals' environment (once) ..."
 	@$(PYTHON) -m venv --clear .venv-bench
 	@.venv-bench/bin/python -m benchmarks.install

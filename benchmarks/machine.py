@@ -5,24 +5,31 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["described"]
+from benchmarks.measure import Field
+from benchmarks.process import Process
+
+__all__ = ["described", "load"]
 
 
-def described(cores: tuple[int, ...], versions: Mapping[str, str], absent: Mapping[str, str]) -> str:
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+def described(field: Field, load_before: float) -> str:
+    used = len(field.cores)
+    versions, absent = field.journal.under("version "), field.absent.items()
     lines = [
-        f"- {datetime.date.today().isoformat()}; {processor()}, {os.cpu_count()} cores, {len(cores)} of them used",
-        f"- load {os.getloadavg()[0]:.1f} at the end: above {len(cores)}, no ratio here means much",
-        f"- Python {platform.python_version()}, NumPy {np.__version__}, {blas['name']} {blas['version']}, {kernels()}",
+        f"- {datetime.date.today().isoformat()}; {processor()}, {os.cpu_count()} cores, {used} of them used",
+        f"- load {load_before:.1f} before the start: above 0.3, others were at work, and no ratio here means much",
+        f"- Python {platform.python_version()}, NumPy {np.__version__}, {blas(field.cores)}",
         *(f"- {name}: {version}" for name, version in versions.items()),
-        *(f"- {name}: not there ({reason.splitlines()[0]})" for name, reason in absent.items()),
+        *(f"- {name}: not there ({reason.splitlines()[0]})" for name, reason in absent if name not in versions),
     ]
     return "\n".join(lines)
+
+
+def load() -> float:
+    return os.getloadavg()[0]
 
 
 def processor() -> str:
@@ -32,11 +39,10 @@ def processor() -> str:
     return platform.processor()
 
 
-def kernels() -> str:
-    """The kernels that OpenBLAS has chosen, where threadpoolctl can say."""
+def blas(cores: tuple[int, ...]) -> str:
+    """As a contender has it, whose environment leaves the choice of kernels to the library."""
+    process = Process("hand", cores)
     try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return "kernels unknown (threadpoolctl is not installed)"
-    np.ones((2, 2)) @ np.ones((2, 2))
-    return "kernels " + ", ".join(one.get("architecture", "unknown") for one in threadpool_info())
+        return str(process.ask("blas"))
+    finally:
+        process.end()

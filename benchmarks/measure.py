@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from benchmarks.contenders import BASELINE, Job
+from benchmarks.journal import Journal
 from benchmarks.process import FailedError, Process
 
 __all__ = ["Cell", "Effort", "Field", "error_of"]
@@ -23,11 +25,11 @@ Cores = tuple[int, ...]
 class Effort:
     """How long a cell may take: seconds in all, for a contender in all, for its turn and to settle; and the rounds."""
 
-    seconds: float = 3.0
-    share: float = 2.0
-    turn: float = 0.01
+    seconds: float = 1.5
+    share: float = 1.0
+    turn: float = 0.005
     settling: float = 0.1
-    least: int = 3
+    least: int = 5
     most: int = 60
 
 
@@ -56,10 +58,10 @@ class Field:
     ``gradgen@large`` is gradgen with its modules planned for large sizes, whatever size they are called at.
     """
 
-    def __init__(self, cores: Cores, effort: Effort) -> None:
+    def __init__(self, cores: Cores, effort: Effort, journal: Journal) -> None:
         self.cores = cores
         self.effort = effort
-        self.versions: dict[str, str] = {}
+        self.journal = journal
         self.absent: dict[str, str] = {}
         self.wrong: list[Cell] = []
         self._processes: dict[tuple[str, Cores], Process] = {}
@@ -73,6 +75,15 @@ class Field:
 
     def cells(self, job: Job, functions: Iterable[str], contenders: Sequence[str]) -> list[Cell]:
         """The cells of a loss at a size, each result compared with the baseline's before it is timed."""
+        keys = {one: f"cell {json.dumps([*asdict(job).values(), one, *contenders])}" for one in functions}
+        if not all(key in self.journal for key in keys.values()):
+            for cell in self._measured(job, functions, contenders):
+                self.journal.keep(keys[cell.function], [cell.turns, cell.missing, cell.wrong])
+        cells = [Cell(job, one, *self.journal[key]) for one, key in keys.items()]
+        self.wrong += [cell for cell in cells if cell.wrong]
+        return cells
+
+    def _measured(self, job: Job, functions: Iterable[str], contenders: Sequence[str]) -> Iterator[Cell]:
         cores = self.cores[:1] if job.case.one_thread else self.cores
         missing: dict[str, str] = {}
         offered: dict[str, tuple[str, ...]] = {}
@@ -81,7 +92,8 @@ class Field:
                 offered[name] = self._process(name, cores).ask("prepare", planned(job, name))
             except FailedError as error:
                 missing[name] = str(error)
-        return [self._cell(Cell(job, one, missing=dict(missing)), cores, offered) for one in functions]
+        for one in functions:
+            yield self._cell(Cell(job, one, missing=dict(missing)), cores, offered)
 
     def _process(self, contender: str, cores: Cores) -> Process:
         """The contender's process; where it cannot be imported there is none, and it is not tried again."""
@@ -91,7 +103,7 @@ class Field:
             name = contender.partition("@")[0]
             process = self._processes[contender, cores] = Process(name, cores)
             try:
-                self.versions[name] = process.ask("version")
+                self.journal.keep(f"version {name}", process.ask("version"))
             except FailedError as error:
                 self.absent[contender] = str(error)
                 raise
@@ -101,8 +113,6 @@ class Field:
         able = {one: self._process(one, cores) for one, functions in offered.items() if cell.function in functions}
         cell.missing |= dict.fromkeys(offered.keys() - able.keys(), f"it has no {cell.function}")
         right = self._right(cell, able)
-        if cell.wrong:
-            self.wrong.append(cell)
         self._rounds(cell, {name: able[name] for name in right}, right)
         return cell
 

@@ -79,6 +79,17 @@ class Served:
             call()
         return (time.perf_counter() - begin) / calls
 
+    def blas(self) -> str:
+        """The BLAS that NumPy was built with, and the kernels that it has chosen here, where threadpoolctl can say."""
+        built = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+        np.ones((2, 2)) @ np.ones((2, 2))
+        try:
+            from threadpoolctl import threadpool_info
+        except ImportError:
+            return f"{built['name']} {built['version']}, kernels unknown (threadpoolctl is not installed)"
+        kernels = sorted({one.get("architecture", "unknown") for one in threadpool_info()})
+        return f"{built['name']} {built['version']}, kernels {', '.join(kernels)}"
+
     def peak(self, function: str) -> int:
         """Bytes by which memory grows at most in a call, once it has been called; results included."""
         call = self.calls[function]

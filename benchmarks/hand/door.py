@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.hand.rows import CACHED
+
 F4, F8 = np.dtype(np.float32), np.dtype(np.float64)
 Shapes = dict[str, tuple[str, ...]]
 
@@ -38,13 +40,25 @@ def doored(core: Callable[..., Any], shapes: Shapes) -> Callable[..., Any]:
             f"    if {' and '.join(types(shapes))}:",
             *(f"        {let}" for let in lets),
             f"        if {' and '.join(tests) or 'True'}:",
-            f"            return core({names})",
+            f"            return {chosen(core, shapes)}({names})",
             f"    return core(*converted({names}))",
         )
     )
-    scope = {"core": core, "converted": converter(shapes), "ndarray": np.ndarray, "F4": F4, "F8": F8}
+    scope = {
+        "core": core,
+        "plain": inspect.unwrap(core),
+        "converted": converter(shapes),
+        "ndarray": np.ndarray,
+        "F4": F4,
+        "F8": F8,
+    }
     exec(source, scope)
     return scope[core.__name__]
+
+
+def chosen(core: Callable[..., Any], shapes: Shapes) -> str:
+    """What goes by blocks of rows only does so where the data are large: small ones are spared the way there."""
+    return "core" if core is inspect.unwrap(core) else f"(plain if {next(iter(shapes))}.size <= {CACHED} else core)"
 
 
 def types(shapes: Shapes) -> list[str]:

@@ -31,7 +31,7 @@ def log_similarity_hvp(K, V, dV):
     np.exp(E, E)
     total = E.sum(axis=0)
     r = (K.sum(axis=1) / total)[:, None]
-    T = np.hstack((dV, V)).dot(np.hstack((V, dV)).T)
+    T = np.concatenate((dV, V), axis=1).dot(np.concatenate((V, dV), axis=1).T)
     mean = np.einsum("ij,ij->j", E, T)
     mean /= total
     T -= mean
@@ -55,7 +55,7 @@ def dictionary_value_and_grad(X, D, R, lam):
 def dictionary_hvp(X, D, R, lam, dD, dR):
     E = D.dot(R)
     E -= X
-    T = np.hstack((dD, D)).dot(np.vstack((R, dR)))
+    T = np.concatenate((dD, D), axis=1).dot(np.concatenate((R, dR)))
     hD = T.dot(R.T)
     hD += E.dot(dR.T)
     hR = D.T.dot(T)
@@ -90,7 +90,7 @@ def factorization_hvp(R, mask, U, V, lam, dU, dV):
     E = U.dot(V.T)
     E -= R
     E *= mask
-    T = np.hstack((dU, U)).dot(np.hstack((V, dV)).T)
+    T = np.concatenate((dU, U), axis=1).dot(np.concatenate((V, dV), axis=1).T)
     T *= mask
     hU, hV = T.dot(V), T.T.dot(U)
     hU += E.dot(dV)

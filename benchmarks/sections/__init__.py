@@ -1,13 +1,22 @@
-"""The report's sections: a file for each, whose ``section(field, chosen)`` measures and gives its Markdown."""
+"""The report's sections: a file for each, whose ``section(field, chosen)`` measures and reports."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from benchmarks.contenders import BASELINE, CONTENDERS
+from benchmarks.goals import Goal
 from benchmarks.losses import FUNCTIONS, LOSSES, SIZES
 
-__all__ = ["Chosen"]
+__all__ = ["Chosen", "Report"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a section found, as Markdown, and how that stands to the goals."""
+
+    text: str
+    goals: tuple[Goal, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from benchmarks import tables
 from benchmarks.contenders import BASELINE, Job
 from benchmarks.measure import Field
-from benchmarks.sections import Chosen
+from benchmarks.sections import Chosen, Report
 
 TITLE = "float32"
 SIZES = ("medium", "large")
 
 
-def section(field: Field, chosen: Chosen) -> str:
+def section(field: Field, chosen: Chosen) -> Report:
     contenders = chosen.among("gradgen", "cython", "jax", "torch")
     cells = []
     for loss in chosen.losses:
@@ -21,4 +21,4 @@ def section(field: Field, chosen: Chosen) -> str:
                 cells += tables.announced(made, contenders)
     sums = [tables.summary(cells, name) for name in ("gradgen", "cython") if name in contenders]
     note = f"Time relative to {BASELINE} in float32."
-    return "\n\n".join((*sums, note, tables.ratios(cells, contenders)))
+    return Report("\n\n".join((*sums, note, tables.ratios(cells, contenders))))

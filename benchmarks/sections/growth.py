@@ -8,7 +8,7 @@ import math
 from benchmarks import tables
 from benchmarks.contenders import Job
 from benchmarks.measure import Cell, Field
-from benchmarks.sections import Chosen
+from benchmarks.sections import Chosen, Report
 
 TITLE = "Growth with n"
 SERIES = {
@@ -18,7 +18,7 @@ SERIES = {
 }
 
 
-def section(field: Field, chosen: Chosen) -> str:
+def section(field: Field, chosen: Chosen) -> Report:
     contenders = chosen.among("gradgen", "cython", "jax")
     rows = []
     for loss, sizes in SERIES.items():
@@ -28,7 +28,7 @@ def section(field: Field, chosen: Chosen) -> str:
             cells = [field.cells(Job(loss, size), [function], contenders)[0] for size in sizes]
             rows += [grown(cells, name) for name in contenders if name in cells[0].turns]
     heads = ["loss", "contender", "time, and the exponent of n since the one before"]
-    return tables.table(heads, rows)
+    return Report(tables.table(heads, rows))
 
 
 def grown(cells: list[Cell], contender: str) -> list[str]:

@@ -6,21 +6,26 @@ from benchmarks import tables
 from benchmarks.contenders import Job
 from benchmarks.measure import Field
 from benchmarks.process import FailedError, Process
-from benchmarks.sections import Chosen
+from benchmarks.sections import Chosen, Report
 
 TITLE = "Peak memory of one large call"
 LOSSES = ("logistic", "softmax_regression", "log_similarity", "two_layer", "matrix_factorization", "gaussian_mixture")
 MIB = 1 << 20
 
 
-def section(field: Field, chosen: Chosen) -> str:
+def section(field: Field, chosen: Chosen) -> Report:
     contenders = chosen.among("gradgen", "bound", "cython", "jax", "torch", "autograd")
     rows = []
     for loss in (one for one in LOSSES if one in chosen.losses):
         for function in chosen.functions:
             job = Job(loss, "large")
-            rows.append([f"{job.case.title}, {function}", *(peak(field, job, function, one) for one in contenders)])
-    return f"MiB.\n\n{tables.table(['call', *contenders], rows)}"
+            rows.append([f"{job.case.title}, {function}", *(kept(field, job, function, one) for one in contenders)])
+    return Report(f"MiB.\n\n{tables.table(['call', *contenders], rows)}")
+
+
+def kept(field: Field, job: Job, function: str, contender: str) -> str:
+    key = f"memory {job.loss} {function} {contender}"
+    return str(field.journal.measured(key, lambda: peak(field, job, function, contender)))
 
 
 def peak(field: Field, job: Job, function: str, contender: str) -> str:

@@ -76,14 +76,15 @@ def _hessian(X, alpha):
 def _from_data(X, alpha):
     """What depends on the data alone."""
     d = X.shape[1]
-    fixed = np.zeros((d + 1, d + 1), dtype=X.dtype)
-    fixed[:-1] = alpha * np.eye(d + 1, dtype=X.dtype)[:-1]
-    return fixed
+    return alpha * np.eye(d + 1, dtype=X.dtype)[:-1].T
 
 
-def _bound_hessian(fixed):
+def _bound_hessian(X, fixed):
     """The Hessian by coef."""
-    return fixed.copy()
+    d = X.shape[1]
+    hessian = np.zeros((d + 1, d + 1), dtype=X.dtype)
+    hessian[:-1] = fixed.T
+    return hessian
 
 
 def loss(X, y, weight, coef, alpha, quantile):
@@ -275,7 +276,7 @@ class Bound:
     def hessian(self, coef):
         """The Hessian by coef."""
         X, y, weight, coef, alpha, quantile, fixed = self._arguments(coef)
-        return np.ascontiguousarray(_bound_hessian(fixed))
+        return np.ascontiguousarray(_bound_hessian(X, fixed))
 
     def pack(self, coef):
         """One flat float64 vector of coef."""

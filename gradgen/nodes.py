@@ -379,7 +379,7 @@ def product(factors: Iterable[Factor], shape: Shape, coefficient: Number = 1) ->
     coefficient, powers = _collect(factors, sizes, coefficient)
     if coefficient == 0:
         return zero(shape)
-    powers = _dissolve(powers, sizes, len(shape))
+    powers = {key: power for key, power in _dissolve(powers, sizes, len(shape)).items() if power}
     if _misses(powers):
         return zero(shape)
     _sum_rows(powers, sizes, len(shape))
@@ -389,7 +389,7 @@ def product(factors: Iterable[Factor], shape: Shape, coefficient: Number = 1) ->
         coefficient *= c
         if core is not one():
             powers[core, ()] = powers.get((core, ()), 0) + 1
-    todo = [(node, labels, power) for (node, labels), power in powers.items() if power]
+    todo = [(node, labels, power) for (node, labels), power in powers.items()]
     if not todo:
         return view(coefficient, one(), (), shape)
     if len(todo) == 1 and todo[0][2] == 1 and max(todo[0][1], default=-1) < len(shape):

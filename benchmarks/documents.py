@@ -71,8 +71,8 @@ def builds() -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "gradgen", "build", *SPECS, "-o", folder]
         build = partial(subprocess.run, command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        [median] = interleaved([build], 3)
-    print(f"{f'gradgen build specs/documents/*.py ({len(SPECS)} specs)':44}{median:>8.1f} s   (goal: {SECONDS} s)")
+        [once] = interleaved([build], 1)  # half a minute: steady enough
+    print(f"{f'gradgen build specs/documents/*.py ({len(SPECS)} specs)':44}{once:>8.1f} s   (goal: {SECONDS} s)")
 
 
 if __name__ == "__main__":

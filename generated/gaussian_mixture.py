@@ -82,34 +82,31 @@ def _value_and_grad(X, logits, mu, log_sigma):
 def _hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
     """The Hessian times a direction."""
     n = X.shape[0]
-    weights = np.exp(logits - logits.max())
-    softmax = weights / weights.sum()
     sigma = np.exp(log_sigma)
+    ratio = dlog_sigma / sigma
     difference = X[:, None, :] - mu
-    z = difference / sigma
-    scores = logits - 0.5 * np.einsum("ijk,ijk->ij", z, z) - log_sigma.sum(axis=1)
-    weights2 = np.exp(scores - scores.max(axis=1)[:, None])
-    softmax2 = weights2 / weights2.sum(axis=1)[:, None]
-    sigma_squared = sigma**2
-    t1 = sigma * dlog_sigma
-    ratio = t1 / sigma_squared
     dz = -dmu / sigma - difference * ratio
+    z = difference / sigma
     dscores = dlogits - dlog_sigma.sum(axis=1) - np.einsum("ijk,ijk->ij", dz, z)
-    difference2 = dscores - np.einsum("ij,ij->i", dscores, softmax2)[:, None]
-    t2 = softmax2 * difference2
-    t3 = t2.sum(axis=0)
-    t4 = softmax2[:, :, None] * dz + z * t2[:, :, None]
-    t5 = z * softmax2[:, :, None]
-    t6 = t5.sum(axis=0)
+    scores = logits - 0.5 * np.einsum("ijk,ijk->ij", z, z) - log_sigma.sum(axis=1)
+    weights = np.exp(scores - scores.max(axis=1)[:, None])
+    softmax = weights / weights.sum(axis=1)[:, None]
+    difference2 = dscores - np.einsum("ij,ij->i", dscores, softmax)[:, None]
+    t1 = softmax * difference2
+    t2 = t1.sum(axis=0)
+    weights2 = np.exp(logits - logits.max())
+    softmax2 = weights2 / weights2.sum()
+    t3 = z * softmax[:, :, None]
+    ratio2 = t3.sum(axis=0) / sigma
+    t4 = softmax[:, :, None] * dz + z * t1[:, :, None]
     hvp_log_sigma = (
-        t3[:, None]
-        + np.einsum("ijk,ijk->jk", t5, difference) * ratio
-        + dmu * t6 / sigma
-        - np.einsum("ijk,ijk->jk", difference, t4) / sigma
+        t2[:, None]
+        + np.einsum("ijk,ijk->jk", t3, difference) * ratio
+        + dmu * ratio2
+        - np.einsum("ijk,ijk->jk", t4, difference) / sigma
     )
-    hvp_logits = n * softmax * (dlogits - dlogits.dot(softmax)) - t3
-    hvp_mu = t1 * t6 / sigma_squared - t4.sum(axis=0) / sigma
-    return (hvp_logits, hvp_mu, hvp_log_sigma)
+    hvp_logits = n * softmax2 * (dlogits - dlogits.dot(softmax2)) - t2
+    return (hvp_logits, dlog_sigma * ratio2 - t4.sum(axis=0) / sigma, hvp_log_sigma)
 
 
 def loss(X, logits, mu, log_sigma):

@@ -223,13 +223,13 @@ def exp_over_its_sum(node: Node) -> Node | None:
 
 
 def quotient_cancels(node: Node) -> Node | None:
-    """x / (x y) = 1 / y, entry by entry"""
+    """x / (x y) = 1 / y and (x y) / x² = y / x, entry by entry, whoever else uses the products"""
     if not isinstance(node, Product):
         return None
-    for position, (divisor, labels, power) in enumerate(node.factors):
-        if power != -1 or not isinstance(divisor, Product) or divisor.summed or len(divisor.factors) > MOST_DIVISORS:
+    for position, (inner, labels, power) in enumerate(node.factors):
+        if power not in (1, -1) or not isinstance(inner, Product) or inner.summed or len(inner.factors) > MOST_DIVISORS:
             continue
-        opened = [(n, axes, -p) for n, axes, p in _inside(divisor, labels)]
+        opened = [(n, axes, p * power) for n, axes, p in _inside(inner, labels)]
         others = [f for k, f in enumerate(node.factors) if k != position]
         above = {(n, axes): p for n, axes, p in others}
         if any(above.get((n, axes), 0) * p < 0 for n, axes, p in opened):
@@ -494,7 +494,7 @@ def _concerns(node: Node) -> bool:
     """Whether a law of `tidy` may apply somewhere above the node."""
     softmax = isinstance(node, Reduce) and node.kind == "logsumexp"
     known = isinstance(node, Symbol) and bool(node.facts)
-    divided = isinstance(node, Product) and any(isinstance(n, Product) and p == -1 for n, _, p in node.factors)
+    divided = isinstance(node, Product) and any(p < 0 for _, _, p in node.factors)
     norm = isinstance(node, Map) and node.atom.name in ("nonzero", "sign")
     return isinstance(node, Delta | Matrices) or softmax or known or divided or norm
 

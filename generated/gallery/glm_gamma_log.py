@@ -47,11 +47,8 @@ def _hessian(X, y, beta):
     """The Hessian by beta."""
     exponential = np.exp(X.dot(beta))
     ratio = y / exponential
-    exponential_squared = exponential**2
-    t1 = -y * (1 - 1 / ratio) / exponential_squared - y**2 / ratio**2 / (
-        exponential * exponential_squared
-    )
-    return (X * (exponential * t1)[:, None]).T.dot(X)
+    t1 = -y * (1 - 1 / ratio) / exponential - y**2 / ratio**2 / exponential**2
+    return (X * t1[:, None]).T.dot(X)
 
 
 def loss(X, y, beta):

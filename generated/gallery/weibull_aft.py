@@ -45,19 +45,15 @@ def _value_and_grad(X, time, event, beta, log_sigma):
 
 def _hvp(X, time, event, beta, log_sigma, dbeta, dlog_sigma):
     """The Hessian times a direction."""
-    t1 = X.dot(dbeta)
     sigma = np.exp(log_sigma)
-    ratio = sigma * dlog_sigma / sigma**2
     difference = np.log(time) - X.dot(beta)
+    t1 = X.dot(dbeta)
     z = difference / sigma
     exponential = np.exp(z)
-    dgrad_z = exponential * (-t1 / sigma - ratio * difference)
+    dgrad_z = exponential * (-t1 / sigma - dlog_sigma / sigma * difference)
     grad_z = exponential - event
-    hvp_log_sigma = (
-        grad_z.dot(difference) * ratio
-        - (dgrad_z.dot(difference) - t1.dot(grad_z)) / sigma
-    )
-    return (-(dgrad_z / sigma - ratio * grad_z).dot(X), hvp_log_sigma)
+    t2 = dgrad_z.dot(difference) - t1.dot(grad_z) - dlog_sigma * grad_z.dot(difference)
+    return (-(dgrad_z - dlog_sigma * grad_z).dot(X) / sigma, -t2 / sigma)
 
 
 def _from_data(time):

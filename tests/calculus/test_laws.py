@@ -252,6 +252,10 @@ MORE = {
     "a negative square": lambda x, y: ((5 - x**2) ** Fraction(1, 2), (5 - x**2) ** Fraction(1, 2)),
     "a power of a square": lambda x, y: ((x**2) ** Fraction(3, 4), call("absolute", x) ** Fraction(3, 2)),
     "a divided norm": lambda x, y: (y * norm_of(x) ** -3 * total(x**2), y / norm_of(x)),
+    "a product over a square of one of its factors": lambda x, y: (
+        product([(x * y, (0,), 1), (x, (0,), -2)], x.shape) + call("exp", x * y),
+        y / x + call("exp", x * y),
+    ),
     "a sign over its size": lambda x, y: (y * call("sign", x) / call("absolute", x), y / x),
     "a sign and its size": lambda x, y: (call("sign", x) * call("absolute", x) ** 2, x * call("absolute", x)),
     "a sign and what it is of": lambda x, y: (y * call("sign", x) * x, y * call("absolute", x)),

@@ -54,7 +54,9 @@ class Search:
     def hold(self, program: Program) -> None:
         """Fail where the program does. What was tried is remembered, so that time running out changes no answer."""
         if self.quick:
-            program = replace(program, sizes=(program.sizes[0], program.sizes[1 + program.seed // 10 % 2]))
+            second = program.seed // 10 % 2  # which draws its inputs by the next seed
+            sizes = (program.sizes[0], program.sizes[1 + second])
+            program = replace(program, sizes=sizes, seed=program.seed + second)
         text = program.text()
         if text not in self.found:
             if time.monotonic() > self.deadline:

@@ -17,7 +17,7 @@ from gradgen.atoms import HALF, power_of
 from gradgen.cost import Pairs, Tree, contraction, entries
 from gradgen.dims import TYPICAL
 from gradgen.labels import Labels
-from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, operand, product, view
+from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, label_sizes, operand, product, view
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.solve import solve
 from gradgen.text import magnitude
@@ -169,7 +169,7 @@ def _binary(node: Product, reading: bool, known: _Contractions) -> Node:
         scalars = _gathered([*scalars, *more])
     if not arrays:
         return _scalars(scalars)
-    sizes = {k: size for n, labels, _ in factors for k, size in zip(labels, n.shape, strict=True)}
+    sizes = label_sizes(factors)
     summed = _summed(arrays, node.rank)
     scale = _scalars(scalars) if scalars else None
     solving = [part for part in summed if isinstance(part.node, Inverse)]
@@ -384,7 +384,7 @@ def _pair(left: _Part, right: _Part, needed: frozenset[int]) -> _Part:
     place = {label: axis for axis, label in enumerate(kept)}
     for label in union:
         place.setdefault(label, len(place))
-    sizes = {k: size for p in (left, right) for k, size in zip(p.labels, p.node.shape, strict=True)}
+    sizes = label_sizes((left.factor, right.factor))
     factors = [(n, tuple(place[k] for k in labels), power) for n, labels, power in (left.factor, right.factor)]
     return _Part(*_opened(product(factors, tuple(sizes[k] for k in kept)), kept))
 

@@ -20,7 +20,7 @@ from gradgen.functions import (
     described,
     direction_line,
 )
-from gradgen.identifiers import Identifiers, free, listed, renamed, together, words
+from gradgen.identifiers import Identifiers, free, listed, renamed, words
 from gradgen.public import cotangent_lines, inside, returned
 from gradgen.tape import Argument, Tape
 
@@ -164,7 +164,7 @@ class Binder:
         lines += self._fetched()
         lines += self._checked()
         results = [inside(renamed(a, ids.local)) if a in ids.wrt else ids.local[a.name] for a in ids.arguments]
-        result = together([*results, *self.hoisted])
+        result = ", ".join([*results, *self.hoisted])
         beside = ", and what depends on the data alone" if self.hoisted else ""
         doc = f"The arguments in the working dtype, checked{beside}."
         if not self.numbers:

@@ -12,7 +12,7 @@ from math import prod
 
 from gradgen.cost import product_cost
 from gradgen.labels import Labels
-from gradgen.nodes import Add, Factor, Node, Number, Product, add, count, inlined, product
+from gradgen.nodes import Add, Factor, Node, Number, Product, add, count, inlined, label_sizes, product
 from gradgen.walk import Names, rewrite
 
 Moving = Callable[[Node], bool]
@@ -50,7 +50,7 @@ def _gathered(node: Product, moving: Moving, most: int) -> Node:
         return node
     held = {k for _, labels, _ in rest for k in labels} | set(range(node.rank))
     kept = [k for k in dict.fromkeys(k for _, labels, _ in data for k in labels) if k in held]
-    sizes = {k: size for n, labels, _ in node.factors for k, size in zip(labels, n.shape, strict=True)}
+    sizes = label_sizes(node.factors)
     if prod(sizes[k].typical for k in kept) > most or len(kept) == len({k for _, labels, _ in data for k in labels}):
         return node
     place = {k: axis for axis, k in enumerate(kept)}
@@ -111,7 +111,7 @@ def _multiplied_out(node: Product, label: int, moving: Moving) -> list[Term] | N
 
 def _counted(node: Product, factors: Sequence[Factor]) -> list[Factor]:
     """The sizes of what a product sums over along which none of these factors varies."""
-    sizes = {k: size for n, labels, _ in node.factors for k, size in zip(labels, n.shape, strict=True)}
+    sizes = label_sizes(node.factors)
     varying = {k for _, labels, _ in factors for k in labels}
     return [(count(sizes[k]), (), 1) for k in sorted(node.summed - varying)]
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import combinations
 from math import prod
 
-from gradgen.nodes import Add, Factor, Map, Node, Number, Product, Shape, View
+from gradgen.nodes import Add, Factor, Map, Node, Number, Product, Shape, View, label_sizes
 from gradgen.ops.adjugate import Adjugate, AdjugateAlong
 from gradgen.ops.factor import Cholesky, Eigenvalues, Eigenvectors
 from gradgen.ops.inverse import Inverse
@@ -195,13 +195,13 @@ def _greedy(factors: Sequence[Labels], out: Labels, sizes: Mapping[int, int]) ->
     return total, open_[0][1]
 
 
-def label_sizes(factors: Sequence[Factor]) -> dict[int, int]:
-    return {label: size.typical for node, labels, _ in factors for label, size in zip(labels, node.shape, strict=True)}
+def typical_sizes(factors: Sequence[Factor]) -> dict[int, int]:
+    return {label: size.typical for label, size in label_sizes(factors).items()}
 
 
 def product_cost(factors: Sequence[Factor], rank: int) -> int:
     """The cost of a product whose factors are at hand."""
-    sizes = label_sizes(factors)
+    sizes = typical_sizes(factors)
     orders = [labels for _, labels, _ in factors]
     powers = sum(_power(power) * entries(node.shape) for node, _, power in factors if power != 1)
     out = frozenset(label for label in sizes if label < rank)

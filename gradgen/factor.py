@@ -10,10 +10,25 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from gradgen.cost import entries, product_cost
 from gradgen.labels import Labels
-from gradgen.nodes import Add, Factor, Node, Number, Operand, Product, Shape, add, inlined, one, operand, product
+from gradgen.nodes import (
+    Add,
+    Factor,
+    Node,
+    Number,
+    Operand,
+    Product,
+    Shape,
+    add,
+    inlined,
+    label_sizes,
+    one,
+    operand,
+    product,
+)
 from gradgen.walk import Names, core, order, rebuilt, rename, through, uses
 
 GROUPS = 6
@@ -117,7 +132,7 @@ def _join(members: Sequence[_Term], key: Bucket, shape: Shape) -> _Term | None:
     rests = [[f for f in factors if f not in common] for factors in lists]
     held = {label for _, labels, _ in common for label in labels}
     axes = sorted({k for rest in rests for _, labels, _ in rest for k in labels if k < rank or k in held})
-    sizes = {k: size for f in lists for n, labels, _ in f for k, size in zip(labels, n.shape, strict=True)}
+    sizes = label_sizes(chain.from_iterable(lists))
     place = {label: axis for axis, label in enumerate(axes)}
     inner = tuple(sizes[k] for k in axes)
     parts = [

@@ -156,11 +156,6 @@ def packed(parts: Sequence[str], several: bool) -> str:
     return f"({listed(parts)})" if several else parts[0]
 
 
-def together(parts: Sequence[str]) -> str:
-    """One result as it is, several side by side."""
-    return ", ".join(parts)
-
-
 def squeezed_axis(argument: Argument, axis: int) -> int:
     """Where an axis stands once the axes of literal 1 are gone."""
     return sum(not is_one(size) for size in argument.shape[:axis])

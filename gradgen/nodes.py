@@ -253,6 +253,11 @@ def zero(shape: Shape) -> Node:
     return view(0, one(), (), shape)
 
 
+def label_sizes(factors: Iterable[Factor]) -> dict[int, Size]:
+    """The size of each label of some factors."""
+    return {label: size for node, labels, _ in factors for label, size in zip(labels, node.shape, strict=True)}
+
+
 def as_node(value: Node | float | Fraction) -> Node:
     if isinstance(value, Node):
         return value
@@ -509,7 +514,7 @@ MOST_SWAPPED = 8
 
 def _swaps(factors: Sequence[Factor]) -> bool:
     """Whether a product with the labels 0 and 1 stays the same when these change places."""
-    sizes = {k: size for n, labels, _ in factors for k, size in zip(labels, n.shape, strict=True)}
+    sizes = label_sizes(factors)
     inner = sorted(k for k in sizes if k > 1)
     one, other = (_arranged(list(factors), place, inner, sizes) for place in ({0: 0, 1: 1}, {0: 1, 1: 0}))
     return _unsigned(one) == _unsigned(other)

@@ -65,9 +65,9 @@ def plan(derived: Derived, gram: bool = False) -> Plan:
     spelled = by_entries(stable(derived.roots, names), names)
     ready = _ready(derived, spelled)
     kernels = tuple(_kernel(name, roots, ()) for name, roots in _results(ready).items())
-    bound, hoisted = _bound(derived, spelled, kernels, gram)
-    moving = _moving(derived, spelled).__contains__
-    said = "formed" if gram and bound else "kept" if not gram and has_residual(spelled, moving) else ""
+    moving = _moving(derived, spelled)
+    bound, hoisted = _bound(derived, spelled, moving, kernels, gram)
+    said = "formed" if gram and bound else "kept" if not gram and has_residual(spelled, moving.__contains__) else ""
     return Plan(kernels, bound, hoisted, names, ready.wrt, ready.directions, ready.cotangent, said)
 
 
@@ -89,14 +89,16 @@ PAYS = 0.8  # of the cost of a call: what a kernel of its own must come down to
 
 
 def _bound(
-    derived: Derived, spelled: Sequence[Node], kernels: Sequence[Kernel], gram: bool
+    derived: Derived, spelled: Sequence[Node], moving: set[Node], kernels: Sequence[Kernel], gram: bool
 ) -> tuple[tuple[Kernel, ...], tuple[Node, ...]]:
     """The kernels that are cheaper where data meet data first, and the values of data that they take."""
-    names, moving = derived.names, _moving(derived, spelled)
+    names = derived.names
     if not any(isinstance(s, Symbol) and s not in moving for s in order(spelled)):
         return (), ()
-    roots = grams(spelled, names, moving.__contains__) if gram else list(spelled)
-    moving = _moving(derived, roots)
+    roots = list(spelled)
+    if gram:
+        roots = grams(spelled, names, moving.__contains__)
+        moving = _moving(derived, roots)
     most = max(entries(s.shape) for s in order(roots) if isinstance(s, Symbol))
     ready = _ready(derived, gathered(roots, names, moving.__contains__, most, gram), True)
     fixed = _hoisted(ready, most)

@@ -17,7 +17,7 @@ from gradgen.functions import (
     direction_line,
     shape_text,
 )
-from gradgen.identifiers import Identifiers, listed, renamed, together, words
+from gradgen.identifiers import Identifiers, listed, renamed, words
 from gradgen.tape import Argument, Tape
 
 
@@ -114,7 +114,7 @@ def door_function(ids: Identifiers, tape: Tape) -> Function:
     lines.append(f"{listed(numbers)} = _working({', '.join(numbers)})")
     results = [inside(renamed(a, ids.local)) for a in ids.arguments]
     doc = "The arguments as arrays of the working dtype, their shapes checked."
-    return Function(ids.door, ", ".join(names), doc, tuple(lines), together(results))
+    return Function(ids.door, ", ".join(names), doc, tuple(lines), ", ".join(results))
 
 
 def inside(argument: Argument) -> str:

@@ -45,20 +45,18 @@ def _opened(base: Node, power: Number) -> list[Factor] | None:
     """The factors that a fractional power of squares is, under the labels of the base."""
     if not isinstance(power, Fraction):
         return None
-    if _is_square(base) and isinstance(base, Product) and not base.summed:
+    if isinstance(base, Product) and not base.summed and _is_square(base):
         return _sizes(base, power)
     if power.denominator != 2 or not (_is_square(base) or _is_sum_of_squares(base)):
         return None
     return [(call("root", base), tuple(range(base.rank)), int(2 * power))]
 
 
-def _sizes(base: Node, power: Number) -> list[Factor] | None:
+def _sizes(base: Product, power: Fraction) -> list[Factor]:
     """The factors of a power of an entrywise product of squares: powers of absolute values."""
-    if not isinstance(base, Product) or base.summed:
-        return None
     found: list[Factor] = []
     for node, labels, p in base.factors:
-        exponent = Fraction(p) * power
+        exponent = p * power
         whole = int(exponent) if exponent.denominator == 1 else exponent
         bare = _is_positive(node) or (isinstance(whole, int) and whole % 2 == 0)
         found.append((node if bare else call("absolute", node), labels, whole))
@@ -66,7 +64,7 @@ def _sizes(base: Node, power: Number) -> list[Factor] | None:
 
 
 def _is_square(node: Node) -> bool:
-    """Whether a node is a product, or a sum of products, of even powers and of what is positive."""
+    """Whether a node is a product of even powers and of what is positive."""
     if not isinstance(node, Product):
         return False
     even = [p for n, _, p in node.factors if isinstance(p, int) and p % 2 == 0 and not _is_positive(n)]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradgen import recipes, spec, words
+from gradgen.dims import TYPICAL
 from gradgen.errors import SpecError
 from gradgen.fields import Array
 from gradgen.pipeline import generate_module
@@ -34,7 +35,7 @@ def timed(one: spec.Declaration) -> tuple[Mapping[str, int], Rows]:
         raise SpecError("bench does not know which functions to pass for Elementwise arguments", place=tape.place)
     found = recipes.choose(tape)
     dims = {d.name: d.typical for a in tape.arguments for size in a.given for d in size.symbols}
-    sizes = {name: dims.get(name, 100) for name in symbols(tape)}
+    sizes = {name: dims.get(name, TYPICAL) for name in symbols(tape)}
     inputs, directions = recipes.draw(tape, found.choice, sizes, 0)
     module = ModuleType(tape.name)
     exec(generate_module(tape)[0], module.__dict__)

@@ -155,8 +155,8 @@ class Field:
 
 def planned(job: Job, contender: str) -> Job:
     """The job with the typical size that the contender's name tells."""
-    _, _, typical = contender.partition("@")
-    return replace(job, typical=typical) if typical else job
+    _, _, size = contender.partition("@")
+    return replace(job, planned=size) if size else job
 
 
 def error_of(results: list[Any], expected: list[Any]) -> float:

@@ -37,8 +37,9 @@ Each contender has a process of its own, pinned to the same cores and with as ma
 The processes take turns, round after round, and are stopped, all their threads, while it is not their turn. What is
 shown is the median of the rounds, ratios taken within a round. Every result is first compared with that of `hand`:
 careful NumPy, differentiated by hand, with the checks of a generated module at its door. gradgen's modules are planned
-for the medium size. Losses that factorise matrices run on one thread. Arguments live where a contender likes them best:
-JAX's on its device, torch's as tensors, CasADi's in its own memory; PyTensor, CasADi and numba check no arguments."""
+for the sizes at which they are called, as a spec declares them, but for those of the table of sizes far from them.
+Losses that factorise matrices run on one thread. Arguments live where a contender likes them best: JAX's on its device,
+torch's as tensors, CasADi's in its own memory; PyTensor, CasADi and numba check no arguments."""
 
 
 def main() -> int:

@@ -26,7 +26,8 @@ from gradgen.nodes import Node, Product, Symbol, view
 from gradgen.plan import Kernel, Plan
 from gradgen.public import door_function, public_function, quoted, value_shape
 from gradgen.samples import Samples
-from gradgen.spell import Body, Root, Speller
+from gradgen.spell import INDENT, Body, Root, Speller, UnknownLength
+from gradgen.sweeps import Sweep
 from gradgen.tally import Cost, tally
 from gradgen.tape import Argument, Tape
 from gradgen.templating import render
@@ -96,9 +97,15 @@ def _priced(function: Function, costs: Sequence[Cost], along: Samples | None) ->
     """A function with the cost of each statement above it."""
     lines = [*function.lines, f"return {function.result}"]
     priced = zip(lines, costs, strict=True)
-    said = [f"    # {cost}\n    {line}\n" if cost.bytes.terms else f"    {line}\n" for line, cost in priced]
+    said = [f"{_remark(line, cost)}{INDENT}{line}\n" for line, cost in priced]
     blocks = f"    # {along}\n" if along else ""
     return f"def {function.name}({function.parameters}):\n{blocks}{''.join(said)}"
+
+
+def _remark(line: str, cost: Cost) -> str:
+    """The cost of a statement, a comment above it; that of one in a loop is for all of its rounds."""
+    inside = line[: len(line) - len(line.lstrip())]
+    return f"{INDENT}{inside}# {cost}\n" if cost.bytes.terms else ""
 
 
 def costs(tape: Tape, planned: Plan) -> dict[str, Cost]:
@@ -166,7 +173,12 @@ class _Writer:
         return {k.name: self._kernel(k, self.ids.replaced[k.name]) for k in self.plan.bound}
 
     def _spelled(
-        self, roots: Sequence[Root], given: dict[Node, str], taken: Iterable[str], arguments: Sequence[Argument]
+        self,
+        roots: Sequence[Root],
+        given: dict[Node, str],
+        taken: Iterable[str],
+        arguments: Sequence[Argument],
+        sweep: Sweep | None = None,
     ) -> Body:
         """The statements that compute the roots; names in ``taken`` are not used for new values."""
         ids = self.ids
@@ -177,7 +189,10 @@ class _Writer:
 
         local = [Root(r.node, self._like(r), r.name) for r in roots]
         fresh, dtype = Fresh((*ids.taken, *taken)), self._typed(given, arguments)
-        body = Speller(given, self.plan.names, fresh, size, dtype, self.stored, ids.called).write(local)
+        try:
+            body = Speller(given, self.plan.names, fresh, size, dtype, self.stored, ids.called).write(local, sweep)
+        except UnknownLength:
+            return self._spelled(roots, given, taken, arguments)
         self.helpers.update(body.helpers)
         return body
 
@@ -238,7 +253,7 @@ class _Writer:
 
     def _kernel(self, kernel: Kernel, private: str) -> Function:
         given = self._given(kernel.symbols) | {node: self.hoisted[node] for node in kernel.hoisted}
-        body = self._spelled(kernel.roots, given, self.hoisted.values(), self.ids.arguments)
+        body = self._spelled(kernel.roots, given, self.hoisted.values(), self.ids.arguments, kernel.sweep)
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         if kernel.name in MAPPED:
             body, result = self._mapped(

@@ -23,19 +23,21 @@ from gradgen.ops.select import Embed, Select
 from gradgen.samples import Samples, samples
 from gradgen.spell import Root
 from gradgen.stable import stable
+from gradgen.sweeps import Sweep, sweep
 from gradgen.walk import Names, core, depending, order
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function on checked arrays: its name, its results, the symbols and hoisted values that it needs, and the
-    dimension along which it could run block by block."""
+    """A function on checked arrays: its name, its results, the symbols and hoisted values that it needs, the
+    dimension along which it could run block by block, and the loop over blocks where that pays."""
 
     name: str
     roots: tuple[Root, ...]
     symbols: tuple[Symbol, ...]
     hoisted: tuple[Node, ...]
     samples: Samples | None
+    sweep: Sweep | None
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,9 @@ def _kernel(name: str, roots: tuple[Root, ...], hoisted: Sequence[Node]) -> Kern
     reached = _reached([root.node for root in roots], set(hoisted))
     symbols = sorted((n for n in reached if isinstance(n, Symbol)), key=lambda s: (s.direction, s.index))
     taken = tuple(n for n in hoisted if n in reached)
-    return Kernel(name, roots, tuple(symbols), taken, samples([root.node for root in roots], taken))
+    nodes = [root.node for root in roots]
+    along = samples(nodes, taken)
+    return Kernel(name, roots, tuple(symbols), taken, along, sweep(nodes, taken, along))
 
 
 def _reached(roots: Sequence[Node], stops: set[Node]) -> set[Node]:

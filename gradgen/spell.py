@@ -18,7 +18,7 @@ from math import pi, sqrt
 from gradgen import text
 from gradgen.atoms import Unknown, is_mask
 from gradgen.cost import entries
-from gradgen.dims import Size
+from gradgen.dims import Dim, Size
 from gradgen.labels import Labels
 from gradgen.layout import layouts
 from gradgen.nodes import (
@@ -46,10 +46,12 @@ from gradgen.ops.gather import Scatter
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select, Tile, Tiles, apart, index, tiles
 from gradgen.reuse import reused
+from gradgen.sweeps import Sweep
 from gradgen.text import Expr
 from gradgen.walk import Names, core, order, preferred
 
 LONG = 55
+INDENT = "    "
 LARGE = 2**15  # entries: 256 KiB
 LINE = 75  # of the results of a function
 MOST_TERMS = 32
@@ -109,6 +111,10 @@ class Body:
     helpers: tuple[str, ...] = ()
 
 
+class UnknownLength(Exception):
+    """A block would have to say how many rows it has."""
+
+
 class Speller:
     """Writes one function. ``given`` are values that already have a name: symbols, and what was computed outside."""
 
@@ -139,8 +145,13 @@ class Speller:
         self.lines: list[str] = []
         self.done: dict[Node, Expr] = {node: text.name(name) for node, name in given.items()}
         self.sizes: dict[Size, None] = {}
+        self.swept: Dim | None = None
 
-    def write(self, roots: Sequence[Root]) -> Body:
+    def write(self, roots: Sequence[Root], sweep: Sweep | None = None) -> Body:
+        """The statements for the results; a ``sweep`` is computed in a loop over blocks of rows.
+
+        UnknownLength: a statement in the loop needs the number of rows of the block.
+        """
         nodes = self._cut(roots)
         stored = {node: self.stored.get(node, tuple(range(node.rank))) for node in self.given}
         self.layouts = layouts(nodes, [r.node for r in roots], stored, preferred(self.names))
@@ -149,12 +160,14 @@ class Speller:
         self.decomposed = decomposed(nodes)
         self.roots = {core(root.node): root.name for root in roots}
         self.alone = len(roots) == 1
-        for node in nodes:
-            if not isinstance(node, View) and node is not one():
-                self._node(node)
+        if sweep is None:
+            self._nodes(nodes)
+        else:
+            self._sweep(nodes, sweep)
         results = [self._own(self._root(root)) if root.node.rank else self._root(root) for root in roots]
         self._shorten(results, roots)
-        self.lines = reused(self.lines, [result.text for result in results], self._large())
+        if sweep is None:
+            self.lines = reused(self.lines, [result.text for result in results], self._large())
         return Body(
             tuple(self.lines),
             tuple(results),
@@ -163,6 +176,71 @@ class Speller:
             tuple(self.functions),
             tuple(self.helpers),
         )
+
+    def _nodes(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            if not isinstance(node, View) and node is not one():
+                self._node(node)
+
+    def _sweep(self, nodes: Sequence[Node], sweep: Sweep) -> None:
+        """What the loop over blocks of rows needs, the loop, and what is made of its sums."""
+        first = {node for node in order(sweep.before) if node not in sweep.local}
+        self._nodes(node for node in nodes if node in first)
+        for node in sweep.before:
+            self._held_before(core(node))
+        sums = {node: self._started(node) for node in sweep.sums}
+        rows = self._loop(sweep)
+        outside, self.lines, self.swept = self.lines, [], sweep.dim
+        whole = {node: self.done[node] for node in sweep.local if node in self.done}
+        for node in whole:
+            self.done[node] = self._rows(node, self.done[node], rows, Size.of(sweep.dim))
+        for node in nodes:
+            if node in sums:
+                self.lines.append(f"{sums[node]} += {self._text(node).text}")
+                self.done[node] = text.name(sums[node])
+            elif node in sweep.local:
+                self._nodes([node])
+        self.lines, self.swept = [*outside, *(f"{INDENT}{line}" for line in self.lines)], None
+        self.done |= whole
+        self._nodes(node for node in nodes if node not in first and node not in sweep.local)
+
+    def _held_before(self, node: Node) -> None:
+        """A value that each block uses is computed once."""
+        expr = self.done.get(node)
+        if expr is not None and not isinstance(node, LEAVES) and node.operands and not expr.text.isidentifier():
+            self.done[node] = self._named(node, expr)
+
+    def _started(self, node: Node) -> str:
+        """The variable in which a sum over the rows is added up."""
+        name = self.names.get(node)
+        chosen = self.fresh(name.text if name else self.roots.get(node) or self._hint(node))
+        start = (
+            f"np.zeros({self._shape(self._shape_of(node))}, dtype={self.dtype})"
+            if node.rank
+            else f"{self.dtype}.type(0)"
+        )
+        self.lines.append(f"{chosen} = {start}")
+        self.owned[chosen] = False
+        return chosen
+
+    def _loop(self, sweep: Sweep) -> str:
+        """The head of the loop; the name of the rows of a block."""
+        step, start, rows = map(self.fresh, ("block_rows", "start", "rows"))
+        exponent = sweep.most.bit_length() - 1
+        self.lines.append(f"{step} = 1 + 2**{exponent} // max(1, {self.size(sweep.row).text})")
+        self.lines.append(f"for {start} in range(0, {self.size(Size.of(sweep.dim)).text}, {step}):")
+        self.lines.append(f"{INDENT}{rows} = slice({start}, {start} + {step})")
+        return rows
+
+    def _rows(self, node: Node, expr: Expr, rows: str, size: Size) -> Expr:
+        """The rows of an array that belong to the block, on a line of their own where they are used twice."""
+        before = [":"] * self._shape_of(node).index(size)
+        block = text.method(expr, f"[{', '.join([*before, rows])}]", fresh=False)
+        if self.uses[node] < 2:
+            return block
+        chosen = self.fresh(f"{expr.text}_rows")
+        self.lines.append(f"{chosen} = {block.text}")
+        return Expr(chosen, fresh=False)
 
     def _large(self) -> dict[str, Shape]:
         """The shapes of large temporaries of which nothing else holds a part."""
@@ -202,6 +280,8 @@ class Speller:
         self.helpers[template] = None
 
     def size(self, size: Size) -> Expr:
+        if self.swept in size.symbols:
+            raise UnknownLength
         self.sizes[size] = None
         return self.size_name(size)
 
@@ -310,6 +390,11 @@ class Speller:
             wanted or self.uses[node] > 1 or len(expr.text) > long or expr.depth > DEEP
         ):
             return expr
+        return self._named(node, expr)
+
+    def _named(self, node: Node, expr: Expr) -> Expr:
+        """The expression on a line; its name."""
+        name = self.names.get(node)
         chosen = self.fresh(name.text if name else self.roots.get(node) or self._hint(node))
         self.lines.append(f"{chosen} = {expr.text}")
         self.lined[chosen] = node

@@ -53,13 +53,18 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """The rows of a block: over all blocks, they are all rows."""
+
+
+@dataclass(frozen=True)
 class Items:
     """A tuple or list of values."""
 
     values: tuple[Value, ...]
 
 
-Value = Array | Number | Items
+Value = Array | Number | Items | Rows
 SCALAR = Array()
 # Flops for each matrix of m rows and n columns, in m n²; `norm` is the nuclear one.
 MATRIX = {
@@ -104,8 +109,11 @@ class _Reader:
         self.values.update({name: Number(size) for name, size in self.sizes.items()})
 
     def statement(self, line: str) -> Cost:
+        """A statement; what a loop over blocks of rows does is counted for all blocks together."""
         self.cost = Cost()
-        [tree] = ast.parse(line).body
+        if line.endswith(":"):
+            return self.cost
+        [tree] = ast.parse(line.lstrip()).body
         if isinstance(tree, ast.Assign):
             self._assigned(tree)
         elif isinstance(tree, ast.AugAssign):
@@ -223,6 +231,8 @@ class _Reader:
                 taken = sum(not (isinstance(e, ast.Constant) and e.value is None) for e in entries[position + 1 :])
                 made += rest[: len(rest) - taken]
                 rest = rest[len(rest) - taken :]
+            elif isinstance(value, Rows):
+                made.append(rest.pop(0))
             elif isinstance(entry, ast.Slice):
                 made.append(self._length(entry, rest.pop(0)))
             elif isinstance(value, Array | Items):
@@ -272,6 +282,8 @@ class _Reader:
             return self._ufunc_method(path.split(".")[1], name, tree.args, keywords)
         if name in REDUCTIONS or name in VIEWS or name in ("copy", "astype"):
             return self._applied(name, self.value(tree.args[0]), tree.args[1:], keywords)
+        if name == "slice":
+            return Rows()
         if name in MADE:
             return self._made(name, tree.args)
         if name in MATRIX:

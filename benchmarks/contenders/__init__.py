@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.losses import Case, case
+from benchmarks.losses import SIZES, Case, case
 
 __all__ = ["BASELINE", "CONTENDERS", "OURS", "Calls", "Job", "NotThereError"]
 
@@ -39,12 +39,18 @@ class NotThereError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """A loss at a size and in a dtype; ``typical`` is the size that gradgen's module was planned for."""
+    """A loss at a size and in a dtype; ``planned`` is the size that gradgen's module was planned for, "" for its own,
+    or for medium where it is none of the three."""
 
     loss: str
     size: str
     dtype: str = "float64"
-    typical: str = "medium"
+    planned: str = ""
+
+    @property
+    def typical(self) -> str:
+        """The size, tiny, medium or large, that gradgen's module was planned for."""
+        return self.planned or (self.size if self.size in SIZES else "medium")
 
     @property
     def case(self) -> Case:

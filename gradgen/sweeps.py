@@ -1,0 +1,111 @@
+"""Which functions run over blocks of rows, so that data and temporaries stay in the cache between the statements that
+read them.
+
+Where all that crosses the rows is a sum, finished in one sweep along the sample axis, the sums of the blocks add up. It
+pays where arrays that no cache holds would be read a second time at the typical sizes. Products of matrices are left
+whole: they have blocks of their own, and threads that a small product keeps waiting.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from gradgen.cost import entries
+from gradgen.dims import Dim, Size
+from gradgen.nodes import Add, Map, Node, Product, Symbol, View
+from gradgen.ops.gather import Gather
+from gradgen.ops.reduce import Reduce
+from gradgen.samples import Samples
+from gradgen.walk import core, order
+
+CACHED = 2**19  # entries of an array that stays in a cache from one statement to the next: 4 MiB
+SHARE = 1 / 8  # of what is moved: what must be moved again
+BLOCK = 2**17  # entries of the largest arrays of a block: 1 MiB
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A loop over blocks of rows: its dimension, what is computed before it, in it, and summed up by it.
+
+    ``row`` is the number of entries that a row has in its largest arrays together, ``most`` those of a block.
+    """
+
+    dim: Dim
+    before: tuple[Node, ...]
+    local: tuple[Node, ...]
+    sums: tuple[Node, ...]
+    row: Size
+    most: int
+
+
+def sweep(roots: Sequence[Node], given: Collection[Node], along: Samples | None) -> Sweep | None:
+    """The loop in which the results are computed where that pays, None where it does not or cannot be."""
+    if along is None or along.sweeps > 1 or not along.crossings:
+        return None
+    sums = [crossing.node for crossing in along.crossings]
+    size, nodes = Size.of(along.dim), _needed(roots, given)
+    if any(size.symbols & s.symbols for root in roots for s in root.shape):
+        return None
+    local = [n for n in nodes if size in n.shape or n in sums]
+    if not all(_is_local(n, size, given) for n in local if n not in sums) or not all(map(_adds_up, sums)):
+        return None
+    if not _pays([n for n in local if n not in given]):
+        return None
+    computed = [n for n in local if n not in given and not isinstance(n, Symbol)]
+    before = dict.fromkeys(child for n in computed for child in n.operands if child not in local)
+    rows = [_row(n, size) for n in local if n not in sums]
+    largest = max(rows, key=lambda s: s.typical)
+    return Sweep(along.dim, tuple(before), tuple(local), tuple(sums), largest * rows.count(largest), BLOCK)
+
+
+def _needed(roots: Sequence[Node], given: Collection[Node]) -> list[Node]:
+    """The nodes that the results need, down to what is given."""
+    reached: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in reached:
+            reached.add(node)
+            stack.extend(() if node in given else node.operands)
+    return [n for n in order(roots) if n in reached]
+
+
+def _is_local(node: Node, size: Size, given: Collection[Node]) -> bool:
+    """Whether the rows of a value follow from the rows of its operands, its text speaking of no number of rows."""
+    if node in given or isinstance(node, Symbol):
+        return sum(size.symbols <= s.symbols for s in node.shape) == 1
+    return isinstance(node, Map | Add | Product | Gather | Reduce | View)
+
+
+def _adds_up(node: Node) -> bool:
+    return isinstance(node, Product)
+
+
+def _row(node: Node, size: Size) -> Size:
+    """The entries of one row."""
+    total = Size.of(1)
+    for s in node.shape:
+        total = total * (1 if s == size else s)
+    return total
+
+
+def _multiplies(node: Node) -> bool:
+    """Whether a node is a product of two matrices."""
+    if not isinstance(node, Product) or not node.summed or len(node.factors) != 2:
+        return False
+    (_, left, _), (_, right, _) = node.factors
+    return bool(set(left) - set(right)) and bool(set(right) - set(left))
+
+
+def _pays(local: Sequence[Node]) -> bool:
+    """Whether a good part of what is moved are large arrays, touched again after they were first read, or made."""
+    if any(map(_multiplies, local)):
+        return False
+    touched: Counter[Node] = Counter(n for n in local if not isinstance(n, Symbol))
+    for node in local:
+        touched.update({core(child) for child in node.operands})
+    moved = {node: entries(node.shape) for node in touched}
+    again = sum(moved[n] * (times - 1) for n, times in touched.items() if moved[n] >= CACHED)
+    return again > SHARE * sum(moved[n] * times for n, times in touched.items())

@@ -21,6 +21,7 @@ from gradgen.samples import Samples
 from gradgen.walk import core, order
 
 CACHED = 2**19  # entries of an array that stays in a cache from one statement to the next: 4 MiB
+FEWEST = 16  # rows of a block: fewer are mostly the start of a loop
 SHARE = 1 / 8  # of what is moved: what must be moved again
 BLOCK = 2**17  # entries of the largest arrays of a block: 1 MiB
 
@@ -57,7 +58,10 @@ def sweep(roots: Sequence[Node], given: Collection[Node], along: Samples | None)
     before = dict.fromkeys(child for n in computed for child in n.operands if child not in local)
     rows = [_row(n, size) for n in local if n not in sums]
     largest = max(rows, key=lambda s: s.typical)
-    return Sweep(along.dim, tuple(before), tuple(local), tuple(sums), largest * rows.count(largest), BLOCK)
+    row = largest * rows.count(largest)
+    return (
+        Sweep(along.dim, tuple(before), tuple(local), tuple(sums), row, BLOCK) if FEWEST * row.typical < BLOCK else None
+    )
 
 
 def _needed(roots: Sequence[Node], given: Collection[Node]) -> list[Node]:

@@ -66,6 +66,7 @@ def in_blocks(name: str, folder: Path, patch: pytest.MonkeyPatch, most: int = 8)
     with patch.context() as eager:
         eager.setattr(sweeps, "CACHED", 1)
         eager.setattr(sweeps, "BLOCK", most)
+        eager.setattr(sweeps, "FEWEST", 0)
         eager.setattr(sweeps, "_multiplies", lambda node: False)
         return built(name, folder)
 

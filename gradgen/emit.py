@@ -77,17 +77,17 @@ def _block(source: str) -> str:
 
 def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str]) -> str:
     """The text of the module of a loss or a function."""
-    return formatted(render("module.py.j2", module=_Writer(tape, planned).module(header, formulas)))
+    return formatted(render("module.py.j2", module=Writer(tape, planned).module(header, formulas)))
 
 
 def statements(tape: Tape, planned: Plan) -> str:
     """The private functions that hold the mathematics, as they stand in the module."""
-    return formatted("\n\n".join(f.text for f in _Writer(tape, planned).private()))
+    return formatted("\n\n".join(f.text for f in Writer(tape, planned).private()))
 
 
 def listing(tape: Tape, planned: Plan) -> str:
     """The private functions with what each statement costs, and along which axis each could run block by block."""
-    writer = _Writer(tape, planned)
+    writer = Writer(tape, planned)
     axes = {writer.ids.kernels[k.name]: k.samples for k in planned.kernels}
     axes |= {writer.ids.replaced[k.name]: k.samples for k in planned.bound}
     return formatted("\n\n".join(_priced(f, writer.costs(f), axes.get(f.name)) for f in writer.private()))
@@ -110,11 +110,11 @@ def _remark(line: str, cost: Cost) -> str:
 
 def costs(tape: Tape, planned: Plan) -> dict[str, Cost]:
     """What each private function costs by its name."""
-    writer = _Writer(tape, planned)
+    writer = Writer(tape, planned)
     return {f.name: sum(writer.costs(f), Cost()) for f in writer.private()}
 
 
-class _Writer:
+class Writer:
     """Holds the names of one module; every method gives a part of its text."""
 
     def __init__(self, tape: Tape, planned: Plan) -> None:

@@ -1,0 +1,628 @@
+"""Loops as C: one function for each function of a module, on contiguous arrays of doubles.
+
+A loop over the innermost axis carries ``omp simd``: the compiler may compute several rounds at once, functions such as
+exp among them, and adds sums up in several parts. Nothing else is relaxed: infinities, NaN and signed zeros are kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from gradgen.dims import Dim, Size
+from gradgen.identifiers import Fresh
+from gradgen.labels import Labels
+from gradgen.loops import Member, Multiplication, Nest, Program, Result, Step, operands
+from gradgen.nodes import Add, Count, Map, Node, Number, Operand, Product, one
+from gradgen.ops.reduce import Reduce
+from gradgen.text import magnitude
+from gradgen.walk import Names
+
+INDENT = "    "
+CACHED = 2**15  # entries of all rows of a block: 256 KiB
+FEWEST = 64  # rows of a block
+FUNCTIONS: dict[str, str] = {
+    **{name: f"{name}({{0}})" for name in "exp expm1 exp2 log log1p log2 log10 sin cos tan sinh cosh tanh".split()},
+    **{f"arc{name}": f"a{name}({{0}})" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    "absolute": "fabs({0})",
+    "root": "sqrt({0})",
+    "sign": "sign({0})",
+    "relu": "larger({0}, 0.0)",
+    "heaviside": "step({0})",
+    "nonzero": "({0} != 0.0 ? {0} : INFINITY)",
+    "regular": "({0} != 0.0 ? {0} : NAN)",
+    "where": "",
+    "maximum": "larger({0}, {1})",
+    "minimum": "smaller({0}, {1})",
+    "power": "pow({0}, {1})",
+    "power_of": "",
+    "logical_not": "(double)({0} == 0.0)",
+    "logical_and": "(double)({0} != 0.0 && {1} != 0.0)",
+    "logical_or": "(double)({0} != 0.0 || {1} != 0.0)",
+    **{
+        name: f"(double)({{0}} {sign} {{1}})"
+        for name, sign in (
+            ("greater", ">"),
+            ("greater_equal", ">="),
+            ("less", "<"),
+            ("less_equal", "<="),
+            ("equal", "=="),
+            ("not_equal", "!="),
+        )
+    },
+}
+LONG = 60
+ATOM, SIGN, TERM, SUM = 4, 3, 2, 1
+Local = dict[Node, tuple[str, int]]
+POWERS: dict[Number, str] = {2: "squared", 3: "cubed", 4: "fourth"}
+RESERVED = set(
+    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
+    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while ptrdiff_t I "
+    "size_t NULL INFINITY NAN malloc free memset work rows first last larger smaller smallest sign step fill multiply "
+    "squared cubed fourth exp expm1 exp2 log log1p log2 log10 sin cos tan sinh cosh tanh asin acos atan asinh acosh "
+    "atanh sqrt fabs pow gamma y0 y1 yn j0 j1 jn erf index abs div time main remainder round floor ceil near far "
+    "blas_dgemm blas_is_wide blas_multiply failed object np ndarray nogil gil cdef cpdef ctypedef cimport include by "
+    "public readonly api except and as assert async await class def del elif finally from global import in is lambda "
+    "nonlocal not or pass raise try with yield None True False print".split()
+)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the function: an array, a number or a dimension; a result is written to."""
+
+    name: str
+    kind: str  # "size", "number", "array", "result"
+    node: Node | None = None
+    size: Size | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A C function: its text, its parameters in their order, and the products of sizes of its largest products."""
+
+    text: str
+    name: str
+    parameters: tuple[Parameter, ...]
+    products: tuple[str, ...]
+
+
+def written(
+    name: str, program: Program, given: Mapping[Node, str], names: Names, sizes: Mapping[str, str], doc: str
+) -> Written:
+    """The function of a program; ``given`` are the names of what is at hand, ``sizes`` those of the dimensions."""
+    return _Printer(name, program, given, names, sizes).function(doc)
+
+
+class _Printer:
+    def __init__(
+        self, name: str, program: Program, given: Mapping[Node, str], names: Names, sizes: Mapping[str, str]
+    ) -> None:
+        self.name, self.program, self.names = name, program, names
+        self.fresh = Fresh(RESERVED)
+        self.dims: dict[Dim, str] = {}
+        self.sizes = sizes
+        self.called: dict[Node, str] = {node: self.fresh(_plain(said)) for node, said in given.items()}
+        self.given = dict(given)
+        self.results = [r for steps in (program.rows, program.after) for r in _results(steps)]
+        self.results.sort(key=lambda r: r.position)
+        self.out = {
+            r.position: self.fresh(f"result{r.position + 1}" if len(self.results) > 1 else "result")
+            for r in self.results
+        }
+        self.rows = False
+        self.weak = _weak(self._all())
+        self.lines: list[str] = []
+        self.numbers: Local = {}
+        self.uses = Counter(c for node in self._all() for _, c, _ in operands(node))
+        self.uses.update(r.operand[1] for r in self.results)
+        self.looped = {c for node in self._all() if node.rank or _reduced(node) for c in node.operands}
+        self.depth = 1
+        self.products: dict[str, None] = {}
+
+    def _all(self) -> list[Node]:
+        found: dict[Node, None] = {}
+        for steps in (self.program.before, self.program.rows, self.program.after):
+            for step in steps:
+                for node in [step.node] if isinstance(step, Multiplication) else [m.node for m in step.members]:
+                    if isinstance(node, Node):
+                        found.update(dict.fromkeys(node.operands))
+                        found[node] = None
+        return list(found)
+
+    # The function
+
+    def function(self, doc: str) -> Written:
+        program = self.program
+        for node in program.kept:
+            self.called[node] = self._name(node)
+        scalars = [n for n in program.sums if n.rank == 0]
+        for node in scalars:
+            self.called.setdefault(node, self._name(node))
+        self._steps(program.before)
+        for node in program.sums:
+            self._start(node)
+        if program.rows:
+            self._blocks()
+        self._steps(program.after)
+        body, self.lines = self.lines, []
+        self._work()
+        head = self.lines
+        end = ["    free(work);"] if self._buffers() else []
+        parameters = self._parameters("\n".join((*head, *body)))
+        said = _wrapped(f"static int {self.name}(", [_declared(p) for p in parameters], ")")
+        text = "\n".join((f"/* {doc} */", said, "{", *head, *body, *end, "    return 0;", "}"))
+        return Written(text, self.name, tuple(parameters), tuple(self.products))
+
+    def _parameters(self, body: str) -> list[Parameter]:
+        found = [Parameter(said, "size", size=Size.of(dim)) for dim, said in self._dims(body)]
+        for node in self.given:
+            if _mentions(body, self.called[node]):
+                found.append(Parameter(self.called[node], "array" if node.rank else "number", node))
+        return found + [Parameter(self.out[r.position], "result") for r in self.results]
+
+    def _dims(self, body: str) -> list[tuple[Dim, str]]:
+        return [(dim, said) for dim, said in self.dims.items() if _mentions(body, said)]
+
+    def _buffers(self) -> list[Node]:
+        return [n for n in self.program.kept if n.rank]
+
+    def _work(self) -> None:
+        """Memory for what is kept: one piece, freed at the end."""
+        program = self.program
+        if program.rows and program.dim is not None:
+            row = self._row()
+            n = self._size(Size.of(program.dim))
+            self._line(f"const ptrdiff_t rows = smallest({n}, {FEWEST} + {CACHED} / (1 + {row}));")
+        buffers = self._buffers()
+        if not buffers:
+            return
+        total = " + ".join(self._volume(node) for node in buffers)
+        self._line(f"double *const work = malloc(sizeof(double) * (1 + {total}));")
+        self._line("if (work == NULL) {")
+        self._line(f"{INDENT}return -1;")
+        self._line("}")
+        before = "work"
+        for node in buffers:
+            self._line(f"double *restrict {self.called[node]} = {before};")
+            before = f"{self.called[node]} + {self._volume(node)}"
+
+    def _row(self) -> str:
+        """The entries of one row of all that is kept or at hand."""
+        size = Size.of(self.program.dim) if self.program.dim else Size.of(1)
+        rows = [n for n in (*self.given, *self.program.kept) if size in n.shape and n in self.program.local]
+        sizes = Size.of(0)
+        for node in rows:
+            total = Size.of(1)
+            for s in node.shape:
+                total = total * (1 if s == size else s)
+            sizes = sizes + total
+        return self._size(sizes) if len(sizes.terms) == 1 else f"({self._size(sizes)})"
+
+    def _blocks(self) -> None:
+        """The loop over blocks of rows, or all rows at once."""
+        dim = self.program.dim
+        assert dim is not None
+        n = self._size(Size.of(dim))
+        self._line(f"for (ptrdiff_t first = 0; first < {n}; first += rows) {{")
+        self.depth += 1
+        self._line(f"const ptrdiff_t last = smallest({n} - first, rows);")
+        whole = dict(self.called), dict(self.out)
+        size = Size.of(dim)
+        start = len(self.lines)
+        self.rows = True
+        offsets: list[str] = []
+        for node in self.given:
+            if size in node.shape:
+                offsets.append(self._offset(node, size))
+        for result in self.results:
+            if size in result.shape:
+                offsets.append(self._offset_result(result, size))
+        self._steps(self.program.rows)
+        said = "\n".join(self.lines[start:])
+        used = [line for line in offsets if _mentions(said, line.split(" = ")[0].split("restrict ")[1])]
+        self.lines[start:start] = [INDENT * self.depth + line for line in used]
+        self.rows = False
+        self.called = {**self.called, **{n: whole[0][n] for n in self.given}}
+        self.out = whole[1]
+        self.depth -= 1
+        self._line("}")
+
+    def _offset(self, node: Node, size: Size) -> str:
+        axis = self.program.stored[node].index(node.shape.index(size))
+        stride = self._strides(node)[axis]
+        whole = self.called[node]
+        self.called[node] = self.fresh(f"{whole}_rows")
+        return f"const double *restrict {self.called[node]} = {whole} + first{'' if stride == '1' else f' * {stride}'};"
+
+    def _offset_result(self, result: Result, size: Size) -> str:
+        axis = result.shape.index(size)
+        stride = self._product(result.shape[axis + 1 :], False)
+        whole = self.out[result.position]
+        self.out[result.position] = self.fresh(f"{whole}_rows")
+        return (
+            f"double *restrict {self.out[result.position]} = {whole} + first{'' if stride == '1' else f' * {stride}'};"
+        )
+
+    def _start(self, node: Node) -> None:
+        """The start of a sum over blocks."""
+        if node.rank:
+            self._line(f"memset({self.called[node]}, 0, sizeof(double) * ({self._volume(node)}));")
+        else:
+            self._line(f"double {self.called[node]} = 0.0;")
+
+    # Sizes and places
+
+    def _size(self, size: Size) -> str:
+        for dim in size.symbols:
+            if dim not in self.dims:
+                self.dims[dim] = self.fresh(_plain(self.sizes[dim.name]))
+        return size.spell(lambda dim: self.dims[dim])
+
+    def _extent(self, size: Size, block: bool) -> str:
+        """The length of an axis in memory: of the rows of a block where the array is of one."""
+        if block and self.program.dim is not None and size == Size.of(self.program.dim):
+            return "rows"
+        text = self._size(size)
+        return text if len(size.terms) == 1 else f"({text})"
+
+    def _product(self, sizes: Sequence[Size], block: bool) -> str:
+        return " * ".join(self._extent(size, block) for size in sizes) or "1"
+
+    def _is_block(self, node: Node) -> bool:
+        return node in self.program.local and node not in self.given and node not in self.program.sums
+
+    def _volume(self, node: Node) -> str:
+        return self._product(node.shape, self._is_block(node))
+
+    def _strides(self, node: Node) -> list[str]:
+        """The strides of the axes of a node as they stand in memory."""
+        shape = [node.shape[axis] for axis in self.program.stored[node]]
+        return [self._product(shape[k + 1 :], self._is_block(node)) for k in range(len(shape))]
+
+    def _at(self, node: Node, labels: Labels, index: Mapping[int, str]) -> str:
+        """An entry of an array in memory; ``index`` tells the index of each label."""
+        parts = []
+        for axis, stride in zip(self.program.stored[node], self._strides(node), strict=True):
+            parts.append(_times(index[labels[axis]], stride))
+        return f"{self.called[node]}[{' + '.join(parts)}]"
+
+    # Statements
+
+    def _line(self, line: str) -> None:
+        self.lines.append(INDENT * self.depth + line)
+
+    def _steps(self, steps: Sequence[Step]) -> None:
+        for step in steps:
+            if isinstance(step, Multiplication):
+                self._multiplication(step.node)
+            elif step.frame:
+                self._nest(step)
+            else:
+                self._scalars(step)
+
+    def _scalars(self, nest: Nest) -> None:
+        for member in nest.members:
+            if isinstance(member.node, Result):
+                value = self._operand(member.node.operand, {}, self.numbers)[0]
+                self._line(f"{self.out[member.node.position]}[0] = {value};")
+                continue
+            text, level = self._value(member.node, {}, self.numbers)
+            if member.node not in self.looped and self._is_short(member.node, text, self.uses[member.node]):
+                self.numbers[member.node] = text, level
+            else:
+                self.called[member.node] = self._name(member.node)
+                self._line(f"const double {self.called[member.node]} = {text};")
+
+    def _nest(self, nest: Nest) -> None:
+        index = [self._index(k) for k in range(len(nest.frame))]
+        inside, sums, plain = _Body(len(nest.frame)), [], True
+        local: Local = {}
+        uses = _uses(nest)
+        for member in nest.members:
+            at = dict(zip(member.labels, index, strict=True))
+            if isinstance(member.node, Result):
+                self._stored_result(member.node, at, local, inside)
+            elif _reduced(member.node):
+                accumulated, vector = self._reduction(member, at, local, inside, nest)
+                sums += accumulated
+                plain = plain and vector
+            else:
+                self._computed(member.node, at, local, inside, uses[member.node])
+        self._print(nest, index, inside, sums, plain)
+
+    def _computed(self, node: Node, at: Mapping[int, str], local: Local, inside: _Body, uses: int) -> None:
+        """A value of one round: written into its only user where it is short, else on a line of its own."""
+        text, level = self._value(node, at, local)
+        place = self._at(node, tuple(range(node.rank)), at) if node in self.program.kept else ""
+        if place and not uses:
+            inside.at(-1).append(f"{place} = {text};")
+        elif not place and self._is_short(node, text, uses):
+            local[node] = text, level
+        else:
+            local[node] = self._name(node), ATOM
+            inside.at(-1).append(f"const double {local[node][0]} = {text};")
+            if place:
+                inside.at(-1).append(f"{place} = {local[node][0]};")
+
+    def _is_short(self, node: Node, text: str, uses: int) -> bool:
+        name = self.names.get(node)
+        return uses == 1 and len(text) <= LONG and not (name is not None and name.hard)
+
+    def _print(self, nest: Nest, index: Sequence[str], inside: _Body, sums: Sequence[str], plain: bool) -> None:
+        for line in inside.first:
+            self._line(line)
+        for level, (size, k) in enumerate(zip(nest.frame, index, strict=True)):
+            for line in inside.before[level]:
+                self._line(line)
+            if level == len(index) - 1 and plain:
+                self._line("#pragma omp simd" + (f" reduction(+ : {', '.join(sums)})" if sums else ""))
+            row = self.rows and self.program.dim is not None and size == Size.of(self.program.dim)
+            self._line(f"for (ptrdiff_t {k} = 0; {k} < {'last' if row else self._size(size)}; {k}++) {{")
+            self.depth += 1
+        for line in inside.inner:
+            self._line(line)
+        for level in reversed(range(len(index))):
+            self.depth -= 1
+            self._line("}")
+            for line in inside.after[level]:
+                self._line(line)
+
+    def _stored_result(self, result: Result, at: Mapping[int, str], local: Local, inside: _Body) -> None:
+        strides = [self._product(result.shape[k + 1 :], False) for k in range(len(result.shape))]
+        place = " + ".join(_times(at[k], stride) for k, stride in enumerate(strides))
+        value = self._operand(result.operand, at, local)[0]
+        inside.at(-1).append(f"{self.out[result.position]}[{place}] = {value};")
+
+    def _reduction(
+        self, member: Member, at: Mapping[int, str], local: Local, inside: _Body, nest: Nest
+    ) -> tuple[list[str], bool]:
+        """A sum or maximum: in a variable while the loops that it runs over are the inner ones, else in memory."""
+        node = member.node
+        assert isinstance(node, Product | Reduce)
+        largest = isinstance(node, Reduce)
+        value = self._reduced_value(node, at, local)
+        kept = [k for k, label in enumerate(member.labels) if label < node.rank]
+        level = kept[-1] + 1 if kept else 0
+        place = self._at(node, tuple(range(node.rank)), at) if node.rank else self.called.get(node, "")
+        more = node in self.program.sums
+        start = {"max": "-INFINITY", "min": "INFINITY"}[node.kind] if isinstance(node, Reduce) else "0.0"
+        combine = {"max": "larger", "min": "smaller"}[node.kind] if isinstance(node, Reduce) else ""
+        whole = kept == list(range(level))
+        if not more and not whole:
+            self._filled(node, start, inside)
+        if level == len(nest.frame):
+            said = f"{place} = {combine}({place}, {value});" if largest else f"{place} += {value};"
+            inside.at(-1).append(said)
+            return [], True
+        total = self._name(node) if node.rank else self.called.get(node) or self._name(node)
+        if node.rank == 0 and not more:
+            self.called[node] = total
+            inside.first.append(f"double {total} = {start};")
+        elif node.rank == 0:
+            pass
+        else:
+            inside.before[level].append(f"double {total} = {start};")
+            joined = f"{place} = {combine}({place}, {total});" if largest else f"{place} += {total};"
+            inside.after[level].append(joined if more or not whole else f"{place} = {total};")
+        inside.at(-1).append(f"{total} = {combine}({total}, {value});" if largest else f"{total} += {value};")
+        return ([] if largest else [total]), not largest
+
+    def _filled(self, node: Node, start: str, inside: _Body) -> None:
+        where, volume = self.called[node], self._volume(node)
+        if start == "0.0":
+            inside.first.append(f"memset({where}, 0, sizeof(double) * ({volume}));")
+        else:
+            inside.first.append(f"fill({where}, {volume}, {start});")
+
+    def _multiplication(self, node: Product) -> None:
+        """``node[i, j] = left[i, k] right[k, j]`` as it stands in memory."""
+        (a, i, _), (b, j, _) = node.factors
+        rows, columns = self.program.stored[node]
+        if rows not in i:
+            (a, i), (b, j) = (b, j), (a, i)
+        [inner] = node.summed
+        turned = [
+            "1" if tuple(labels[axis] for axis in self.program.stored[n])[place] == inner else "0"
+            for n, labels, place in ((a, i, 0), (b, j, 1))
+        ]
+        sizes = {k: s for n, labels in ((a, i), (b, j)) for k, s in zip(labels, n.shape, strict=True)}
+        m, n, k = (self._length(sizes[label]) for label in (rows, columns, inner))
+        leading = [self._strides(x)[0] for x in (a, b, node)]
+        more = "1.0" if node in self.program.sums else "0.0"
+        self.products[" * ".join(self._extent(sizes[label], False) for label in (rows, columns, inner))] = None
+        self._line(
+            f"multiply({turned[0]}, {turned[1]}, {m}, {n}, {k}, {self.called[a]}, {leading[0]}, "
+            f"{self.called[b]}, {leading[1]}, {more}, {self.called[node]}, {leading[2]});"
+        )
+
+    def _length(self, size: Size) -> str:
+        if self.rows and self.program.dim is not None and size == Size.of(self.program.dim):
+            return "last"
+        return self._size(size)
+
+    # Values
+
+    def _value(self, node: Node, at: Mapping[int, str], local: Local) -> tuple[str, int]:
+        if isinstance(node, Add):
+            return self._sum(node.terms, at, local)
+        if isinstance(node, Map):
+            return self._map(node, at, local)
+        assert isinstance(node, Product)
+        return self._powers(node, at, local)
+
+    def _reduced_value(self, node: Product | Reduce, at: Mapping[int, str], local: Local) -> str:
+        if isinstance(node, Reduce):
+            return self._operand((node.coefficient, node.node, node.labels), at, local)[0]
+        return self._powers(node, at, local)[0]
+
+    def _map(self, node: Map, at: Mapping[int, str], local: Local) -> tuple[str, int]:
+        parts = [self._operand(argument, at, local) for argument in node.arguments]
+        if node.atom.name == "power_of":
+            return _power(_bracketed(*parts[0], ATOM), node.atom.exponent), ATOM
+        if node.atom.name == "where":
+            mask, then, other = (_bracketed(text, level, ATOM) for text, level in parts)
+            asked = mask.removeprefix("(double)") if mask.startswith("(double)(") else f"{mask} != 0.0"
+            return f"({asked} ? {then} : {other})", ATOM
+        pattern = FUNCTIONS[node.atom.name]
+        called = pattern.startswith(pattern.partition("(")[0] + "({0}") and pattern[0] != "("
+        return pattern.format(*(text if called else _bracketed(text, level, ATOM) for text, level in parts)), ATOM
+
+    def _sum(self, terms: Sequence[Operand], at: Mapping[int, str], local: Local) -> tuple[str, int]:
+        ranked: list[Operand] = sorted(terms, key=lambda term: term[0] < 0)
+        text = ""
+        for c, node, labels in ranked:
+            part, level = self._operand((magnitude(c), node, labels), at, local)
+            part = _bracketed(part, level, TERM)
+            text += (f" + {part}" if c > 0 else f" - {part}") if text else (part if c > 0 else f"-{part}")
+        return text, SUM
+
+    def _powers(self, node: Product, at: Mapping[int, str], local: Local) -> tuple[str, int]:
+        above: list[str] = []
+        below: list[str] = []
+        for factor, labels, power in node.factors:
+            text, level = self._operand((1, factor, labels), at, local)
+            guarded = f"({text} != 0.0 ? {text} : 1.0)" if power < 0 and self._guards(node) else text
+            base = _bracketed(guarded, ATOM if guarded != text else level, ATOM)
+            (above if power > 0 else below).append(_power(base, magnitude(power)))
+        text = " * ".join(above) or "1.0"
+        if not below:
+            return text, TERM if len(above) > 1 else ATOM
+        return (f"{text} / {below[0]}" if len(below) == 1 else f"{text} / ({' * '.join(below)})"), TERM
+
+    def _guards(self, node: Product) -> bool:
+        """Whether a quotient is of sizes alone: where one is 0, what it divides is summed over nothing."""
+        return all(factor in self.weak for factor, _, _ in node.factors)
+
+    def _operand(self, term: Operand, at: Mapping[int, str], local: Local) -> tuple[str, int]:
+        c, node, labels = term
+        level = ATOM
+        if node is one():
+            return _number(c), ATOM if c >= 0 else SIGN
+        if isinstance(node, Count):
+            text = (
+                f"(double)({self._size(node.size)})" if len(node.size.terms) > 1 else f"(double){self._size(node.size)}"
+            )
+        elif node in local:
+            text, level = local[node]
+        elif node.rank:
+            text = self._at(node, labels, at)
+        else:
+            text = self.called[node]
+        if c == 1:
+            return text, level
+        if c == -1:
+            return f"-{_bracketed(text, level, ATOM)}", SIGN
+        return f"{_number(c)} * {_bracketed(text, level, TERM)}", TERM
+
+    # Names
+
+    def _name(self, node: Node) -> str:
+        name = self.names.get(node)
+        return self.fresh(_plain(name.text) if name else _hint(node))
+
+    def _index(self, level: int) -> str:
+        taken = {*self.dims.values(), *self.called.values(), *self.out.values()}
+        return next(k for k in (*"ijkl"[level : level + 1], f"i{level}", f"index{level}") if k not in taken)
+
+
+class _Body:
+    """What stands in a nest of loops: ahead of all, before and after each loop, and innermost."""
+
+    def __init__(self, depth: int) -> None:
+        self.first: list[str] = []
+        self.before: list[list[str]] = [[] for _ in range(depth)]
+        self.after: list[list[str]] = [[] for _ in range(depth)]
+        self.inner: list[str] = []
+
+    def at(self, level: int) -> list[str]:
+        return self.inner if level < 0 else self.before[level]
+
+
+def _uses(nest: Nest) -> Counter[Node]:
+    """How often each value is used within a loop."""
+    found: Counter[Node] = Counter()
+    for member in nest.members:
+        node = member.node
+        found.update(child for _, child, _ in ([node.operand] if isinstance(node, Result) else operands(node)))
+    return found
+
+
+def _results(steps: Sequence[Step]) -> list[Result]:
+    return [m.node for step in steps if isinstance(step, Nest) for m in step.members if isinstance(m.node, Result)]
+
+
+def _reduced(node: Node) -> bool:
+    return isinstance(node, Reduce) or (isinstance(node, Product) and bool(node.summed))
+
+
+def _weak(nodes: Sequence[Node]) -> set[Node]:
+    """The numbers made of dimensions and numbers alone."""
+    found: set[Node] = set()
+    for node in nodes:
+        made = node.operands and not node.rank and all(child in found for child in node.operands)
+        if node is one() or isinstance(node, Count) or made:
+            found.add(node)
+    return found
+
+
+def _hint(node: Node) -> str:
+    if isinstance(node, Map):
+        return {"exp": "exponential", "log": "logarithm"}.get(node.atom.name, "t1")
+    if isinstance(node, Reduce):
+        return "peak"
+    return "total" if _reduced(node) and not node.rank else "t1"
+
+
+def _plain(name: str) -> str:
+    """An identifier of C."""
+    return name if name.isascii() else "_".join(["v", *(f"{ord(c):x}" for c in name)])
+
+
+def _number(value: Number) -> str:
+    return repr(float(value))
+
+
+def _bracketed(text: str, level: int, wanted: int) -> str:
+    return text if level >= wanted else f"({text})"
+
+
+def _power(base: str, power: Number) -> str:
+    if power == 1:
+        return base
+    if power == Fraction(1, 2):
+        return f"sqrt({base})"
+    if power in (2, 3, 4):
+        return f"({' * '.join([base] * int(power))})" if base.isidentifier() else f"{POWERS[power]}({base})"
+    if power < 0:
+        return f"(1.0 / {_power(base, -power)})"
+    return f"pow({base}, {_number(power)})"
+
+
+def _times(index: str, stride: str) -> str:
+    return index if stride == "1" else f"{index} * {stride}"
+
+
+def _mentions(text: str, name: str) -> bool:
+    return name in re.findall(r"\w+", text)
+
+
+def _declared(parameter: Parameter) -> str:
+    kind = {
+        "size": "const ptrdiff_t ",
+        "number": "const double ",
+        "array": "const double *restrict ",
+        "result": "double *restrict ",
+    }[parameter.kind]
+    return f"{kind}{parameter.name}"
+
+
+def _wrapped(head: str, parts: Sequence[str], tail: str) -> str:
+    """A list of parameters, on one line where it fits."""
+    line = f"{head}{', '.join(parts)}{tail}"
+    if len(line) <= 100:
+        return line
+    return head + "\n" + ",\n".join(f"{INDENT * 2}{part}" for part in parts) + tail

@@ -1,0 +1,130 @@
+"""The Cython module of a loss: the NumPy module, its private functions of loops in C where loops can compute them.
+
+A private function keeps its name, its arguments and its results. It hands arrays of doubles to a C function; what is
+float32 is computed in float64 and rounded at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradgen import c_text, loops
+from gradgen.dims import is_one
+from gradgen.emit import Writer
+from gradgen.functions import DOCS, MAPPED, Function
+from gradgen.identifiers import Fresh, words
+from gradgen.nodes import Node
+from gradgen.plan import Kernel, Plan
+from gradgen.spell import Body, Root
+from gradgen.tape import Tape
+from gradgen.templating import render
+from gradgen.text import Expr
+
+
+@dataclass(frozen=True)
+class Call:
+    """The Cython function that hands arrays to a C function: its name, its parameters, what stands before and after the
+    call, and what is handed over."""
+
+    name: str
+    parameters: tuple[str, ...]
+    lines: tuple[str, ...]
+    function: str
+    arguments: tuple[str, ...]
+    ending: tuple[str, ...]
+
+
+class NativeWriter(Writer):
+    """Writes private functions that call C; what loops cannot compute stays NumPy."""
+
+    def __init__(self, tape: Tape, planned: Plan) -> None:
+        super().__init__(tape, planned)
+        self.written: list[c_text.Written] = []
+        self.calls: list[Call] = []
+
+    def _kernel(self, kernel: Kernel, private: str) -> Function:
+        if kernel.name in MAPPED or any(is_one(s) for w in self.ids.wrt for s in w.shape):
+            return super()._kernel(kernel, private)
+        given = self._given(kernel.symbols) | {node: self.hoisted[node] for node in kernel.hoisted}
+        stored = {n: self.stored.get(n, tuple(range(n.rank))) for n in given}
+        nodes = [root.node for root in kernel.roots]
+        try:
+            program = loops.program(nodes, stored, self.plan.names, c_text.FUNCTIONS)
+        except loops.NoLoopsError:
+            return super()._kernel(kernel, private)
+        doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
+        written = c_text.written(f"{private}_in_c", program, given, self.plan.names, self.ids.sizes, doc)
+        return self._calling(kernel, private, given, written)
+
+    def _calling(self, kernel: Kernel, private: str, given: dict[Node, str], written: c_text.Written) -> Function:
+        """The private function, and the Cython function between it and C."""
+        fresh = Fresh((*self.ids.taken, *given.values()))
+        results = {root: fresh(root.name) for root in kernel.roots}
+        typed = self._typed(given, self.ids.arguments)
+        sizes = tuple(p.size for p in written.parameters if p.size is not None)
+        names = [p.size.spell(self.ids.size) for p in written.parameters if p.size is not None]
+        arrays = [root for root in kernel.roots if root.node.rank]
+        numbers = [results[root] for root in kernel.roots if not root.node.rank]
+        lines = [f"{results[root]} = np.empty({self._tuple(root)}, dtype={typed}.dtype)" for root in arrays]
+        handed = [given[p.node] for p in written.parameters if p.node is not None]
+        call = f"{private}_loops({', '.join([*names, *handed, *(results[root] for root in arrays)])})"
+        lines.append(f"{', '.join(numbers)} = {call}" if numbers else call)
+        shapes = tuple(s for root in arrays for s in root.node.shape)
+        made = [Expr(results[root], fresh=True) for root in kernel.roots]
+        body = Body(tuple(lines), tuple(made), (*sizes, *shapes), (typed,) if arrays else ())
+        used = {n: said for n, said in given.items() if said in handed or said == typed}
+        self.written.append(written)
+        self.calls.append(_call(f"{private}_loops", written, [root.node.rank > 0 for root in kernel.roots]))
+        doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
+        return self._function(private, doc, body, used, self._result(kernel.name, body), self.ids.arguments)
+
+    def _tuple(self, root: Root) -> str:
+        sizes = [size.spell(self.ids.size) for size in root.node.shape]
+        return sizes[0] if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+    def loops(self) -> list[str]:
+        """The C functions with what they need, and the functions that call them."""
+        if not self.written:
+            return []
+        c = "\n\n".join((render("loops.h.j2").rstrip("\n"), *(one.text for one in self.written)))
+        declared = [_prototype(one) for one in self.written]
+        helpers = render("loops_helpers.pyx.j2", c=c, declared=declared).rstrip("\n")
+        return [helpers, *(render("loops.pyx.j2", call=call).rstrip("\n") for call in self.calls)]
+
+
+TYPES = {"size": "ptrdiff_t", "number": "double", "array": "const double *", "result": "double *"}
+
+
+def _prototype(written: c_text.Written) -> str:
+    """The C function as Cython knows it."""
+    return f"int {written.name}({', '.join(TYPES[p.kind] for p in written.parameters)}) nogil"
+
+
+def _call(name: str, written: c_text.Written, arrays: Sequence[bool]) -> Call:
+    """``arrays`` says of each result whether it is an array; numbers are returned."""
+    results = [p for p in written.parameters if p.kind == "result"]
+    lines = [f"cdef ndarray {p.name}_ = _doubles({p.name})" for p in written.parameters if p.kind == "array"]
+    lines += [
+        f"cdef ndarray {p.name}_ = _room({p.name})" for p, is_array in zip(results, arrays, strict=True) if is_array
+    ]
+    numbers = [p.name for p, is_array in zip(results, arrays, strict=True) if not is_array]
+    lines += [f"cdef double {', '.join(numbers)}"] if numbers else []
+    lines += [f"_load_blas({product})" for product in written.products]
+    parameters: list[str] = []
+    arguments: list[str] = []
+    for p in written.parameters:
+        if p.kind == "result" and p.name in numbers:
+            arguments.append(f"&{p.name}")
+        else:
+            parameters.append(f"{TYPES[p.kind]} {p.name}" if p.kind in ("size", "number") else p.name)
+            pointer = f"<{TYPES[p.kind]}>PyArray_DATA({p.name}_)"
+            arguments.append(p.name if p.kind in ("size", "number") else pointer)
+    ending = [
+        line
+        for p, is_array in zip(results, arrays, strict=True)
+        if is_array
+        for line in (f"if {p.name}_ is not {p.name}:", f"    {p.name}[...] = {p.name}_")
+    ]
+    ending += [f"return {', '.join(numbers)}"] if numbers else []
+    return Call(name, tuple(parameters), tuple(lines), written.name, tuple(arguments), tuple(ending))

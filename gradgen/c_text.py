@@ -22,8 +22,6 @@ from gradgen.text import magnitude
 from gradgen.walk import Names
 
 INDENT = "    "
-CACHED = 2**15  # entries of all rows of a block: 256 KiB
-FEWEST = 64  # rows of a block
 FUNCTIONS: dict[str, str] = {
     **{name: f"{name}({{0}})" for name in "exp expm1 exp2 log log1p log2 log10 sin cos tan sinh cosh tanh".split()},
     **{f"arc{name}": f"a{name}({{0}})" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
@@ -61,12 +59,13 @@ POWERS: dict[Number, str] = {2: "squared", 3: "cubed", 4: "fourth"}
 RESERVED = set(
     "auto break case char const continue default do double else enum extern float for goto if inline int long register "
     "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while ptrdiff_t I "
-    "size_t NULL INFINITY NAN malloc free memset work rows first last larger smaller smallest sign step fill multiply "
-    "squared cubed fourth exp expm1 exp2 log log1p log2 log10 sin cos tan sinh cosh tanh asin acos atan asinh acosh "
-    "atanh sqrt fabs pow gamma y0 y1 yn j0 j1 jn erf index abs div time main remainder round floor ceil near far "
-    "blas_dgemm blas_is_wide blas_multiply failed object np ndarray nogil gil cdef cpdef ctypedef cimport include by "
-    "public readonly api except and as assert async await class def del elif finally from global import in is lambda "
-    "nonlocal not or pass raise try with yield None True False print".split()
+    "size_t NULL INFINITY NAN malloc free memset work sums task tasks thread count rows first last largest smallest "
+    "larger smaller sign step fill add_up share run_tasks threads_for block_rows multiply squared cubed fourth failed "
+    "exp expm1 exp2 log log1p log2 log10 sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh sqrt fabs pow "
+    "gamma y0 y1 yn j0 j1 jn erf index abs div time main remainder round floor ceil near far blas_dgemm blas_is_wide "
+    "blas_multiply number_of_threads object np ndarray nogil gil cdef cpdef ctypedef cimport include by public "
+    "readonly api except and as assert async await class def del elif finally from global import in is lambda nonlocal "
+    "not or pass raise try with yield None True False print".split()
 )
 
 
@@ -78,6 +77,14 @@ class Parameter:
     kind: str  # "size", "number", "array", "result"
     node: Node | None = None
     size: Size | None = None
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What threads share: the statements that share it out, and the function of one."""
+
+    lines: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -122,6 +129,7 @@ class _Printer:
         self.looped = {c for node in self._all() if node.rank or _reduced(node) for c in node.operands}
         self.depth = 1
         self.products: dict[str, None] = {}
+        self.inner: dict[str, None] = {}
 
     def _all(self) -> list[Node]:
         found: dict[Node, None] = {}
@@ -136,26 +144,31 @@ class _Printer:
     # The function
 
     def function(self, doc: str) -> Written:
+        """The C function, and before it that of the rows, which threads share."""
         program = self.program
         for node in program.kept:
             self.called[node] = self._name(node)
-        scalars = [n for n in program.sums if n.rank == 0]
-        for node in scalars:
+        for node in program.sums:
             self.called.setdefault(node, self._name(node))
         self._steps(program.before)
-        for node in program.sums:
-            self._start(node)
-        if program.rows:
-            self._blocks()
+        before = self._taken()
+        shared = self._shared() if program.rows else _Shared((), "")
         self._steps(program.after)
-        body, self.lines = self.lines, []
-        self._work()
-        head = self.lines
-        end = ["    free(work);"] if self._buffers() else []
+        body = [*before, *shared.lines, *self._taken()]
+        self._memory(self._whole(), "return -1;")
+        head = self._taken()
+        end = [f"{INDENT}free(work);"] if self._whole() else []
+        end += [f"{INDENT}free(sums);"] if any(n.rank for n in program.sums) else []
         parameters = self._parameters("\n".join((*head, *body)))
         said = _wrapped(f"static int {self.name}(", [_declared(p) for p in parameters], ")")
-        text = "\n".join((f"/* {doc} */", said, "{", *head, *body, *end, "    return 0;", "}"))
-        return Written(text, self.name, tuple(parameters), tuple(self.products))
+        function = (f"/* {doc} */", said, "{", *head, *body, *end, f"{INDENT}return 0;", "}")
+        text = f"{shared.text}\n\n" if shared.text else ""
+        return Written(text + "\n".join(function), self.name, tuple(parameters), tuple(self.products))
+
+    def _taken(self) -> list[str]:
+        """The lines so far."""
+        lines, self.lines = self.lines, []
+        return lines
 
     def _parameters(self, body: str) -> list[Parameter]:
         found = [Parameter(said, "size", size=Size.of(dim)) for dim, said in self._dims(body)]
@@ -167,28 +180,135 @@ class _Printer:
     def _dims(self, body: str) -> list[tuple[Dim, str]]:
         return [(dim, said) for dim, said in self.dims.items() if _mentions(body, said)]
 
-    def _buffers(self) -> list[Node]:
-        return [n for n in self.program.kept if n.rank]
-
-    def _work(self) -> None:
+    def _memory(self, buffers: Sequence[Node], failed: str) -> None:
         """Memory for what is kept: one piece, freed at the end."""
-        program = self.program
-        if program.rows and program.dim is not None:
-            row = self._row()
-            n = self._size(Size.of(program.dim))
-            self._line(f"const ptrdiff_t rows = smallest({n}, {FEWEST} + {CACHED} / (1 + {row}));")
-        buffers = self._buffers()
         if not buffers:
             return
         total = " + ".join(self._volume(node) for node in buffers)
         self._line(f"double *const work = malloc(sizeof(double) * (1 + {total}));")
         self._line("if (work == NULL) {")
-        self._line(f"{INDENT}return -1;")
+        self._line(f"{INDENT}{failed}")
         self._line("}")
         before = "work"
         for node in buffers:
             self._line(f"double *restrict {self.called[node]} = {before};")
             before = f"{self.called[node]} + {self._volume(node)}"
+
+    # The rows
+
+    def _shared(self) -> _Shared:
+        """The function of the rows from one to another, and the statements that let threads run it."""
+        program, dim = self.program, self.program.dim
+        assert dim is not None
+        buffers = [n for n in program.kept if n.rank and self._is_block(n)]
+        for node in program.sums:
+            self._start(node)
+        self._blocks()
+        loop = self._taken()
+        most = f"block_rows({self._row()}, {self._widest()})"
+        self._line(f"const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, {most}));")
+        self._memory(buffers, "return -1;")
+        head = self._taken()
+        numbers = [self.called[n] for n in program.sums if not n.rank]
+        arrays = [n for n in program.sums if n.rank]
+        fields = self._fields("\n".join((*head, *loop)), buffers)
+        task = f"{self.name}_task"
+        end = [f"{INDENT}task->{said} = {said};" for said in numbers]
+        end += [f"{INDENT}free(work);"] if buffers else []
+        declared = [f"{kind}{said}" for kind, said in fields]
+        declared += [f"double *{self.called[n]}" for n in arrays] + [f"double {said}" for said in numbers]
+        unpacked = [f"{INDENT}{_restricted(kind)}{said} = task->{said};" for kind, said in fields]
+        unpacked += [f"{INDENT}double *restrict {self.called[n]} = task->{self.called[n]};" for n in arrays]
+        text = (
+            f"struct {task} {{",
+            f"{INDENT}ptrdiff_t begin, end;",
+            *(f"{INDENT}{line};" for line in declared),
+            "};",
+            "",
+            f"static int {self.name}_rows(struct {task} *task)",
+            "{",
+            *unpacked,
+            *head,
+            *loop,
+            *end,
+            f"{INDENT}return 0;",
+            "}",
+            "",
+            f"static void *{self.name}_thread(void *task)",
+            "{",
+            f"{INDENT}return {self.name}_rows(task) ? task : NULL;",
+            "}",
+        )
+        return _Shared(tuple(self._run(task, [said for _, said in fields], arrays, numbers)), "\n".join(text))
+
+    def _fields(self, body: str, buffers: Sequence[Node]) -> list[tuple[str, str]]:
+        """What the rows need to know, with its type."""
+        own = {self.called[n] for n in (*buffers, *self.program.sums)}
+        found = [("ptrdiff_t ", said) for _, said in self._dims(body)]
+        for node, said in self.called.items():
+            if said not in own and _mentions(body, said):
+                found.append(("const double *" if node.rank else "double ", said))
+        return found + [("double *", said) for said in self.out.values() if _mentions(body, said)]
+
+    def _run(self, task: str, fields: Sequence[str], arrays: Sequence[Node], numbers: Sequence[str]) -> list[str]:
+        """The statements that share the rows out, and add up the sums in order."""
+        assert self.program.dim is not None
+        n = self._size(Size.of(self.program.dim))
+        volumes = [self._product(node.shape, False) for node in arrays]
+        self._line(f"struct {task} tasks[MOST_THREADS];")
+        self._line(f"const int count = threads_for({n}, {self._row()}, {self._widest()});")
+        if arrays:
+            self._line(f"double *const sums = malloc(sizeof(double) * count * (1 + {' + '.join(volumes)}));")
+            self._failing("sums == NULL", ["work"] if self._whole() else [])
+        self._line("for (int thread = 0; thread < count; thread++) {")
+        self.depth += 1
+        self._line(f"tasks[thread].begin = share({n}, thread, count);")
+        self._line(f"tasks[thread].end = share({n}, thread + 1, count);")
+        for said in fields:
+            self._line(f"tasks[thread].{said} = {said};")
+        before = f"sums + thread * ({' + '.join(volumes)})" if volumes else ""
+        for node, volume in zip(arrays, volumes, strict=True):
+            self._line(f"tasks[thread].{self.called[node]} = {before};")
+            before = f"tasks[thread].{self.called[node]} + {volume}"
+        self.depth -= 1
+        self._line("}")
+        self._line(f"const int failed = run_tasks({self.name}_thread, tasks, sizeof(tasks[0]), count);")
+        self._failing("failed", [*(["work"] if self._whole() else []), *(["sums"] if arrays else [])])
+        return self._added(arrays, numbers, volumes)
+
+    def _failing(self, condition: str, held: Sequence[str]) -> None:
+        """Give memory back and return, where something failed."""
+        self._line(f"if ({condition}) {{")
+        for said in held:
+            self._line(f"{INDENT}free({said});")
+        self._line(f"{INDENT}return -1;")
+        self._line("}")
+
+    def _whole(self) -> list[Node]:
+        """What is kept through the whole function."""
+        return [n for n in self.program.kept if n.rank and not self._is_block(n) and n not in self.program.sums]
+
+    def _widest(self) -> str:
+        """The largest product of matrices that one row takes part in, in multiply-adds; 0 without any."""
+        found = ""
+        for product in self.inner:
+            found = f"largest({found}, {product})" if found else product
+        return found or "0"
+
+    def _added(self, arrays: Sequence[Node], numbers: Sequence[str], volumes: Sequence[str]) -> list[str]:
+        for said in numbers:
+            self._line(f"double {said} = tasks[0].{said};")
+        for node in arrays:
+            self._line(f"double *restrict {self.called[node]} = tasks[0].{self.called[node]};")
+        self._line("for (int thread = 1; thread < count; thread++) {")
+        self.depth += 1
+        for said in numbers:
+            self._line(f"{said} += tasks[thread].{said};")
+        for node, volume in zip(arrays, volumes, strict=True):
+            self._line(f"add_up({self.called[node]}, tasks[thread].{self.called[node]}, {volume});")
+        self.depth -= 1
+        self._line("}")
+        return self._taken()
 
     def _row(self) -> str:
         """The entries of one row of all that is kept or at hand."""
@@ -206,10 +326,9 @@ class _Printer:
         """The loop over blocks of rows, or all rows at once."""
         dim = self.program.dim
         assert dim is not None
-        n = self._size(Size.of(dim))
-        self._line(f"for (ptrdiff_t first = 0; first < {n}; first += rows) {{")
+        self._line("for (ptrdiff_t first = task->begin; first < task->end; first += rows) {")
         self.depth += 1
-        self._line(f"const ptrdiff_t last = smallest({n} - first, rows);")
+        self._line("const ptrdiff_t last = smallest(task->end - first, rows);")
         whole = dict(self.called), dict(self.out)
         size = Size.of(dim)
         start = len(self.lines)
@@ -433,6 +552,9 @@ class _Printer:
         m, n, k = (self._length(sizes[label]) for label in (rows, columns, inner))
         leading = [self._strides(x)[0] for x in (a, b, node)]
         more = "1.0" if node in self.program.sums else "0.0"
+        if self.rows and self.program.dim is not None:
+            rest = [s for s in sizes.values() if s != Size.of(self.program.dim)]
+            self.inner[self._product(rest, False)] = None
         self.products[" * ".join(self._extent(sizes[label], False) for label in (rows, columns, inner))] = None
         self._line(
             f"multiply({turned[0]}, {turned[1]}, {m}, {n}, {k}, {self.called[a]}, {leading[0]}, "
@@ -607,7 +729,8 @@ def _times(index: str, stride: str) -> str:
 
 
 def _mentions(text: str, name: str) -> bool:
-    return name in re.findall(r"\w+", text)
+    words: list[str] = re.findall(r"\w+", text)
+    return name in words
 
 
 def _declared(parameter: Parameter) -> str:
@@ -618,6 +741,11 @@ def _declared(parameter: Parameter) -> str:
         "result": "double *restrict ",
     }[parameter.kind]
     return f"{kind}{parameter.name}"
+
+
+def _restricted(kind: str) -> str:
+    """The type of a variable: of an array, that nothing else points to it."""
+    return f"{kind}restrict " if "*" in kind else f"const {kind}"
 
 
 def _wrapped(head: str, parts: Sequence[str], tail: str) -> str:

@@ -15,9 +15,11 @@ from fractions import Fraction
 from gradgen.dims import Dim, Size
 from gradgen.identifiers import Fresh
 from gradgen.labels import Labels
-from gradgen.loops import Member, Multiplication, Nest, Program, Result, Step, operands
-from gradgen.nodes import Add, Count, Map, Node, Number, Operand, Product, one
+from gradgen.loops import Member, Multiplication, Nest, Program, Result, Step, operands, reduces
+from gradgen.nodes import Add, Count, Delta, Map, Node, Number, Operand, Product, Symbol, Triangle, one, operand
+from gradgen.ops.gather import Gather, Scatter
 from gradgen.ops.reduce import Reduce
+from gradgen.ops.select import Embed, Pick, Select, kept
 from gradgen.text import magnitude
 from gradgen.walk import Names
 
@@ -74,7 +76,7 @@ class Parameter:
     """A parameter of the function: an array, a number or a dimension; a result is written to."""
 
     name: str
-    kind: str  # "size", "number", "array", "result"
+    kind: str  # "size", "number", "array", "result", "indices", "position"
     node: Node | None = None
     size: Size | None = None
 
@@ -98,7 +100,7 @@ class Written:
 
 
 def written(
-    name: str, program: Program, given: Mapping[Node, str], names: Names, sizes: Mapping[str, str], doc: str
+    name: str, program: Program, given: Mapping[Node, str], names: Names, sizes: Mapping[Dim, str], doc: str
 ) -> Written:
     """The function of a program; ``given`` are the names of what is at hand, ``sizes`` those of the dimensions."""
     return _Printer(name, program, given, names, sizes).function(doc)
@@ -106,14 +108,15 @@ def written(
 
 class _Printer:
     def __init__(
-        self, name: str, program: Program, given: Mapping[Node, str], names: Names, sizes: Mapping[str, str]
+        self, name: str, program: Program, given: Mapping[Node, str], names: Names, sizes: Mapping[Dim, str]
     ) -> None:
         self.name, self.program, self.names = name, program, names
         self.fresh = Fresh(RESERVED)
-        self.dims: dict[Dim, str] = {}
-        self.sizes = sizes
+        self.dims: dict[str, str] = {dim.name: self.fresh(_plain(said)) for dim, said in sizes.items()}
+        self.declared = list(sizes)
         self.called: dict[Node, str] = {node: self.fresh(_plain(said)) for node, said in given.items()}
         self.given = dict(given)
+        self.indices = [self.fresh(name) for name in "ijpqrs"]
         self.results = [r for steps in (program.rows, program.after) for r in _results(steps)]
         self.results.sort(key=lambda r: r.position)
         self.out = {
@@ -126,7 +129,7 @@ class _Printer:
         self.numbers: Local = {}
         self.uses = Counter(c for node in self._all() for _, c, _ in operands(node))
         self.uses.update(r.operand[1] for r in self.results)
-        self.looped = {c for node in self._all() if node.rank or _reduced(node) for c in node.operands}
+        self.looped = {c for node in self._all() if node.rank or reduces(node) for c in node.operands}
         self.depth = 1
         self.products: dict[str, None] = {}
         self.inner: dict[str, None] = {}
@@ -174,11 +177,11 @@ class _Printer:
         found = [Parameter(said, "size", size=Size.of(dim)) for dim, said in self._dims(body)]
         for node in self.given:
             if _mentions(body, self.called[node]):
-                found.append(Parameter(self.called[node], "array" if node.rank else "number", node))
+                found.append(Parameter(self.called[node], _kind(node), node))
         return found + [Parameter(self.out[r.position], "result") for r in self.results]
 
     def _dims(self, body: str) -> list[tuple[Dim, str]]:
-        return [(dim, said) for dim, said in self.dims.items() if _mentions(body, said)]
+        return [(dim, self.dims[dim.name]) for dim in self.declared if _mentions(body, self.dims[dim.name])]
 
     def _memory(self, buffers: Sequence[Node], failed: str) -> None:
         """Memory for what is kept: one piece, freed at the end."""
@@ -247,7 +250,7 @@ class _Printer:
         found = [("ptrdiff_t ", said) for _, said in self._dims(body)]
         for node, said in self.called.items():
             if said not in own and _mentions(body, said):
-                found.append(("const double *" if node.rank else "double ", said))
+                found.append((TYPES[_kind(node)], said))
         return found + [("double *", said) for said in self.out.values() if _mentions(body, said)]
 
     def _run(self, task: str, fields: Sequence[str], arrays: Sequence[Node], numbers: Sequence[str]) -> list[str]:
@@ -355,7 +358,8 @@ class _Printer:
         stride = self._strides(node)[axis]
         whole = self.called[node]
         self.called[node] = self.fresh(f"{whole}_rows")
-        return f"const double *restrict {self.called[node]} = {whole} + first{'' if stride == '1' else f' * {stride}'};"
+        kind = _restricted(TYPES[_kind(node)])
+        return f"{kind}{self.called[node]} = {whole} + first{'' if stride == '1' else f' * {stride}'};"
 
     def _offset_result(self, result: Result, size: Size) -> str:
         axis = result.shape.index(size)
@@ -376,10 +380,7 @@ class _Printer:
     # Sizes and places
 
     def _size(self, size: Size) -> str:
-        for dim in size.symbols:
-            if dim not in self.dims:
-                self.dims[dim] = self.fresh(_plain(self.sizes[dim.name]))
-        return size.spell(lambda dim: self.dims[dim])
+        return size.spell(lambda dim: self.dims[dim.name])
 
     def _extent(self, size: Size, block: bool) -> str:
         """The length of an axis in memory: of the rows of a block where the array is of one."""
@@ -387,6 +388,10 @@ class _Printer:
             return "rows"
         text = self._size(size)
         return text if len(size.terms) == 1 else f"({text})"
+
+    def bracketed(self, size: Size) -> str:
+        text = self._size(size)
+        return text if len(size.terms) <= 1 else f"({text})"
 
     def _product(self, sizes: Sequence[Size], block: bool) -> str:
         return " * ".join(self._extent(size, block) for size in sizes) or "1"
@@ -429,6 +434,12 @@ class _Printer:
                 value = self._operand(member.node.operand, {}, self.numbers)[0]
                 self._line(f"{self.out[member.node.position]}[0] = {value};")
                 continue
+            if isinstance(member.node, Embed | Scatter):
+                inside = _Body(0)
+                self._placed(member.node, {}, self.numbers, inside)
+                for line in (*inside.first, *inside.inner):
+                    self._line(line)
+                continue
             text, level = self._value(member.node, {}, self.numbers)
             if member.node not in self.looped and self._is_short(member.node, text, self.uses[member.node]):
                 self.numbers[member.node] = text, level
@@ -437,7 +448,7 @@ class _Printer:
                 self._line(f"const double {self.called[member.node]} = {text};")
 
     def _nest(self, nest: Nest) -> None:
-        index = [self._index(k) for k in range(len(nest.frame))]
+        index = self.indices[: len(nest.frame)]
         inside, sums, plain = _Body(len(nest.frame)), [], True
         local: Local = {}
         uses = _uses(nest)
@@ -445,7 +456,9 @@ class _Printer:
             at = dict(zip(member.labels, index, strict=True))
             if isinstance(member.node, Result):
                 self._stored_result(member.node, at, local, inside)
-            elif _reduced(member.node):
+            elif isinstance(member.node, Embed | Scatter):
+                plain = self._placed(member.node, at, local, inside) and plain
+            elif reduces(member.node):
                 accumulated, vector = self._reduction(member, at, local, inside, nest)
                 sums += accumulated
                 plain = plain and vector
@@ -530,6 +543,28 @@ class _Printer:
         inside.at(-1).append(f"{total} = {combine}({total}, {value});" if largest else f"{total} += {value};")
         return ([] if largest else [total]), not largest
 
+    def _placed(self, node: Embed | Scatter, at: Mapping[int, str], local: Local, inside: _Body) -> bool:
+        """Entries put, or added, in their places among zeros; whether no two rounds meet in one place."""
+        if node not in self.program.sums:
+            self._filled(node, "0.0", inside)
+        part = operand(node.node, node.places if isinstance(node, Scatter) else tuple(kept(node.picks)))
+        value = self._operand(part, at, local)[0]
+        if isinstance(node, Scatter):
+            index = {axis: self._index(node, axis, at, node.places) for axis in range(node.rank)}
+        else:
+            index = {axis: _picked(pick, at.get(axis, ""), self) for axis, pick in enumerate(node.picks)}
+        place = self._at(node, tuple(range(node.rank)), index)
+        inside.at(-1).append(f"{place} += {value};")
+        return isinstance(node, Embed)
+
+    def _index(self, node: Gather | Scatter, axis: int, at: Mapping[int, str], places: Labels) -> str:
+        """Which entry is taken along an axis of what is indexed; ``places`` tells the label of the loop for a label."""
+        index, label = node.indices[axis], node.labels[axis]
+        run = at[places[label]] if label >= 0 else ""
+        if isinstance(index, Symbol):
+            return f"{self.called[index]}[{run}]" if index.rank else self.called[index]
+        return run
+
     def _filled(self, node: Node, start: str, inside: _Body) -> None:
         where, volume = self.called[node], self._volume(node)
         if start == "0.0":
@@ -573,6 +608,14 @@ class _Printer:
             return self._sum(node.terms, at, local)
         if isinstance(node, Map):
             return self._map(node, at, local)
+        if isinstance(node, Select):
+            left = {axis: at[k] for k, axis in enumerate(kept(node.picks))}
+            index = {axis: _picked(pick, left.get(axis, ""), self) for axis, pick in enumerate(node.picks)}
+            return self._at(node.node, node.labels, index), ATOM
+        if isinstance(node, Gather):
+            own = tuple(range(node.rank))
+            axes = tuple(range(node.node.rank))
+            return self._at(node.node, axes, {axis: self._index(node, axis, at, own) for axis in axes}), ATOM
         assert isinstance(node, Product)
         return self._powers(node, at, local)
 
@@ -628,6 +671,10 @@ class _Printer:
             text = (
                 f"(double)({self._size(node.size)})" if len(node.size.terms) > 1 else f"(double){self._size(node.size)}"
             )
+        elif isinstance(node, Delta):
+            text = f"(double)({at[labels[0]]} == {at[labels[1]]})"
+        elif isinstance(node, Triangle):
+            text = f"(double)({at[labels[1]]} - {at[labels[0]]} <= {node.offset})"
         elif node in local:
             text, level = local[node]
         elif node.rank:
@@ -646,10 +693,6 @@ class _Printer:
         name = self.names.get(node)
         return self.fresh(_plain(name.text) if name else _hint(node))
 
-    def _index(self, level: int) -> str:
-        taken = {*self.dims.values(), *self.called.values(), *self.out.values()}
-        return next(k for k in (*"ijkl"[level : level + 1], f"i{level}", f"index{level}") if k not in taken)
-
 
 class _Body:
     """What stands in a nest of loops: ahead of all, before and after each loop, and innermost."""
@@ -664,6 +707,19 @@ class _Body:
         return self.inner if level < 0 else self.before[level]
 
 
+def _picked(pick: Pick, index: str, printer: _Printer) -> str:
+    """Where a round stands on an axis of which something is picked."""
+    if pick is None:
+        return index
+    if isinstance(pick, Size):
+        return printer.bracketed(pick)
+    start = pick.start if pick.step > 0 else pick.stop - 1
+    moved = index if abs(pick.step) == 1 else f"{abs(pick.step)} * {index}"
+    if start.constant == 0 and pick.step > 0:
+        return f"({moved})" if " " in moved else moved
+    return f"({printer.bracketed(start)} {'+' if pick.step > 0 else '-'} {moved})"
+
+
 def _uses(nest: Nest) -> Counter[Node]:
     """How often each value is used within a loop."""
     found: Counter[Node] = Counter()
@@ -675,10 +731,6 @@ def _uses(nest: Nest) -> Counter[Node]:
 
 def _results(steps: Sequence[Step]) -> list[Result]:
     return [m.node for step in steps if isinstance(step, Nest) for m in step.members if isinstance(m.node, Result)]
-
-
-def _reduced(node: Node) -> bool:
-    return isinstance(node, Reduce) or (isinstance(node, Product) and bool(node.summed))
 
 
 def _weak(nodes: Sequence[Node]) -> set[Node]:
@@ -696,7 +748,7 @@ def _hint(node: Node) -> str:
         return {"exp": "exponential", "log": "logarithm"}.get(node.atom.name, "t1")
     if isinstance(node, Reduce):
         return "peak"
-    return "total" if _reduced(node) and not node.rank else "t1"
+    return "total" if reduces(node) and not node.rank else "t1"
 
 
 def _plain(name: str) -> str:
@@ -733,14 +785,25 @@ def _mentions(text: str, name: str) -> bool:
     return name in words
 
 
+TYPES = {
+    "size": "ptrdiff_t ",
+    "position": "ptrdiff_t ",
+    "number": "double ",
+    "array": "const double *",
+    "indices": "const int64_t *",
+    "result": "double *",
+}
+
+
+def _kind(node: Node) -> str:
+    """What a value at hand is to C."""
+    if isinstance(node, Symbol) and "index" in node.facts:
+        return "indices" if node.rank else "position"
+    return "array" if node.rank else "number"
+
+
 def _declared(parameter: Parameter) -> str:
-    kind = {
-        "size": "const ptrdiff_t ",
-        "number": "const double ",
-        "array": "const double *restrict ",
-        "result": "double *restrict ",
-    }[parameter.kind]
-    return f"{kind}{parameter.name}"
+    return f"{_restricted(TYPES[parameter.kind])}{parameter.name}"
 
 
 def _restricted(kind: str) -> str:

@@ -54,7 +54,7 @@ class NativeWriter(Writer):
         except loops.NoLoopsError:
             return super()._kernel(kernel, private)
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
-        written = c_text.written(f"{private}_in_c", program, given, self.plan.names, self.ids.sizes, doc)
+        written = c_text.written(f"{private}_in_c", program, given, self.plan.names, self.ids.dims, doc)
         return self._calling(kernel, private, given, written)
 
     def _calling(self, kernel: Kernel, private: str, given: dict[Node, str], written: c_text.Written) -> Function:
@@ -93,18 +93,16 @@ class NativeWriter(Writer):
         return [helpers, *(render("loops.pyx.j2", call=call).rstrip("\n") for call in self.calls)]
 
 
-TYPES = {"size": "ptrdiff_t", "number": "double", "array": "const double *", "result": "double *"}
-
-
 def _prototype(written: c_text.Written) -> str:
     """The C function as Cython knows it."""
-    return f"int {written.name}({', '.join(TYPES[p.kind] for p in written.parameters)}) nogil"
+    return f"int {written.name}({', '.join(c_text.TYPES[p.kind].rstrip() for p in written.parameters)}) nogil"
 
 
 def _call(name: str, written: c_text.Written, arrays: Sequence[bool]) -> Call:
     """``arrays`` says of each result whether it is an array; numbers are returned."""
     results = [p for p in written.parameters if p.kind == "result"]
-    lines = [f"cdef ndarray {p.name}_ = _doubles({p.name})" for p in written.parameters if p.kind == "array"]
+    taken = {"array": "_doubles", "indices": "_integers"}
+    lines = [f"cdef ndarray {p.name}_ = {taken[p.kind]}({p.name})" for p in written.parameters if p.kind in taken]
     lines += [
         f"cdef ndarray {p.name}_ = _room({p.name})" for p, is_array in zip(results, arrays, strict=True) if is_array
     ]
@@ -117,9 +115,9 @@ def _call(name: str, written: c_text.Written, arrays: Sequence[bool]) -> Call:
         if p.kind == "result" and p.name in numbers:
             arguments.append(f"&{p.name}")
         else:
-            parameters.append(f"{TYPES[p.kind]} {p.name}" if p.kind in ("size", "number") else p.name)
-            pointer = f"<{TYPES[p.kind]}>PyArray_DATA({p.name}_)"
-            arguments.append(p.name if p.kind in ("size", "number") else pointer)
+            plain = p.kind in ("size", "number", "position")
+            parameters.append(f"{c_text.TYPES[p.kind]}{p.name}" if plain else p.name)
+            arguments.append(p.name if plain else f"<{c_text.TYPES[p.kind]}>PyArray_DATA({p.name}_)")
     ending = [
         line
         for p, is_array in zip(results, arrays, strict=True)

@@ -15,10 +15,15 @@ from dataclasses import dataclass, field
 from gradgen.dims import Dim, Size
 from gradgen.labels import Labels
 from gradgen.layout import layouts
-from gradgen.nodes import Add, Count, Map, Node, Operand, Product, Shape, Symbol, View, operand
+from gradgen.nodes import Add, Count, Delta, Map, Node, Operand, Product, Shape, Symbol, Triangle, View, operand
+from gradgen.ops.gather import Gather, Scatter
 from gradgen.ops.reduce import Reduce
+from gradgen.ops.select import Embed, Select
+from gradgen.ops.select import kept as picked_axes
 from gradgen.samples import samples
 from gradgen.walk import Names, order, preferred
+
+MOST_AXES = 6  # of a loop
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,13 @@ def _needed(roots: Sequence[Node], given: Collection[Node]) -> list[Node]:
 
 def _check(node: Node, given: Collection[Node], known: Collection[str]) -> None:
     """Refuse what no loop computes."""
-    if node in given or isinstance(node, Symbol | Count | Add):
+    if node in given or isinstance(node, Symbol | Count | Delta | Triangle | Add | Embed):
+        return
+    if isinstance(node, Select | Gather) and not (isinstance(node.node, Symbol) or node.node.operands):
+        raise NoLoopsError
+    if isinstance(node, Select):
+        return
+    if isinstance(node, Gather | Scatter) and not any(isinstance(index, tuple) for index in node.indices):
         return
     if isinstance(node, Map) and node.atom.name in known:
         return
@@ -134,7 +145,7 @@ class _Maker:
         along = samples(self.roots, self.given)
         sums: tuple[Node, ...] = ()
         local: frozenset[Node] = frozenset()
-        if along is not None and along.sweeps == 1 and all(isinstance(c.node, Product) for c in along.crossings):
+        if along is not None and along.sweeps == 1 and all(c.how == "sum" for c in along.crossings):
             sums = tuple(crossing.node for crossing in along.crossings)
             size = Size.of(along.dim)
             local = frozenset(n for n in self.nodes if size in n.shape or n in sums)
@@ -173,6 +184,8 @@ class _Maker:
             self.steps.append(Multiplication(node))
             return
         labels, sizes = self._frame(node)
+        if len(labels) > MOST_AXES:
+            raise NoLoopsError
         self.place[node] = self._into(Member(node, labels), tuple(sizes[k] for k in labels), operands(node), node)
 
     def _into(self, member: Member, frame: Shape, parts: Sequence[Operand], node: Node) -> int:
@@ -194,7 +207,12 @@ class _Maker:
         """Whether an operand is computed in the same round of the same loop, if it stands in one of the frame."""
         step = self.steps[self.place[child]]
         made = step.holds(child) if isinstance(step, Nest) else None
-        if made is None or _reduces(child) or len(made.labels) != len(member.labels):
+        if (
+            made is None
+            or reduces(child)
+            or isinstance(member.node, Select | Gather)
+            or len(made.labels) != len(member.labels)
+        ):
             return False
         at = {label: axis for axis, label in enumerate(made.labels)}
         axes = tuple(labels[k] for k in made.labels) if len(labels) == len(at) else ()
@@ -202,7 +220,10 @@ class _Maker:
 
     def _frame(self, node: Node) -> tuple[Labels, dict[int, Size]]:
         """The labels of a node in the order of its loops: as its widest operand stands, or as it stands itself."""
-        if not _reduces(node):
+        if isinstance(node, Embed | Scatter):
+            places = node.places if isinstance(node, Scatter) else tuple(picked_axes(node.picks))
+            return places, dict(zip(places, node.node.shape, strict=True))
+        if not reduces(node):
             stands = self.stored[node]
             return stands, dict(enumerate(node.shape))
         parts = operands(node)
@@ -217,7 +238,7 @@ class _Maker:
         if not node.operands or node in self.given or node.rank == 0:
             return False
         users = [step for steps in phases for step in steps if _uses(step, node)]
-        return _reduces(node) or any(not isinstance(s, Nest) or s.holds(node) is None for s in users)
+        return reduces(node) or any(not isinstance(s, Nest) or s.holds(node) is None for s in users)
 
 
 def _below(nodes: Sequence[Node], local: Collection[Node], given: Collection[Node]) -> set[Node]:
@@ -238,11 +259,16 @@ def operands(node: Node) -> list[Operand]:
         return list(node.terms)
     if isinstance(node, Product):
         return [(1, n, labels) for n, labels, _ in node.factors]
-    return list(node.arguments) if isinstance(node, Map | Reduce) else []
+    if isinstance(node, Embed):
+        return [operand(node.node, tuple(picked_axes(node.picks)))]
+    if isinstance(node, Scatter):
+        return [operand(node.node, node.places), *node.positions()]
+    return list(node.arguments) if isinstance(node, Map | Reduce | Select | Gather) else []
 
 
-def _reduces(node: Node) -> bool:
-    return isinstance(node, Reduce) or (isinstance(node, Product) and bool(node.summed))
+def reduces(node: Node) -> bool:
+    """Whether a value is gathered up in memory, over more rounds than it has entries or fewer."""
+    return isinstance(node, Reduce | Embed | Scatter) or (isinstance(node, Product) and bool(node.summed))
 
 
 def _is_multiplication(node: Node) -> bool:

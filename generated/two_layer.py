@@ -212,7 +212,7 @@ class Bound:
         self._in = {}
         self._d = d
         self._k = k
-        self._h = h
+        self._h = _size("h", h)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -313,7 +313,7 @@ class Bound:
         k = self._k
         h = self._h
         if h is None:
-            h = _solved("x", 0, x.size, k, d + k + 1, "d * h + k + k * h + h")
+            h = _told("h", x.size, k, d + k + 1, "d * h + k + k * h + h")
         if x.shape[0] != (d * h + k + k * h + h):
             raise _mismatch(
                 "x", x.shape, 0, (d * h + k + k * h + h), "d * h + k + k * h + h"
@@ -439,12 +439,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _size(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

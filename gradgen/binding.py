@@ -144,7 +144,8 @@ class Binder:
             lines.append(f"{self.attributes[name]} = {checked(ids, f, 0, name)}")
         for name, (f, k) in self.derivatives.items():
             lines.append(f"{self.attributes[name]} = {name} if {name} is None else {checked(ids, f, k, name)}")
-        lines += [f"{self.attributes[ids.size(d)]} = {ids.size(d)}" for d in (*self.known, *self.open)]
+        lines += [f"{self.attributes[ids.size(d)]} = {ids.size(d)}" for d in self.known]
+        lines += [f'{self.attributes[ids.size(d)]} = _size("{ids.size(d)}", {ids.size(d)})' for d in self.open]
         return lines or ["pass"]
 
     def _called(self, user: str, kernel: Function) -> list[str]:

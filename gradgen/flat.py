@@ -126,6 +126,8 @@ class Flat:
         lengths = [Entries.of(w) for w in ids.wrt]
         total = sum(lengths, Entries())
         declared = total.spell(ids.size) or "0"
+        if len(self.opened) > 1:
+            lines.append(f'_one_open("{declared}", {", ".join(f"{n}={n}" for n in map(ids.size, self.opened))})')
         for dim in self.opened:
             lines += [f"if {ids.size(dim)} is None:", f"    {self._solving(dim, total)}"]
         lines += unlike("x", x, 0, f"({declared})" if " " in declared else declared, declared)
@@ -146,17 +148,16 @@ class Flat:
         return f"np.array({piece}, dtype=np.float64){tail}" + ("" if w.shape else "[()]")
 
     def _solving(self, dim: Dim, total: Entries) -> str:
-        """The statement that finds an open dimension, or says that it must be given."""
+        """The statement that finds an open dimension, the others being known."""
         name, declared = self.ids.size(dim), total.spell(self.ids.size)
-        if len(self.opened) > 1:
-            return f'raise ValueError("bind needs {name}= for the flat forms")'
+        size = f"{self.ids.flat}.size"
         linear = [(m, c) for m, c in total.whole.terms if dim in m]
         if any(m.count(dim) > 1 for m, _ in linear) or any(dim in side.symbols for side in total.halves):
-            return f'{name} = _searched({self.ids.flat}.size, lambda {name}: {declared}, "{declared}")'
+            return f'{name} = _searched("{name}", {size}, lambda {name}: {declared}, "{declared}")'
         factor = Size(tuple(sorted((tuple(k for k in m if k != dim), c) for m, c in linear)))
         rest = Entries(Size(tuple((m, c) for m, c in total.whole.terms if dim not in m)), total.halves)
         known = f"{rest.spell(self.ids.size) or '0'}, {factor.spell(self.ids.size)}"
-        return f'{name} = _solved("x", 0, {self.ids.flat}.size, {known}, "{declared}")'
+        return f'{name} = _told("{name}", {size}, {known}, "{declared}")'
 
 
 def _packed(w: Argument, name: str) -> str:

@@ -117,8 +117,9 @@ def test_wrong_vectors_and_matrices_are_refused() -> None:
 
 def test_two_open_sizes_are_asked_for() -> None:
     used = Used(*LOSSES["two sizes"][:3], n=3, d=4)
-    with pytest.raises(ValueError, match="bind needs n="):
+    with pytest.raises(ValueError, match=r"bind needs all but one of [nd]=, [nd]= for the flat forms"):
         used.module.bind().fun(used.x)
+    assert close(used.module.bind(n=3).fun(used.x), used.module.bind(n=3, d=4).fun(used.x))
 
 
 def test_an_open_vector_beside_a_known_matrix() -> None:

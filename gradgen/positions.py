@@ -55,9 +55,10 @@ class Positions:
         raise wrong(f"{self.name} holds indices, which are no numbers of a formula", hint)
 
     def _indexes(self, *_: Any, **__: Any) -> NoReturn:
-        eye = re.search(r"(?:np|numpy)\.(?:eye|identity)\(([^(),]+)[^()]*\)", source())
-        hint = f"write gradgen.eye({eye[1]})[{self.name}]" if eye else "let that array be an argument too"
-        raise wrong(f"{self.name} cannot index an array of the spec's own", hint)
+        made = re.sub(rf"\[[^][]*\b{self.name}\b[^][]*\]$", "", source())
+        text = made if made != source() and len(made) <= 30 else "..."
+        hint = f"write np.asarray({text})[{self.name}], which indices may index"
+        raise wrong(f"{self.name} cannot index what is no array of the formula", hint)
 
     __array__ = __index__ = _indexes
     __array_ufunc__ = refuse

@@ -98,6 +98,17 @@ LOSSES: dict[str, tuple[str, str, str | tuple[str, ...]]] = {
     "indices and a number": ("w: Vector[n], rows: Indices[m, n], s: Scalar", "s * np.sum(w[rows])**3", "w"),
     "indices of columns": ("U: Matrix[k, n], rows: Indices[m, n], V: Matrix[k, m]", "np.sum((U[:, rows] * V)**3)", "U"),
     "indices of data": ("X: Matrix[n, d], w: Vector[d], rows: Indices[m, n]", "np.sum((X[rows] @ w)**3)", "w"),
+    "indices of constants": (
+        "x: Vector[m], rows: Indices[m, 3], cols: Indices[m, 2]",
+        """C = np.array([0.5, 2.0, 3.0])
+        np.sum(C[rows] * np.array([[1.0, -2.0], [3.0, 4.0], [0.5, 1.0]])[rows, cols] * x**3) + np.take(C, rows) @ x""",
+        "x",
+    ),
+    "rows and columns of constants": (
+        "W: Matrix[m, 3], rows: Indices[m, 3]",
+        "np.sum(np.exp(W - 2 * np.eye(3)[rows])) + np.sum((W.T @ np.array([[1.0, 2.0, 4.0]])[:, rows].T)**3)",
+        "W",
+    ),
     "indices below a number": ("w: Vector[4], rows: Indices[m, 4], y: Vector[m]", "np.sum((w[rows] * y)**3)", "w"),
 }
 
@@ -323,6 +334,25 @@ def test_indices_do_not_decide_the_dtype() -> None:
     assert used.module.grad(np.float32(w), rows).dtype == np.float32
     assert used.module.bind(rows).grad(np.float32(w)).dtype == np.float32
     assert used.module.bind(rows).jac(w).dtype == np.float64
+
+
+def test_a_constant_of_the_file_is_an_array_to_index() -> None:
+    found = declared(
+        """
+C = np.array([0.5, 2.0, 3.0])
+TABLE = {"scales": [C, np.array([1.0, 2.0])]}
+def weight(rows, by=C):
+    return by[rows]
+@loss(wrt="x")
+def made(x: Vector[m], rows: Indices[m, 3], cols: Indices[m, 2]):
+    return np.sum(C[rows] * weight(rows) * TABLE["scales"][1][cols] * x**2)
+"""
+    )["made"]
+    x, rows, cols = np.array([1.0, -2.0]), [2, 0], [1, 0]
+    for used in (found, module(found).loss):
+        assert close(used(x, rows, cols), 9.0 * 2 + 0.25 * 4)
+    assert close(module(found).grad(x, rows, cols), [2 * 18.0, -2 * 0.25 * 2])
+    assert close(module(found).bind(rows, cols).hvp(x, np.ones(2)), [2 * 18.0, 2 * 0.25])
 
 
 def test_bound_indices_are_copied(gathered: Used) -> None:

@@ -51,8 +51,12 @@ class Positions:
 
     def refuse(self, *_: Any, **__: Any) -> NoReturn:
         one_hot = f"eye({self.below})[{self.name}] has the columns {self.name} == 0, {self.name} == 1, ..."
-        hint = f"index an array: U[{self.name}]; {one_hot}; for other numbers declare a Vector of them too"
+        hint = f"index an array: U[{self.name}]; {self.name}.astype(float) is the array of the integers; {one_hot}"
         raise wrong(f"{self.name} holds indices, which are no numbers of a formula", hint)
+
+    def astype(self, dtype: Any, **_: Any) -> Any:
+        """The integers as numbers of a formula."""
+        return call("astype", (self, dtype), {})
 
     def _indexes(self, *_: Any, **__: Any) -> NoReturn:
         made = re.sub(rf"\[[^][]*\b{self.name}\b[^][]*\]$", "", source())

@@ -104,6 +104,17 @@ LOSSES: dict[str, tuple[str, str, str | tuple[str, ...]]] = {
         np.sum(C[rows] * np.array([[1.0, -2.0], [3.0, 4.0], [0.5, 1.0]])[rows, cols] * x**3) + np.take(C, rows) @ x""",
         "x",
     ),
+    "indices as numbers": (
+        "x: Vector[m], rows: Indices[m, n], X: Matrix[n, k]",
+        """t = rows.astype(float)
+        np.sum((np.sin(x) - np.asarray(rows, dtype=float))**3) + np.sum(np.where(t == 2, x, 0)**2) + np.sum(X[rows].T @ x)""",
+        "x",
+    ),
+    "indices below one as a column of numbers": (
+        "x: Vector[m], W: Matrix[k, 1], rows: Indices[m, 1], cols: Indices[m, 7]",
+        "np.sum((x - rows[:, None].astype(float) - np.array(cols, dtype=float))**3) + np.sum(W[:, rows] @ x)",
+        ("x", "W"),
+    ),
     "rows and columns of constants": (
         "W: Matrix[m, 3], rows: Indices[m, 3]",
         "np.sum(np.exp(W - 2 * np.eye(3)[rows])) + np.sum((W.T @ np.array([[1.0, 2.0, 4.0]])[:, rows].T)**3)",

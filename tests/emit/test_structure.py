@@ -107,7 +107,7 @@ LOSSES: dict[str, tuple[str, str, str | tuple[str, ...]]] = {
     "indices as numbers": (
         "x: Vector[m], rows: Indices[m, n], X: Matrix[n, k]",
         """t = rows.astype(float)
-        np.sum((np.sin(x) - np.asarray(rows, dtype=float))**3) + np.sum(np.where(t == 2, x, 0)**2) + np.sum(X[rows].T @ x)""",
+        np.sum((np.sin(x) - np.asarray(rows, float))**3) + np.sum(np.where(t == 2, x, 0)**2) + np.sum(X[rows].T @ x)""",
         "x",
     ),
     "indices below one as a column of numbers": (

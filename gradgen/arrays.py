@@ -21,7 +21,6 @@ from gradgen.shapes import Shape
 from gradgen.tape import Call
 
 LARGEST = 1000
-MASK = "np.where(mask, x, 0) keeps the shape: np.sum(np.where(mask, x, 0)) sums what the mask chooses"
 ADDED_UP = "eye(k)[rows].T @ v adds up v by the index rows, an argument Indices[m, k]"
 DIAGONAL = "A * (1 - eye(n)) has zeros on the diagonal, and + diag(v) puts v there"
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}
@@ -247,10 +246,6 @@ class Array:
     def __getitem__(self, index: Any) -> Array:
         if selects(index):
             return call("__getitem__", (self, index), {})  # type: ignore[no-any-return]
-        for entry in index if isinstance(index, tuple) else (index,):
-            if isinstance(entry, Array):
-                hint = MASK if entry.call.boolean else "let positions be an argument: rows: Indices[m, n]"
-                raise wrong("a traced array cannot be an index", hint)
         entries, shape = normalise(index, self.call.shape)
         if _is_identity(entries, self.call.shape):
             return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import keyword
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -113,6 +114,57 @@ def of_import(error: ImportError, neighbours: Iterable[str]) -> tuple[str, str]:
     return str(error), meant(str(error.name or ""), ["numpy", "scipy", "gradgen", *neighbours]) or allowed
 
 
+# ---- what Python cannot read
+
+BESIDE = (  # what the message says, and what to do
+    (r"was never closed", "the bracket that closes it is missing"),
+    (r"does not match|unmatched", "brackets close in the order in which they were opened"),
+    (r"expected ':'", "a colon ends the line of a def, if, for or with"),
+    (r"expected 'else'", "write a if condition else b, or np.where(condition, a, b) for arrays"),
+    (r"invalid decimal literal", "between a number and a name stands an operator: 2 * x"),
+    (r"invalid (non-printable )?character", "write Python's own signs: * @ ** / - != <= and straight quotes"),
+    (r"cannot assign|Maybe you meant '=='", "on the left of = stands a name; == compares"),
+    (r"call to 'print'", "leave it out, or call it: print(...)"),
+    (r"duplicate argument", "each argument has a name of its own"),
+    (r"indent", "the lines of a function stand under one another, four spaces to the right of its def"),
+    (r"unterminated", "the quote that ends the text is missing"),
+    (r"forgot a comma", "between two parts of a list or a call stands a comma, else an operator"),
+)
+GOES_ON = "what follows it is missing; a formula over several lines stands in brackets"
+
+
+def of_syntax(error: SyntaxError) -> str:
+    """What to do about a line that Python cannot read."""
+    for pattern, hint in BESIDE:
+        if re.search(pattern, error.msg):
+            return hint
+    if error.msg != "invalid syntax":  # Python says what is wrong
+        return ""
+    line, column = error.text or "", (error.offset or 1) - 1
+    before, after = line[:column].rstrip(), line[column:].strip()
+    if not after:
+        last = re.search(r"\w+$|[^\w\s]+$", before)
+        return f"the line ends in {last[0]}: {GOES_ON}" if last else GOES_ON
+    return _misspelt(line) or _out_of_place(after)
+
+
+def _misspelt(line: str) -> str:
+    """A hint at the keyword that the first word of a line may stand for, or ""."""
+    word = re.match(r"\s*(\w+)\s+\w", line)
+    if word is None or keyword.iskeyword(word[1]):
+        return ""
+    return meant(word[1], keyword.kwlist)
+
+
+def _out_of_place(text: str) -> str:
+    token = (re.match(r"\w+|[^\w\s]", text) or [text])[0]
+    if keyword.iskeyword(token):
+        return f"{token} cannot stand here: what it belongs to, or a colon before it, is missing"
+    if token.isidentifier() or token.isdigit():
+        return f"{token} cannot stand here: before it an operator, a comma or a bracket is missing"
+    return f"{token} cannot stand here: before it a name or number is missing, or there is one sign too many"
+
+
 # ---- the source text
 
 
@@ -151,6 +203,14 @@ def argument() -> str:
     """The first argument of the call that is being traced, as it stands in the source."""
     tree = _expression()
     return _atom(tree.args[0]) if isinstance(tree, ast.Call) and tree.args else "a"
+
+
+def subscript() -> tuple[str, str]:
+    """The array and the index of the subscript that is being traced."""
+    tree = _expression()
+    if isinstance(tree, ast.Subscript):
+        return _atom(tree.value), ast.unparse(tree.slice)
+    return "x", "mask"
 
 
 def square_of(shape: Sequence[Size]) -> str:

@@ -103,7 +103,8 @@ def failed(error: BaseException, folder: str) -> SpecError:
     if isinstance(error.__cause__, SpecError):  # NumPy rewrites what stops a traced array from becoming an entry
         return error.__cause__.at(place)
     if isinstance(error, SyntaxError):
-        return SpecError(f"invalid syntax: {error.msg}", place=_syntax_place(error))
+        said = error.msg if "invalid syntax" in error.msg else f"invalid syntax: {error.msg}"
+        return SpecError(said, hints.of_syntax(error), _syntax_place(error))
     text, hint = " ".join(str(error).split()), ""
     known = [k for names in _names(error.__traceback__, folder) for k in names]
     if isinstance(error, NameError):

@@ -100,8 +100,8 @@ class Column(Positions):
 
 
 def gathers(entry: Any) -> bool:
-    """Whether an entry of an index is an array of positions."""
-    return isinstance(entry, (list, Positions)) or (isinstance(entry, np.ndarray) and entry.ndim > 0) or counts(entry)
+    """Whether an entry of an index is an array of positions, or a traced array, which is refused unless it counts."""
+    return isinstance(entry, list) or (isinstance(entry, np.ndarray) and entry.ndim > 0) or hasattr(entry, "call")
 
 
 def counts(entry: Any) -> bool:

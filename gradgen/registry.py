@@ -48,6 +48,14 @@ def call(name: str, args: Any, kwargs: Any) -> Any:
 
 # ---- what is not in the tables
 
+MEDIAN = (
+    "nothing here is the same: the median needs the order of the entries. As a centre to fit, let m be an argument in "
+    "wrt: np.sum(np.abs(x - m)) is least where m is the median. np.mean is another statistic, which outliers move"
+)
+QUANTILE = (
+    "nothing here is the same: a quantile needs the order of the entries. As a value to fit, let m be an argument in "
+    "wrt: np.sum(np.maximum(q * (x - m), (q - 1) * (x - m))) is least where m is the q-quantile"
+)
 FIXES = {
     "fill_diagonal": "A * (1 - eye(n)) has zeros on the diagonal, and + diag(v) puts v there",
     "apply_along_axis": "write the function on whole arrays with an axis, as in np.sum(X, axis=1)",
@@ -64,8 +72,10 @@ FIXES = {
     "nan_to_num": "give weights that are 0 where entries are missing: np.sum(w * x)",
     "polyval": "write it by Horner's scheme: (a * x + b) * x + c",
     "cholesky_solve": "write np.linalg.solve(A, b)",
-    "percentile": "of the order of entries, only max and min are in the vocabulary",
-    "quantile": "of the order of entries, only max and min are in the vocabulary",
+    "percentile": QUANTILE,
+    "quantile": QUANTILE,
+    "nanpercentile": QUANTILE,
+    "nanquantile": QUANTILE,
     "heaviside": "write np.where(x > 0, 1, 0)",
     "any": "sum a mask: np.sum(x > 0)",
     "all": "sum a mask: np.sum(x > 0)",
@@ -74,7 +84,8 @@ FIXES = {
     "argsort": "of the order of entries, only max and min are in the vocabulary",
     "argmax": "np.max gives the value, and its gradient picks the entry",
     "argmin": "np.min gives the value, and its gradient picks the entry",
-    "median": "np.mean is in the vocabulary",
+    "median": MEDIAN,
+    "nanmedian": MEDIAN,
     "floor_divide": "write a / b",
     "diff": "write x[1:] - x[:-1]",
     "ediff1d": "write x[1:] - x[:-1]",

@@ -162,8 +162,8 @@ class Bound:
         tau = np.array(_array("tau", tau, 0))
         self._data = (tau,)
         self._in = {}
-        self._n = _size("n", n)
-        self._d = _size("d", d)
+        self._n = _length("n", n)
+        self._d = _length("d", d)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -217,10 +217,14 @@ class Bound:
 
     def pack(self, A, B):
         """One flat float64 vector of A and B."""
-        return np.array(
-            np.concatenate((np.ravel(_array("A", A, 2)), np.ravel(_array("B", B, 2)))),
-            dtype=np.float64,
-        )
+        A = _array("A", A, 2)
+        B = _array("B", B, 2)
+        n, d = A.shape
+        if B.shape[0] != n:
+            raise _mismatch("B", B.shape, 0, n, "n, as in A")
+        if B.shape[1] != d:
+            raise _mismatch("B", B.shape, 1, d, "d, as in A")
+        return np.array(np.concatenate((np.ravel(A), np.ravel(B))), dtype=np.float64)
 
     def unpack(self, x):
         """A and B from a flat vector."""
@@ -325,7 +329,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

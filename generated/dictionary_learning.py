@@ -150,7 +150,7 @@ class Bound:
         self._in = {}
         self._m = m
         self._n = n
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -208,10 +208,18 @@ class Bound:
 
     def pack(self, D, R):
         """One flat float64 vector of D and R."""
-        return np.array(
-            np.concatenate((np.ravel(_array("D", D, 2)), np.ravel(_array("R", R, 2)))),
-            dtype=np.float64,
-        )
+        D = _array("D", D, 2)
+        R = _array("R", R, 2)
+        m = self._m
+        n = self._n
+        if D.shape[0] != m:
+            raise _mismatch("D", D.shape, 0, m, "m, as in X")
+        k = D.shape[1]
+        if R.shape[0] != k:
+            raise _mismatch("R", R.shape, 0, k, "k, as in D")
+        if R.shape[1] != n:
+            raise _mismatch("R", R.shape, 1, n, "n, as in X")
+        return np.array(np.concatenate((np.ravel(D), np.ravel(R))), dtype=np.float64)
 
     def unpack(self, x):
         """D and R from a flat vector."""
@@ -320,7 +328,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -225,7 +225,7 @@ class Bound:
         self._data = (X, y)
         self._in = {}
         self._d = d
-        self._r = _size("r", r)
+        self._r = _length("r", r)
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
@@ -280,15 +280,16 @@ class Bound:
 
     def pack(self, b, w, V):
         """One flat float64 vector of b, w and V."""
+        b = _array("b", b, 0)
+        w = _array("w", w, 1)
+        V = _array("V", V, 2)
+        d = self._d
+        if w.shape[0] != d:
+            raise _mismatch("w", w.shape, 0, d, "d, as in X")
+        if V.shape[0] != d:
+            raise _mismatch("V", V.shape, 0, d, "d, as in X")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("b", b, 0)),
-                    np.ravel(_array("w", w, 1)),
-                    np.ravel(_array("V", V, 2)),
-                )
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(b), np.ravel(w), np.ravel(V))), dtype=np.float64
         )
 
     def unpack(self, x):
@@ -398,7 +399,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -236,7 +236,7 @@ class Bound:
         self._data = (X,)
         self._in = {}
         self._d = d
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -311,14 +311,21 @@ class Bound:
 
     def pack(self, logits, mu, log_sigma):
         """One flat float64 vector of logits, mu and log_sigma."""
+        logits = _array("logits", logits, 1)
+        mu = _array("mu", mu, 2)
+        log_sigma = _array("log_sigma", log_sigma, 2)
+        d = self._d
+        k = logits.shape[0]
+        if mu.shape[0] != k:
+            raise _mismatch("mu", mu.shape, 0, k, "k, as in logits")
+        if mu.shape[1] != d:
+            raise _mismatch("mu", mu.shape, 1, d, "d, as in X")
+        if log_sigma.shape[0] != k:
+            raise _mismatch("log_sigma", log_sigma.shape, 0, k, "k, as in logits")
+        if log_sigma.shape[1] != d:
+            raise _mismatch("log_sigma", log_sigma.shape, 1, d, "d, as in X")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("logits", logits, 1)),
-                    np.ravel(_array("mu", mu, 2)),
-                    np.ravel(_array("log_sigma", log_sigma, 2)),
-                )
-            ),
+            np.concatenate((np.ravel(logits), np.ravel(mu), np.ravel(log_sigma))),
             dtype=np.float64,
         )
 
@@ -430,7 +437,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

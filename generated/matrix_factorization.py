@@ -160,7 +160,7 @@ class Bound:
         self._in = {}
         self._m = m
         self._n = n
-        self._r = _size("r", r)
+        self._r = _length("r", r)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -218,10 +218,18 @@ class Bound:
 
     def pack(self, U, V):
         """One flat float64 vector of U and V."""
-        return np.array(
-            np.concatenate((np.ravel(_array("U", U, 2)), np.ravel(_array("V", V, 2)))),
-            dtype=np.float64,
-        )
+        U = _array("U", U, 2)
+        V = _array("V", V, 2)
+        m = self._m
+        n = self._n
+        if U.shape[0] != m:
+            raise _mismatch("U", U.shape, 0, m, "m, as in R")
+        r = U.shape[1]
+        if V.shape[0] != n:
+            raise _mismatch("V", V.shape, 0, n, "n, as in R")
+        if V.shape[1] != r:
+            raise _mismatch("V", V.shape, 1, r, "r, as in U")
+        return np.array(np.concatenate((np.ravel(U), np.ravel(V))), dtype=np.float64)
 
     def unpack(self, x):
         """U and V from a flat vector."""
@@ -335,7 +343,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

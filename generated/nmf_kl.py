@@ -146,7 +146,7 @@ class Bound:
         self._in = {}
         self._m = m
         self._n = n
-        self._r = _size("r", r)
+        self._r = _length("r", r)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -204,10 +204,18 @@ class Bound:
 
     def pack(self, W, H):
         """One flat float64 vector of W and H."""
-        return np.array(
-            np.concatenate((np.ravel(_array("W", W, 2)), np.ravel(_array("H", H, 2)))),
-            dtype=np.float64,
-        )
+        W = _array("W", W, 2)
+        H = _array("H", H, 2)
+        m = self._m
+        n = self._n
+        if W.shape[0] != m:
+            raise _mismatch("W", W.shape, 0, m, "m, as in V")
+        r = W.shape[1]
+        if H.shape[0] != r:
+            raise _mismatch("H", H.shape, 0, r, "r, as in W")
+        if H.shape[1] != n:
+            raise _mismatch("H", H.shape, 1, n, "n, as in V")
+        return np.array(np.concatenate((np.ravel(W), np.ravel(H))), dtype=np.float64)
 
     def unpack(self, x):
         """W and H from a flat vector."""
@@ -314,7 +322,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

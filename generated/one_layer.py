@@ -167,7 +167,7 @@ class Bound:
         self._data = (X, y)
         self._in = {}
         self._d = d
-        self._h = _size("h", h)
+        self._h = _length("h", h)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -219,10 +219,15 @@ class Bound:
 
     def pack(self, W, v):
         """One flat float64 vector of W and v."""
-        return np.array(
-            np.concatenate((np.ravel(_array("W", W, 2)), np.ravel(_array("v", v, 1)))),
-            dtype=np.float64,
-        )
+        W = _array("W", W, 2)
+        v = _array("v", v, 1)
+        d = self._d
+        if W.shape[0] != d:
+            raise _mismatch("W", W.shape, 0, d, "d, as in X")
+        h = W.shape[1]
+        if v.shape[0] != h:
+            raise _mismatch("v", v.shape, 0, h, "h, as in W")
+        return np.array(np.concatenate((np.ravel(W), np.ravel(v))), dtype=np.float64)
 
     def unpack(self, x):
         """W and v from a flat vector."""
@@ -329,7 +334,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -161,7 +161,7 @@ class Bound:
         self._data = (X, beta)
         self._in = {}
         self._d = d
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -205,7 +205,11 @@ class Bound:
 
     def pack(self, C):
         """One flat float64 vector of C."""
-        return np.array(np.ravel(_array("C", C, 2)), dtype=np.float64)
+        C = _array("C", C, 2)
+        d = self._d
+        if C.shape[1] != d:
+            raise _mismatch("C", C.shape, 1, d, "d, as in X")
+        return np.array(np.ravel(C), dtype=np.float64)
 
     def unpack(self, x):
         """C from a flat vector."""
@@ -304,7 +308,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -51,8 +51,8 @@ def _at(size: Size, name: Callable[[Dim], str]) -> str:
 
 class Flat:
     """Writes the flat functions. ``kept`` tells where the bound object keeps the value of a dimension, None for those
-    of ``opened`` that nobody gave; ``halved`` says that a gradient holds each entry off the diagonal of a symmetric
-    matrix twice, by half each."""
+    of ``opened`` that nobody gave; ``checked`` are the statements that check the variables; ``halved`` says that a
+    gradient holds each entry off the diagonal of a symmetric matrix twice, by half each."""
 
     def __init__(
         self,
@@ -61,8 +61,10 @@ class Flat:
         halved: bool,
         kept: Mapping[Dim, str],
         opened: Collection[Dim],
+        checked: Sequence[str],
     ) -> None:
         self.ids, self.several, self.halved, self.kept, self.opened = ids, several, halved, kept, opened
+        self.checked = checked
         self.wrt = list(zip(ids.wrt, ids.of(ids.wrt), strict=True))
 
     def methods(self, kernels: Collection[str]) -> list[Function]:
@@ -102,7 +104,7 @@ class Flat:
         doc = f"One flat float64 vector of {words(said)}{', row by row' if said != names else ''}."
         lines, result = self._unpacked()
         return [
-            self._of(self._variables(), "pack", doc, (), f"np.array({flat}, dtype=np.float64)"),
+            self._of(self._variables(), "pack", doc, self.checked, f"np.array({flat}, dtype=np.float64)"),
             self._of(self.ids.flat, "unpack", f"{words(names)} from a flat vector.", lines, result),
         ]
 
@@ -163,5 +165,5 @@ class Flat:
 def _packed(w: Argument, name: str) -> str:
     """The entries of a variable that the flat vector holds."""
     if w.kind in HALVES:
-        return f'_lower_half("{w.name}", {name})'
-    return f'np.ravel(_array("{w.name}", {name}, {len(w.shape)}))'
+        return f"_lower_half({name})"
+    return f"np.ravel({name})"

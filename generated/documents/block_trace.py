@@ -199,7 +199,7 @@ class Bound:
         self._in = {}
         self._p = p
         self._q = q
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
@@ -258,12 +258,18 @@ class Bound:
 
     def pack(self, X1, X2):
         """One flat float64 vector of X1 and X2."""
-        return np.array(
-            np.concatenate(
-                (np.ravel(_array("X1", X1, 2)), np.ravel(_array("X2", X2, 2)))
-            ),
-            dtype=np.float64,
-        )
+        X1 = _array("X1", X1, 2)
+        X2 = _array("X2", X2, 2)
+        p = self._p
+        q = self._q
+        if X1.shape[0] != p:
+            raise _mismatch("X1", X1.shape, 0, p, "p, as in A1")
+        k = X1.shape[1]
+        if X2.shape[0] != q:
+            raise _mismatch("X2", X2.shape, 0, q, "q, as in A2")
+        if X2.shape[1] != k:
+            raise _mismatch("X2", X2.shape, 1, k, "k, as in X1")
+        return np.array(np.concatenate((np.ravel(X1), np.ravel(X2))), dtype=np.float64)
 
     def unpack(self, x):
         """X1 and X2 from a flat vector."""
@@ -407,7 +413,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

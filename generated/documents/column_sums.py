@@ -159,7 +159,7 @@ class Bound:
             d2f if d2f is None else _Function("d2f", d2f, "the second derivative of f")
         )
         self._n = n
-        self._m = _size("m", m)
+        self._m = _length("m", m)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -211,7 +211,11 @@ class Bound:
 
     def pack(self, V):
         """One flat float64 vector of V."""
-        return np.array(np.ravel(_array("V", V, 2)), dtype=np.float64)
+        V = _array("V", V, 2)
+        n = self._n
+        if V.shape[0] != n:
+            raise _mismatch("V", V.shape, 0, n, "n, as in X")
+        return np.array(np.ravel(V), dtype=np.float64)
 
     def unpack(self, x):
         """V from a flat vector."""
@@ -308,7 +312,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

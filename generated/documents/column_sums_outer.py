@@ -118,8 +118,8 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, t, m):
-        self._t = _size("t", t)
-        self._m = _size("m", m)
+        self._t = _length("t", t)
+        self._m = _length("m", m)
 
     def _arguments(self, Phi):
         """The arguments in the working dtype, checked."""
@@ -151,7 +151,8 @@ class Bound:
 
     def pack(self, Phi):
         """One flat float64 vector of Phi."""
-        return np.array(np.ravel(_array("Phi", Phi, 2)), dtype=np.float64)
+        Phi = _array("Phi", Phi, 2)
+        return np.array(np.ravel(Phi), dtype=np.float64)
 
     def unpack(self, x):
         """Phi from a flat vector."""
@@ -239,7 +240,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -115,7 +115,7 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, n):
-        self._n = _size("n", n)
+        self._n = _length("n", n)
 
     def _arguments(self, X):
         """The arguments in the working dtype, checked."""
@@ -150,7 +150,11 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        n = X.shape[0]
+        if X.shape[1] != n:
+            raise _mismatch("X", X.shape, 1, n, "n")
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""
@@ -305,7 +309,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -116,8 +116,8 @@ class Bound:
             if dsigma is None
             else _Function("dsigma", dsigma, "the derivative of sigma")
         )
-        self._n = _size("n", n)
-        self._d = _size("d", d)
+        self._n = _length("n", n)
+        self._d = _length("d", d)
 
     def _arguments(self, X):
         """The arguments in the working dtype, checked."""
@@ -148,7 +148,8 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""
@@ -219,7 +220,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -107,8 +107,8 @@ class Bound:
     """The function with its data given; `bind` makes it."""
 
     def __init__(self, m, k):
-        self._m = _size("m", m)
-        self._k = _size("k", k)
+        self._m = _length("m", m)
+        self._k = _length("k", k)
 
     def _arguments(self, V, H):
         """The arguments in the working dtype, checked."""
@@ -144,10 +144,14 @@ class Bound:
 
     def pack(self, V, H):
         """One flat float64 vector of V and H."""
-        return np.array(
-            np.concatenate((np.ravel(_array("V", V, 2)), np.ravel(_array("H", H, 2)))),
-            dtype=np.float64,
-        )
+        V = _array("V", V, 2)
+        H = _array("H", H, 2)
+        m, k = V.shape
+        if H.shape[0] != m:
+            raise _mismatch("H", H.shape, 0, m, "m, as in V")
+        if H.shape[1] != k:
+            raise _mismatch("H", H.shape, 1, k, "k, as in V")
+        return np.array(np.concatenate((np.ravel(V), np.ravel(H))), dtype=np.float64)
 
     def unpack(self, x):
         """V and H from a flat vector."""
@@ -233,7 +237,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

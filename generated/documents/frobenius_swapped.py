@@ -127,8 +127,8 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, t, n):
-        self._t = _size("t", t)
-        self._n = _size("n", n)
+        self._t = _length("t", t)
+        self._n = _length("n", n)
 
     def _arguments(self, A, B):
         """The arguments in the working dtype, checked."""
@@ -172,10 +172,14 @@ class Bound:
 
     def pack(self, A, B):
         """One flat float64 vector of A and B."""
-        return np.array(
-            np.concatenate((np.ravel(_array("A", A, 2)), np.ravel(_array("B", B, 2)))),
-            dtype=np.float64,
-        )
+        A = _array("A", A, 2)
+        B = _array("B", B, 2)
+        t, n = A.shape
+        if B.shape[0] != t:
+            raise _mismatch("B", B.shape, 0, t, "t, as in A")
+        if B.shape[1] != n:
+            raise _mismatch("B", B.shape, 1, n, "n, as in A")
+        return np.array(np.concatenate((np.ravel(A), np.ravel(B))), dtype=np.float64)
 
     def unpack(self, x):
         """A and B from a flat vector."""
@@ -278,7 +282,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -149,8 +149,8 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, t, n):
-        self._t = _size("t", t)
-        self._n = _size("n", n)
+        self._t = _length("t", t)
+        self._n = _length("n", n)
 
     def _arguments(self, A, B, C):
         """The arguments in the working dtype, checked."""
@@ -209,15 +209,20 @@ class Bound:
 
     def pack(self, A, B, C):
         """One flat float64 vector of A, B and C."""
+        A = _array("A", A, 2)
+        B = _array("B", B, 2)
+        C = _array("C", C, 2)
+        t, n = A.shape
+        if B.shape[0] != t:
+            raise _mismatch("B", B.shape, 0, t, "t, as in A")
+        if B.shape[1] != n:
+            raise _mismatch("B", B.shape, 1, n, "n, as in A")
+        if C.shape[0] != t:
+            raise _mismatch("C", C.shape, 0, t, "t, as in A")
+        if C.shape[1] != n:
+            raise _mismatch("C", C.shape, 1, n, "n, as in A")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("A", A, 2)),
-                    np.ravel(_array("B", B, 2)),
-                    np.ravel(_array("C", C, 2)),
-                )
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(A), np.ravel(B), np.ravel(C))), dtype=np.float64
         )
 
     def unpack(self, x):
@@ -327,7 +332,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

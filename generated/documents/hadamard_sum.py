@@ -126,7 +126,7 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, n):
-        self._n = _size("n", n)
+        self._n = _length("n", n)
 
     def _arguments(self, u, v):
         """The arguments in the working dtype, checked."""
@@ -165,10 +165,12 @@ class Bound:
 
     def pack(self, u, v):
         """One flat float64 vector of u and v."""
-        return np.array(
-            np.concatenate((np.ravel(_array("u", u, 1)), np.ravel(_array("v", v, 1)))),
-            dtype=np.float64,
-        )
+        u = _array("u", u, 1)
+        v = _array("v", v, 1)
+        n = u.shape[0]
+        if v.shape[0] != n:
+            raise _mismatch("v", v.shape, 0, n, "n, as in u")
+        return np.array(np.concatenate((np.ravel(u), np.ravel(v))), dtype=np.float64)
 
     def unpack(self, x):
         """u and v from a flat vector."""
@@ -262,7 +264,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -97,7 +97,7 @@ class Bound:
     """The function with its data given; `bind` makes it."""
 
     def __init__(self, d):
-        self._d = _size("d", d)
+        self._d = _length("d", d)
 
     def _arguments(self, X):
         """The arguments in the working dtype, checked."""
@@ -128,7 +128,11 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        d = X.shape[0]
+        if X.shape[1] != d:
+            raise _mismatch("X", X.shape, 1, d, "d")
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""
@@ -200,7 +204,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -150,7 +150,7 @@ class Bound:
             d2h if d2h is None else _Function("d2h", d2h, "the second derivative of h")
         )
         self._m = m
-        self._n = _size("n", n)
+        self._n = _length("n", n)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -199,7 +199,11 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        m = self._m
+        if X.shape[0] != m:
+            raise _mismatch("X", X.shape, 0, m, "m, as in W")
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""
@@ -296,7 +300,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -153,7 +153,7 @@ class Bound:
         self._data = (K,)
         self._in = {}
         self._n = n
-        self._d = _size("d", d)
+        self._d = _length("d", d)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -197,7 +197,11 @@ class Bound:
 
     def pack(self, V):
         """One flat float64 vector of V."""
-        return np.array(np.ravel(_array("V", V, 2)), dtype=np.float64)
+        V = _array("V", V, 2)
+        n = self._n
+        if V.shape[0] != n:
+            raise _mismatch("V", V.shape, 0, n, "n, as in K")
+        return np.array(np.ravel(V), dtype=np.float64)
 
     def unpack(self, x):
         """V from a flat vector."""
@@ -296,7 +300,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -108,9 +108,9 @@ class Bound:
     """The function with its data given; `bind` makes it."""
 
     def __init__(self, n, d, k):
-        self._n = _size("n", n)
-        self._d = _size("d", d)
-        self._k = _size("k", k)
+        self._n = _length("n", n)
+        self._d = _length("d", d)
+        self._k = _length("k", k)
 
     def _arguments(self, X, Y):
         """The arguments in the working dtype, checked."""
@@ -145,10 +145,12 @@ class Bound:
 
     def pack(self, X, Y):
         """One flat float64 vector of X and Y."""
-        return np.array(
-            np.concatenate((np.ravel(_array("X", X, 2)), np.ravel(_array("Y", Y, 2)))),
-            dtype=np.float64,
-        )
+        X = _array("X", X, 2)
+        Y = _array("Y", Y, 2)
+        d = X.shape[1]
+        if Y.shape[0] != d:
+            raise _mismatch("Y", Y.shape, 0, d, "d, as in X")
+        return np.array(np.concatenate((np.ravel(X), np.ravel(Y))), dtype=np.float64)
 
     def unpack(self, x):
         """X and Y from a flat vector."""
@@ -237,7 +239,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

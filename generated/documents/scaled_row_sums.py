@@ -155,7 +155,7 @@ class Bound:
         self._data = (a, delta)
         self._in = {}
         self._m = m
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
@@ -200,7 +200,11 @@ class Bound:
 
     def pack(self, M):
         """One flat float64 vector of M."""
-        return np.array(np.ravel(_array("M", M, 2)), dtype=np.float64)
+        M = _array("M", M, 2)
+        m = self._m
+        if M.shape[0] != m:
+            raise _mismatch("M", M.shape, 0, m, "m, as in a")
+        return np.array(np.ravel(M), dtype=np.float64)
 
     def unpack(self, x):
         """M from a flat vector."""
@@ -300,7 +304,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -116,8 +116,8 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, m, n):
-        self._m = _size("m", m)
-        self._n = _size("n", n)
+        self._m = _length("m", m)
+        self._n = _length("n", n)
 
     def _arguments(self, G):
         """The arguments in the working dtype, checked."""
@@ -149,7 +149,8 @@ class Bound:
 
     def pack(self, G):
         """One flat float64 vector of G."""
-        return np.array(np.ravel(_array("G", G, 2)), dtype=np.float64)
+        G = _array("G", G, 2)
+        return np.array(np.ravel(G), dtype=np.float64)
 
     def unpack(self, x):
         """G from a flat vector."""
@@ -237,7 +238,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

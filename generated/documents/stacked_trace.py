@@ -145,9 +145,9 @@ class Bound:
         A = np.array(_array("A", A, 2))
         self._data = (A,)
         self._in = {}
-        self._p = _size("p", p)
-        self._q = _size("q", q)
-        self._k = _size("k", k)
+        self._p = _length("p", p)
+        self._q = _length("q", q)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -199,12 +199,12 @@ class Bound:
 
     def pack(self, X1, X2):
         """One flat float64 vector of X1 and X2."""
-        return np.array(
-            np.concatenate(
-                (np.ravel(_array("X1", X1, 2)), np.ravel(_array("X2", X2, 2)))
-            ),
-            dtype=np.float64,
-        )
+        X1 = _array("X1", X1, 2)
+        X2 = _array("X2", X2, 2)
+        k = X1.shape[1]
+        if X2.shape[1] != k:
+            raise _mismatch("X2", X2.shape, 1, k, "k, as in X1")
+        return np.array(np.concatenate((np.ravel(X1), np.ravel(X2))), dtype=np.float64)
 
     def unpack(self, x):
         """X1 and X2 from a flat vector."""
@@ -316,7 +316,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -117,8 +117,8 @@ class Bound:
     """The function with its data given; `bind` makes it."""
 
     def __init__(self, n, d):
-        self._n = _size("n", n)
-        self._d = _size("d", d)
+        self._n = _length("n", n)
+        self._d = _length("d", d)
 
     def _arguments(self, X, Y, Z):
         """The arguments in the working dtype, checked."""
@@ -164,15 +164,20 @@ class Bound:
 
     def pack(self, X, Y, Z):
         """One flat float64 vector of X, Y and Z."""
+        X = _array("X", X, 2)
+        Y = _array("Y", Y, 2)
+        Z = _array("Z", Z, 2)
+        n, d = X.shape
+        if Y.shape[0] != n:
+            raise _mismatch("Y", Y.shape, 0, n, "n, as in X")
+        if Y.shape[1] != d:
+            raise _mismatch("Y", Y.shape, 1, d, "d, as in X")
+        if Z.shape[0] != n:
+            raise _mismatch("Z", Z.shape, 0, n, "n, as in X")
+        if Z.shape[1] != d:
+            raise _mismatch("Z", Z.shape, 1, d, "d, as in X")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("X", X, 2)),
-                    np.ravel(_array("Y", Y, 2)),
-                    np.ravel(_array("Z", Z, 2)),
-                )
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(X), np.ravel(Y), np.ravel(Z))), dtype=np.float64
         )
 
     def unpack(self, x):
@@ -265,7 +270,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -127,8 +127,8 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, n, d):
-        self._n = _size("n", n)
-        self._d = _size("d", d)
+        self._n = _length("n", n)
+        self._d = _length("d", d)
 
     def _arguments(self, X, Y):
         """The arguments in the working dtype, checked."""
@@ -172,10 +172,14 @@ class Bound:
 
     def pack(self, X, Y):
         """One flat float64 vector of X and Y."""
-        return np.array(
-            np.concatenate((np.ravel(_array("X", X, 2)), np.ravel(_array("Y", Y, 2)))),
-            dtype=np.float64,
-        )
+        X = _array("X", X, 2)
+        Y = _array("Y", Y, 2)
+        n, d = X.shape
+        if Y.shape[0] != d:
+            raise _mismatch("Y", Y.shape, 0, d, "d, as in X")
+        if Y.shape[1] != n:
+            raise _mismatch("Y", Y.shape, 1, n, "n, as in X")
+        return np.array(np.concatenate((np.ravel(X), np.ravel(Y))), dtype=np.float64)
 
     def unpack(self, x):
         """X and Y from a flat vector."""
@@ -278,7 +282,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -152,7 +152,7 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, n):
-        self._n = _size("n", n)
+        self._n = _length("n", n)
 
     def _arguments(self, X, Y, Z):
         """The arguments in the working dtype, checked."""
@@ -213,15 +213,22 @@ class Bound:
 
     def pack(self, X, Y, Z):
         """One flat float64 vector of X, Y and Z."""
+        X = _array("X", X, 2)
+        Y = _array("Y", Y, 2)
+        Z = _array("Z", Z, 2)
+        n = X.shape[0]
+        if X.shape[1] != n:
+            raise _mismatch("X", X.shape, 1, n, "n")
+        if Y.shape[0] != n:
+            raise _mismatch("Y", Y.shape, 0, n, "n, as in X")
+        if Y.shape[1] != n:
+            raise _mismatch("Y", Y.shape, 1, n, "n, as in X")
+        if Z.shape[0] != n:
+            raise _mismatch("Z", Z.shape, 0, n, "n, as in X")
+        if Z.shape[1] != n:
+            raise _mismatch("Z", Z.shape, 1, n, "n, as in X")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("X", X, 2)),
-                    np.ravel(_array("Y", Y, 2)),
-                    np.ravel(_array("Z", Z, 2)),
-                )
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(X), np.ravel(Y), np.ravel(Z))), dtype=np.float64
         )
 
     def unpack(self, x):
@@ -329,7 +336,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

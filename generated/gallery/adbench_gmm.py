@@ -299,7 +299,7 @@ class Bound:
         self._data = (x, gamma, m)
         self._in = {}
         self._d = d
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -388,14 +388,29 @@ class Bound:
 
     def pack(self, alphas, means, q, L):
         """One flat float64 vector of alphas, means, q and L."""
+        alphas = _array("alphas", alphas, 1)
+        means = _array("means", means, 2)
+        q = _array("q", q, 2)
+        L = _array("L", L, 3)
+        d = self._d
+        k = alphas.shape[0]
+        if means.shape[0] != k:
+            raise _mismatch("means", means.shape, 0, k, "k, as in alphas")
+        if means.shape[1] != d:
+            raise _mismatch("means", means.shape, 1, d, "d, as in x")
+        if q.shape[0] != k:
+            raise _mismatch("q", q.shape, 0, k, "k, as in alphas")
+        if q.shape[1] != d:
+            raise _mismatch("q", q.shape, 1, d, "d, as in x")
+        if L.shape[0] != k:
+            raise _mismatch("L", L.shape, 0, k, "k, as in alphas")
+        if L.shape[1] != d:
+            raise _mismatch("L", L.shape, 1, d, "d, as in x")
+        if L.shape[2] != d:
+            raise _mismatch("L", L.shape, 2, d, "d, as in x")
         return np.array(
             np.concatenate(
-                (
-                    np.ravel(_array("alphas", alphas, 1)),
-                    np.ravel(_array("means", means, 2)),
-                    np.ravel(_array("q", q, 2)),
-                    np.ravel(_array("L", L, 3)),
-                )
+                (np.ravel(alphas), np.ravel(means), np.ravel(q), np.ravel(L))
             ),
             dtype=np.float64,
         )
@@ -526,7 +541,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -207,9 +207,9 @@ class Bound:
         self._data = (lam,)
         self._in = {}
         self._indices = (u, i, j)
-        self._users = _size("users", users)
-        self._items = _size("items", items)
-        self._k = _size("k", k)
+        self._users = _length("users", users)
+        self._items = _length("items", items)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -266,10 +266,12 @@ class Bound:
 
     def pack(self, P, Q):
         """One flat float64 vector of P and Q."""
-        return np.array(
-            np.concatenate((np.ravel(_array("P", P, 2)), np.ravel(_array("Q", Q, 2)))),
-            dtype=np.float64,
-        )
+        P = _array("P", P, 2)
+        Q = _array("Q", Q, 2)
+        k = P.shape[1]
+        if Q.shape[1] != k:
+            raise _mismatch("Q", Q.shape, 1, k, "k, as in P")
+        return np.array(np.concatenate((np.ravel(P), np.ravel(Q))), dtype=np.float64)
 
     def unpack(self, x):
         """P and Q from a flat vector."""
@@ -358,10 +360,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -399,7 +401,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -291,9 +291,9 @@ class Bound:
         self._data = (r, lam)
         self._in = {}
         self._indices = (u, i)
-        self._users = _size("users", users)
-        self._items = _size("items", items)
-        self._k = _size("k", k)
+        self._users = _length("users", users)
+        self._items = _length("items", items)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -384,15 +384,23 @@ class Bound:
 
     def pack(self, mu, bu, bi, P, Q):
         """One flat float64 vector of mu, bu, bi, P and Q."""
+        mu = _array("mu", mu, 0)
+        bu = _array("bu", bu, 1)
+        bi = _array("bi", bi, 1)
+        P = _array("P", P, 2)
+        Q = _array("Q", Q, 2)
+        users = bu.shape[0]
+        items = bi.shape[0]
+        if P.shape[0] != users:
+            raise _mismatch("P", P.shape, 0, users, "users, as in bu")
+        k = P.shape[1]
+        if Q.shape[0] != items:
+            raise _mismatch("Q", Q.shape, 0, items, "items, as in bi")
+        if Q.shape[1] != k:
+            raise _mismatch("Q", Q.shape, 1, k, "k, as in P")
         return np.array(
             np.concatenate(
-                (
-                    np.ravel(_array("mu", mu, 0)),
-                    np.ravel(_array("bu", bu, 1)),
-                    np.ravel(_array("bi", bi, 1)),
-                    np.ravel(_array("P", P, 2)),
-                    np.ravel(_array("Q", Q, 2)),
-                )
+                (np.ravel(mu), np.ravel(bu), np.ravel(bi), np.ravel(P), np.ravel(Q))
             ),
             dtype=np.float64,
         )
@@ -522,10 +530,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -563,7 +571,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -186,7 +186,7 @@ class Bound:
         if loser.shape[0] != m:
             raise _mismatch("loser", loser.shape, 0, m, "m, as in winner")
         self._indices = (winner, loser)
-        self._items = _size("items", items)
+        self._items = _length("items", items)
 
     def _arguments(self, theta):
         """The arguments in the working dtype, checked."""
@@ -227,7 +227,8 @@ class Bound:
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
-        return np.array(np.ravel(_array("theta", theta, 1)), dtype=np.float64)
+        theta = _array("theta", theta, 1)
+        return np.array(np.ravel(theta), dtype=np.float64)
 
     def unpack(self, x):
         """theta from a flat vector."""
@@ -299,10 +300,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -340,7 +341,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -221,7 +221,7 @@ class Bound:
         self._data = (X, mean)
         self._in = {}
         self._d = d
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
@@ -273,12 +273,14 @@ class Bound:
 
     def pack(self, W, psi):
         """One flat float64 vector of W and psi."""
-        return np.array(
-            np.concatenate(
-                (np.ravel(_array("W", W, 2)), np.ravel(_array("psi", psi, 1)))
-            ),
-            dtype=np.float64,
-        )
+        W = _array("W", W, 2)
+        psi = _array("psi", psi, 1)
+        d = self._d
+        if W.shape[1] != d:
+            raise _mismatch("W", W.shape, 1, d, "d, as in X")
+        if psi.shape[0] != d:
+            raise _mismatch("psi", psi.shape, 0, d, "d, as in X")
+        return np.array(np.concatenate((np.ravel(W), np.ravel(psi))), dtype=np.float64)
 
     def unpack(self, x):
         """W and psi from a flat vector."""
@@ -384,7 +386,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

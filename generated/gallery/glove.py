@@ -252,9 +252,9 @@ class Bound:
         self._data = (counts, x_max)
         self._in = {}
         self._indices = (i, j)
-        self._users = _size("users", users)
-        self._items = _size("items", items)
-        self._k = _size("k", k)
+        self._users = _length("users", users)
+        self._items = _length("items", items)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -331,15 +331,20 @@ class Bound:
 
     def pack(self, W, C, b, c):
         """One flat float64 vector of W, C, b and c."""
+        W = _array("W", W, 2)
+        C = _array("C", C, 2)
+        b = _array("b", b, 1)
+        c = _array("c", c, 1)
+        users, k = W.shape
+        items = C.shape[0]
+        if C.shape[1] != k:
+            raise _mismatch("C", C.shape, 1, k, "k, as in W")
+        if b.shape[0] != users:
+            raise _mismatch("b", b.shape, 0, users, "users, as in W")
+        if c.shape[0] != items:
+            raise _mismatch("c", c.shape, 0, items, "items, as in C")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("W", W, 2)),
-                    np.ravel(_array("C", C, 2)),
-                    np.ravel(_array("b", b, 1)),
-                    np.ravel(_array("c", c, 1)),
-                )
-            ),
+            np.concatenate((np.ravel(W), np.ravel(C), np.ravel(b), np.ravel(c))),
             dtype=np.float64,
         )
 
@@ -466,10 +471,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -507,7 +512,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

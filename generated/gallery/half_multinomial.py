@@ -193,7 +193,7 @@ class Bound:
         self._in = {}
         self._indices = (y,)
         self._d = d
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -240,7 +240,11 @@ class Bound:
 
     def pack(self, coef):
         """One flat float64 vector of coef."""
-        return np.array(np.ravel(_array("coef", coef, 2)), dtype=np.float64)
+        coef = _array("coef", coef, 2)
+        d = self._d
+        if coef.shape[1] != d + 1:
+            raise _mismatch("coef", coef.shape, 1, d + 1, "d + 1, as in X")
+        return np.array(np.ravel(coef), dtype=np.float64)
 
     def unpack(self, x):
         """coef from a flat vector."""
@@ -314,10 +318,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -355,7 +359,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -187,9 +187,9 @@ class Bound:
         self._data = (y, lam)
         self._in = {}
         self._indices = (rows, cols)
-        self._users = _size("users", users)
-        self._items = _size("items", items)
-        self._k = _size("k", k)
+        self._users = _length("users", users)
+        self._items = _length("items", items)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -245,10 +245,12 @@ class Bound:
 
     def pack(self, U, V):
         """One flat float64 vector of U and V."""
-        return np.array(
-            np.concatenate((np.ravel(_array("U", U, 2)), np.ravel(_array("V", V, 2)))),
-            dtype=np.float64,
-        )
+        U = _array("U", U, 2)
+        V = _array("V", V, 2)
+        k = U.shape[1]
+        if V.shape[1] != k:
+            raise _mismatch("V", V.shape, 1, k, "k, as in U")
+        return np.array(np.concatenate((np.ravel(U), np.ravel(V))), dtype=np.float64)
 
     def unpack(self, x):
         """U and V from a flat vector."""
@@ -336,10 +338,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -377,7 +379,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -156,7 +156,7 @@ class Bound:
         self._data = (D,)
         self._in = {}
         self._n = n
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -200,7 +200,11 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        n = self._n
+        if X.shape[0] != n:
+            raise _mismatch("X", X.shape, 0, n, "n, as in D")
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""
@@ -299,7 +303,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -164,7 +164,7 @@ class Bound:
         self._in = {}
         self._indices = (y,)
         self._p = p
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -211,7 +211,11 @@ class Bound:
 
     def pack(self, W):
         """One flat float64 vector of W."""
-        return np.array(np.ravel(_array("W", W, 2)), dtype=np.float64)
+        W = _array("W", W, 2)
+        p = self._p
+        if W.shape[0] != p:
+            raise _mismatch("W", W.shape, 0, p, "p, as in X")
+        return np.array(np.ravel(W), dtype=np.float64)
 
     def unpack(self, x):
         """W from a flat vector."""
@@ -281,10 +285,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -322,7 +326,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -204,7 +204,7 @@ class Bound:
         self._data = (X, same_class)
         self._in = {}
         self._d = d
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -248,7 +248,11 @@ class Bound:
 
     def pack(self, A):
         """One flat float64 vector of A."""
-        return np.array(np.ravel(_array("A", A, 2)), dtype=np.float64)
+        A = _array("A", A, 2)
+        d = self._d
+        if A.shape[1] != d:
+            raise _mismatch("A", A.shape, 1, d, "d, as in X")
+        return np.array(np.ravel(A), dtype=np.float64)
 
     def unpack(self, x):
         """A from a flat vector."""
@@ -350,7 +354,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -218,8 +218,8 @@ class Bound:
         tau = np.array(_array("tau", tau, 0))
         self._data = (tau,)
         self._in = {}
-        self._n = _size("n", n)
-        self._d = _size("d", d)
+        self._n = _length("n", n)
+        self._d = _length("d", d)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -261,7 +261,9 @@ class Bound:
 
     def pack(self, Z):
         """One flat float64 vector of Z."""
-        return np.array(np.ravel(_array("Z", Z, 2)), dtype=np.float64)
+        Z = _array("Z", Z, 2)
+        n = _solved("Z", 0, Z.shape[0], 0, 2, "2 * n")
+        return np.array(np.ravel(Z), dtype=np.float64)
 
     def unpack(self, x):
         """Z from a flat vector."""
@@ -359,7 +361,7 @@ def _solved(name, axis, size, rest, factor, declared):
     return found
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

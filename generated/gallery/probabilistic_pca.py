@@ -236,7 +236,7 @@ class Bound:
         self._data = (X, mean)
         self._in = {}
         self._d = d
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
@@ -286,11 +286,13 @@ class Bound:
 
     def pack(self, W, sigma2):
         """One flat float64 vector of W and sigma2."""
+        W = _array("W", W, 2)
+        sigma2 = _array("sigma2", sigma2, 0)
+        d = self._d
+        if W.shape[0] != d:
+            raise _mismatch("W", W.shape, 0, d, "d, as in X")
         return np.array(
-            np.concatenate(
-                (np.ravel(_array("W", W, 2)), np.ravel(_array("sigma2", sigma2, 0)))
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(W), np.ravel(sigma2))), dtype=np.float64
         )
 
     def unpack(self, x):
@@ -396,7 +398,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

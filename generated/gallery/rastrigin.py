@@ -139,7 +139,7 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, n):
-        self._n = _size("n", n)
+        self._n = _length("n", n)
 
     def _arguments(self, x):
         """The arguments in the working dtype, checked."""
@@ -176,7 +176,8 @@ class Bound:
 
     def pack(self, x):
         """One flat float64 vector of x."""
-        return np.array(np.ravel(_array("x", x, 1)), dtype=np.float64)
+        x = _array("x", x, 1)
+        return np.array(np.ravel(x), dtype=np.float64)
 
     def unpack(self, x):
         """x from a flat vector."""
@@ -264,7 +265,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

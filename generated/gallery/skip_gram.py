@@ -230,8 +230,8 @@ class Bound:
         self._in = {}
         self._indices = (word, context)
         self._items = items
-        self._users = _size("users", users)
-        self._k = _size("k", k)
+        self._users = _length("users", users)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -288,10 +288,15 @@ class Bound:
 
     def pack(self, W, C):
         """One flat float64 vector of W and C."""
-        return np.array(
-            np.concatenate((np.ravel(_array("W", W, 2)), np.ravel(_array("C", C, 2)))),
-            dtype=np.float64,
-        )
+        W = _array("W", W, 2)
+        C = _array("C", C, 2)
+        items = self._items
+        k = W.shape[1]
+        if C.shape[0] != items:
+            raise _mismatch("C", C.shape, 0, items, "items, as in noise")
+        if C.shape[1] != k:
+            raise _mismatch("C", C.shape, 1, k, "k, as in W")
+        return np.array(np.concatenate((np.ravel(W), np.ravel(C))), dtype=np.float64)
 
     def unpack(self, x):
         """W and C from a flat vector."""
@@ -378,10 +383,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -419,7 +424,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

@@ -198,7 +198,7 @@ class Bound:
         self._data = (P,)
         self._in = {}
         self._n = n
-        self._k = _size("k", k)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -242,7 +242,11 @@ class Bound:
 
     def pack(self, Y):
         """One flat float64 vector of Y."""
-        return np.array(np.ravel(_array("Y", Y, 2)), dtype=np.float64)
+        Y = _array("Y", Y, 2)
+        n = self._n
+        if Y.shape[0] != n:
+            raise _mismatch("Y", Y.shape, 0, n, "n, as in P")
+        return np.array(np.ravel(Y), dtype=np.float64)
 
     def unpack(self, x):
         """Y from a flat vector."""
@@ -341,7 +345,7 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _size(name, value):
+def _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(

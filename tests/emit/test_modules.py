@@ -13,7 +13,7 @@ from made import close, declare, declared, draw, module, slope
 HELPERS = (
     "_solved",
     "_searched",
-    "_size",
+    "_length",
     "_told",
     "_one_open",
     "_at_most",
@@ -43,10 +43,10 @@ TEXTS: dict[str, tuple[str, str, str, set[str]]] = {
         "loss(wrt='S', symmetric='entries')",
         "S: Symmetric[n]",
         "np.sum(S**2)",
-        {"_lower_half", "_size", "_searched"},
+        {"_lower_half", "_length", "_searched"},
     ),
-    "two open sizes": ("loss(wrt='X')", "X: Matrix[n, k]", "np.sum(X)", {"_size", "_one_open", "_told"}),
-    "a determinant": ("loss(wrt='X')", "X: Matrix[n, n]", "np.linalg.det(X)", {"_adjugate", "_size", "_searched"}),
+    "two open sizes": ("loss(wrt='X')", "X: Matrix[n, k]", "np.sum(X)", {"_length", "_one_open", "_told"}),
+    "a determinant": ("loss(wrt='X')", "X: Matrix[n, n]", "np.linalg.det(X)", {"_adjugate", "_length", "_searched"}),
     "a determinant of data": ("loss(wrt='w')", "X: Matrix[n, n], w: Vector[n]", "np.linalg.det(X) * w @ w", set()),
 }
 

@@ -295,8 +295,9 @@ def test_every_kind_of_integers_gives_the_same(gathered: Used, said: str) -> Non
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "floats": ([0.0, 2.0, 1.0, 1.0, 0.0], TypeError, "rows must hold integers, not float64"),
     "booleans": ([True] * 5, TypeError, "rows must hold integers, not bool"),
-    "None": (None, TypeError, "rows must hold real numbers, not object"),
-    "complex numbers": ([0j] * 5, TypeError, "rows must hold real numbers, not complex128"),
+    "None": (None, TypeError, "rows must hold integers, not object"),
+    "complex numbers": ([0j] * 5, TypeError, "rows must hold integers, not complex128"),
+    "names": (list("abcab"), TypeError, "rows must hold integers, not <U1"),
     "a negative one": ([0, -1, 1, 1, 0], ValueError, "rows holds -1, but its indices count from 0"),
     "one too large": ([0, 2, 3, 1, 0], ValueError, "rows holds 3, but its indices must be below n, which is 3"),
     "too few": ([0, 1], ValueError, "has size"),
@@ -366,6 +367,20 @@ def made(x: Vector[m], rows: Indices[m, 3], cols: Indices[m, 2]):
     assert close(module(found).bind(rows, cols).hvp(x, np.ones(2)), [2 * 18.0, 2 * 0.25])
 
 
+def test_what_is_packed_is_checked(gathered: Used) -> None:
+    U, rows, y = gathered.arrays.values()
+    with pytest.raises(ValueError, match="U must have rank 2"):
+        gathered.module.bind(rows, y).pack(U[0])
+    used = Used("X: Matrix[n, d], W: Matrix[d, k], b: Vector[k]", "np.sum((X @ W + b)**2)", ("W", "b"))
+    W, b = used.variables
+    bound = used.bound()
+    assert bound.pack(W, b).shape == (W.size + b.size,)
+    with pytest.raises(ValueError, match="W has size 2 along axis 0, but d, as in X is 4"):
+        bound.pack(W.T, b)
+    with pytest.raises(ValueError, match="b has size 1 along axis 0, but k, as in W is 2"):
+        bound.pack(W, b[:1])
+
+
 def test_bound_indices_are_copied(gathered: Used) -> None:
     U, rows, y = (np.copy(array) for array in gathered.arrays.values())
     bound = gathered.module.bind(rows, y)
@@ -425,7 +440,7 @@ def test_wrong_directions_and_flat_vectors_are_refused() -> None:
         ValueError, match=re.escape(f"x has size 17, which cannot be 2 * n + {declared_} + {declared_}")
     ):
         used.bound().unpack(np.ones(17))
-    with pytest.raises(ValueError, match="L has size 2 along axis 1, but the number of rows is 3"):
+    with pytest.raises(ValueError, match="L has size 2 along axis 1, but n, as in S is 3"):
         used.bound().pack(*used.variables[:3], np.ones((3, 2)))
 
 

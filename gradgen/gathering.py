@@ -19,7 +19,7 @@ from gradgen.joining import concatenate
 from gradgen.positions import Column, Positions, counts, gathers
 from gradgen.registry import function
 from gradgen.scope import presuppose, said, wrong
-from gradgen.shapes import axis_of, spell
+from gradgen.shapes import Shape, axis_of, spell
 from gradgen.views import counted, ravel, reshape, transpose
 
 FIX = "an index is made of integers, slices, None, arrays of integers and Indices arguments"
@@ -120,7 +120,7 @@ def gathered(x: Array, chosen: Chosen, axis: int) -> Array:
     if isinstance(chosen, Array):
         return _cut(x, chosen.call.shape[0], axis)
     if isinstance(chosen, Positions):
-        _fits(chosen, shape[axis], axis)
+        _fits(chosen, shape, axis)
         length = chosen.call.shape[0]
         call = (*shape[:axis], length, *shape[axis + 1 :])
         positions = Array(chosen.call)
@@ -138,11 +138,20 @@ def _cut(x: Array, length: Size, axis: int) -> Array:
     return x[(*(slice(None),) * axis, slice(None, wrap(length)))]
 
 
-def _fits(chosen: Positions, size: Size, axis: int) -> None:
+def _fits(chosen: Positions, shape: Shape, axis: int) -> None:
     """Refuse indices that may lie beyond an axis."""
+    size = shape[axis]
     if chosen.below != size and not holds(chosen.below, size):
         text = f"{chosen.name} holds indices below {chosen.below}, but axis {axis} has length {size}"
-        raise wrong(text, f"declare it as Indices[{chosen.call.shape[0]}, {size}]")
+        raise wrong(text, _meant_axis(chosen, shape) or f"declare it as Indices[{chosen.call.shape[0]}, {size}]")
+
+
+def _meant_axis(chosen: Positions, shape: Shape) -> str:
+    """How the indices take an entry of each row of a matrix, where they are those of its columns, or ""."""
+    if len(shape) != 2 or shape != (chosen.call.shape[0], chosen.below):
+        return ""
+    array, _ = subscript()
+    return f"{array}[np.arange({shape[0]}), {chosen.name}] takes an entry of each row"
 
 
 def _picked(x: Array, chosen: np.ndarray[Any, Any], axis: int) -> Array:
@@ -234,7 +243,7 @@ def _checked(x: Array, chosen: Chosen, axis: int) -> tuple[Array, Array]:
     if isinstance(chosen, Array):
         return _cut(x, chosen.call.shape[0], axis), chosen
     if isinstance(chosen, Positions):
-        _fits(chosen, x.call.shape[axis], axis)
+        _fits(chosen, x.call.shape, axis)
         return x, Array(chosen.call)
     return x, constant(_within(chosen, x.call.shape[axis]))
 

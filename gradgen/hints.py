@@ -12,13 +12,18 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import NoReturn
 
-from gradgen import scope
+from gradgen import scope, strangers
 from gradgen.dims import Size
 from gradgen.registry import FUNCTIONS, UFUNCS
 
 COLLECTED = "collect the rows in a list and np.stack them"
 NUMBERED = "with 12 for the dimension in the annotations, as in Matrix[12, d], the loop is unrolled"
 FIXES = (
+    (r"\b(?:jnp|jax\.\w+|torch|tf)\.(\w+)\(", r"a spec is plain NumPy: write np.\1"),
+    (
+        r"\b(minimize\w*|curve_fit|least_squares|root|quad|solve_ivp|odeint)\(",
+        r"\1 does not run inside of a loss: give it what bind makes of the loss, such as bound.fun_and_jac",
+    ),
     (r"\.dot\(", "write A @ t in place of A.dot(t)"),
     (r"math\.(erf|erfc)\(", r"write scipy.special.\1 in place of math.\1"),
     (r"math\.lgamma\(", "write scipy.special.gammaln in place of math.lgamma"),
@@ -86,6 +91,8 @@ def of_name(error: NameError, known: Iterable[str]) -> str:
     words = getattr(sys.modules.get("gradgen"), "__all__", ())
     if name in ("np", "numpy"):
         return "write import numpy as np"
+    if name in strangers.MODULES:
+        return strangers.PLAIN
     if name in words:
         return f"write from gradgen import {name}"
     return meant(name, [*known, *words, *vars(builtins)]) or "a loss knows its arguments, and what its file defines"
@@ -93,13 +100,38 @@ def of_name(error: NameError, known: Iterable[str]) -> str:
 
 def of_attribute(error: AttributeError) -> str:
     """What to do about an attribute that is not there."""
-    owner, name = error.obj, str(error.name or "")
+    owner = error.obj
+    found = re.search(r"no attribute '(\w+)'$", str(error))
+    name = str(error.name or (found[1] if found else ""))
     if not isinstance(owner, ModuleType):
-        return meant(name, dir(owner)) if "did you mean" not in str(error) else ""
+        return of_method(name) or ("" if "did you mean" in str(error) else meant(name, dir(owner)))
     shown = owner.__name__.replace("numpy", "np", 1) if owner.__name__.split(".")[0] == "numpy" else owner.__name__
     prefix = f"{shown.partition('.')[2]}." if "." in shown else ""
     ours = [k.removeprefix(prefix) for k in (*FUNCTIONS, *UFUNCS) if k.startswith(prefix)]
     return meant(name, ours if shown[:2] == "np" else dir(owner), shown) or meant(name, dir(owner), shown)
+
+
+def of_method(name: str) -> str:
+    """What to write in place of a method that arrays do not have, or ""."""
+    if name in strangers.ATTRIBUTES:
+        return strangers.ATTRIBUTES[name]
+    return f"write np.{name}(x)" if name in UFUNCS or name in FUNCTIONS else ""
+
+
+ENDLESS = "a function that calls itself needs an end that does not depend on the values of arrays"
+OUTSIDE = "a loss reads no files: let what they hold be an argument"
+UNPACKED = 'name as many dimensions as stand on the left: n, d = dims("n d")'
+
+
+def of_exception(error: BaseException, line: str) -> str:
+    """What to do about another exception of Python's, raised on a source line, or ""."""
+    if isinstance(error, RecursionError):
+        return ENDLESS
+    if isinstance(error, OSError):
+        return OUTSIDE
+    if isinstance(error, ValueError) and "unpack" in str(error) and "dims(" in line:
+        return UNPACKED
+    return strangers.of_option(str(error)) if isinstance(error, TypeError) else ""
 
 
 def of_import(error: ImportError, neighbours: Iterable[str]) -> tuple[str, str]:
@@ -211,6 +243,27 @@ def subscript() -> tuple[str, str]:
     if isinstance(tree, ast.Subscript):
         return _atom(tree.value), ast.unparse(tree.slice)
     return "x", "mask"
+
+
+def branched() -> str:
+    """How a mask is made of several, where the source text being run joins them as Python does truths."""
+    tree = _expression()
+    masks = _masks(tree) if tree else ""
+    return f"write {masks}" if masks else "choose entry by entry with np.where(condition, a, b)"
+
+
+def _masks(tree: ast.expr) -> str:
+    """Comparisons that are joined or chained, as NumPy joins masks, or ""."""
+    if isinstance(tree, ast.BoolOp) and all(isinstance(v, ast.Compare) for v in tree.values):
+        sign = " & " if isinstance(tree.op, ast.And) else " | "
+        return sign.join(_masks(v) or f"({ast.unparse(v)})" for v in tree.values)
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.operand, ast.Compare):
+        return f"~({ast.unparse(tree.operand)})"
+    if isinstance(tree, ast.Compare) and len(tree.ops) > 1:
+        sides = [tree.left, *tree.comparators]
+        pairs = zip(sides, tree.ops, sides[1:], strict=False)
+        return " & ".join(f"({ast.unparse(ast.Compare(a, [op], [b]))})" for a, op, b in pairs)
+    return ""
 
 
 def square_of(shape: Sequence[Size]) -> str:

@@ -14,13 +14,14 @@ from gradgen.entrywise import entrywise, numeric
 from gradgen.registry import call, function
 from gradgen.scope import presuppose, wrong
 from gradgen.shapes import Shape, axes_of, axis_of, reduced, spell, volume
+from gradgen.strangers import OPTIONS
 from gradgen.views import filled, ravel
 
 
 def _no_options(name: str, options: dict[str, Any]) -> None:
     for option, value in options.items():
         if value is not None and value is not np._NoValue and not (option == "where" and value is True):
-            raise wrong(f"np.{name} takes no {option} here", "axis and keepdims are its options")
+            raise wrong(f"np.{name} takes no {option} here", OPTIONS.get(option, "axis and keepdims are its options"))
 
 
 def reduction(op: str, a: Any, axis: Any, keepdims: Any, boolean: bool = False) -> Array:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from gradgen.scope import wrong
+from gradgen.strangers import of_option
 
 Handler = Callable[..., Any]
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
@@ -42,7 +43,7 @@ def call(name: str, args: Any, kwargs: Any) -> Any:
     try:
         return FUNCTIONS[name](*args, **kwargs)
     except TypeError as error:
-        hint = f"np.{name} takes fewer options here than in NumPy"
+        hint = of_option(str(error)) or f"np.{name} takes fewer options here than in NumPy"
         raise wrong(str(error).replace("()", ""), hint) from error
 
 
@@ -77,8 +78,8 @@ FIXES = {
     "nanpercentile": QUANTILE,
     "nanquantile": QUANTILE,
     "heaviside": "write np.where(x > 0, 1, 0)",
-    "any": "sum a mask: np.sum(x > 0)",
-    "all": "sum a mask: np.sum(x > 0)",
+    "any": "a loss can test or assert nothing that is not known; np.sum(x > 0) counts where it holds",
+    "all": "a loss can test or assert nothing that is not known; np.sum(x > 0) counts where it holds",
     "count_nonzero": "sum a mask: np.sum(x != 0)",
     "sort": "of the order of entries, only max and min are in the vocabulary",
     "argsort": "of the order of entries, only max and min are in the vocabulary",

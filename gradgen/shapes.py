@@ -65,7 +65,8 @@ def axes_of(axis: Any, of: Sequence[Any] | int) -> tuple[int, ...]:
     """The axes of a reduction, sorted: all for None, else one or a tuple of them."""
     if axis is None:
         return tuple(range(of if isinstance(of, int) else len(of)))
-    chosen = [axis_of(a, of) for a in axis] if isinstance(axis, Iterable) else [axis_of(axis, of)]
+    several = isinstance(axis, Iterable) and not isinstance(axis, str)
+    chosen = [axis_of(a, of) for a in (axis if several else (axis,))]
     if len(set(chosen)) < len(chosen):
         raise wrong("an axis is named twice")
     return tuple(sorted(chosen))

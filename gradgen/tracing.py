@@ -85,6 +85,8 @@ def _value(name: str, result: Any, place: Place) -> Call:
         kind = type(result).__name__
         hint = "return one array; np.concatenate and np.block join several"
         raise SpecError(f"{name} returns a {kind} of {len(result)}", hint, place)
+    if inspect.isgenerator(result) or inspect.iscoroutine(result):
+        raise SpecError(f"{name} returns a {type(result).__name__}", "write def, and end it with return", place)
     if not isinstance(result, Array):
         what = repr(result) if isinstance(result, Dimension) else said(result)
         text = f"{name} returns {what}, in which no argument takes part"

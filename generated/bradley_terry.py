@@ -234,7 +234,11 @@ class Bound:
 
     def pack(self, s):
         """One flat float64 vector of s."""
-        return np.array(np.ravel(_array("s", s, 1)), dtype=np.float64)
+        s = _array("s", s, 1)
+        n = self._n
+        if s.shape[0] != n:
+            raise _mismatch("s", s.shape, 0, n, "n, as in wins")
+        return np.array(np.ravel(s), dtype=np.float64)
 
     def unpack(self, x):
         """s from a flat vector."""

@@ -225,7 +225,7 @@ class Bound:
         self._data = (X, y)
         self._in = {}
         self._d = d
-        self._r = r
+        self._r = _length("r", r)
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
@@ -280,15 +280,16 @@ class Bound:
 
     def pack(self, b, w, V):
         """One flat float64 vector of b, w and V."""
+        b = _array("b", b, 0)
+        w = _array("w", w, 1)
+        V = _array("V", V, 2)
+        d = self._d
+        if w.shape[0] != d:
+            raise _mismatch("w", w.shape, 0, d, "d, as in X")
+        if V.shape[0] != d:
+            raise _mismatch("V", V.shape, 0, d, "d, as in X")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("b", b, 0)),
-                    np.ravel(_array("w", w, 1)),
-                    np.ravel(_array("V", V, 2)),
-                )
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(b), np.ravel(w), np.ravel(V))), dtype=np.float64
         )
 
     def unpack(self, x):
@@ -297,7 +298,7 @@ class Bound:
         d = self._d
         r = self._r
         if r is None:
-            r = _solved("x", 0, x.size, d + 1, d, "d + d * r + 1")
+            r = _told("r", x.size, d + 1, d, "d + d * r + 1")
         if x.shape[0] != (d + d * r + 1):
             raise _mismatch("x", x.shape, 0, (d + d * r + 1), "d + d * r + 1")
         return (
@@ -398,12 +399,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

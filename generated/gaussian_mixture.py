@@ -236,7 +236,7 @@ class Bound:
         self._data = (X,)
         self._in = {}
         self._d = d
-        self._k = k
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -311,14 +311,21 @@ class Bound:
 
     def pack(self, logits, mu, log_sigma):
         """One flat float64 vector of logits, mu and log_sigma."""
+        logits = _array("logits", logits, 1)
+        mu = _array("mu", mu, 2)
+        log_sigma = _array("log_sigma", log_sigma, 2)
+        d = self._d
+        k = logits.shape[0]
+        if mu.shape[0] != k:
+            raise _mismatch("mu", mu.shape, 0, k, "k, as in logits")
+        if mu.shape[1] != d:
+            raise _mismatch("mu", mu.shape, 1, d, "d, as in X")
+        if log_sigma.shape[0] != k:
+            raise _mismatch("log_sigma", log_sigma.shape, 0, k, "k, as in logits")
+        if log_sigma.shape[1] != d:
+            raise _mismatch("log_sigma", log_sigma.shape, 1, d, "d, as in X")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("logits", logits, 1)),
-                    np.ravel(_array("mu", mu, 2)),
-                    np.ravel(_array("log_sigma", log_sigma, 2)),
-                )
-            ),
+            np.concatenate((np.ravel(logits), np.ravel(mu), np.ravel(log_sigma))),
             dtype=np.float64,
         )
 
@@ -328,7 +335,7 @@ class Bound:
         d = self._d
         k = self._k
         if k is None:
-            k = _solved("x", 0, x.size, 0, 2 * d + 1, "2 * d * k + k")
+            k = _told("k", x.size, 0, 2 * d + 1, "2 * d * k + k")
         if x.shape[0] != (2 * d * k + k):
             raise _mismatch("x", x.shape, 0, (2 * d * k + k), "2 * d * k + k")
         return (
@@ -430,12 +437,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -160,7 +160,7 @@ class Bound:
         self._in = {}
         self._m = m
         self._n = n
-        self._r = r
+        self._r = _length("r", r)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -218,10 +218,18 @@ class Bound:
 
     def pack(self, U, V):
         """One flat float64 vector of U and V."""
-        return np.array(
-            np.concatenate((np.ravel(_array("U", U, 2)), np.ravel(_array("V", V, 2)))),
-            dtype=np.float64,
-        )
+        U = _array("U", U, 2)
+        V = _array("V", V, 2)
+        m = self._m
+        n = self._n
+        if U.shape[0] != m:
+            raise _mismatch("U", U.shape, 0, m, "m, as in R")
+        r = U.shape[1]
+        if V.shape[0] != n:
+            raise _mismatch("V", V.shape, 0, n, "n, as in R")
+        if V.shape[1] != r:
+            raise _mismatch("V", V.shape, 1, r, "r, as in U")
+        return np.array(np.concatenate((np.ravel(U), np.ravel(V))), dtype=np.float64)
 
     def unpack(self, x):
         """U and V from a flat vector."""
@@ -230,7 +238,7 @@ class Bound:
         n = self._n
         r = self._r
         if r is None:
-            r = _solved("x", 0, x.size, 0, m + n, "m * r + n * r")
+            r = _told("r", x.size, 0, m + n, "m * r + n * r")
         if x.shape[0] != (m * r + n * r):
             raise _mismatch("x", x.shape, 0, (m * r + n * r), "m * r + n * r")
         return (
@@ -335,12 +343,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -146,7 +146,7 @@ class Bound:
         self._in = {}
         self._m = m
         self._n = n
-        self._r = r
+        self._r = _length("r", r)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -204,10 +204,18 @@ class Bound:
 
     def pack(self, W, H):
         """One flat float64 vector of W and H."""
-        return np.array(
-            np.concatenate((np.ravel(_array("W", W, 2)), np.ravel(_array("H", H, 2)))),
-            dtype=np.float64,
-        )
+        W = _array("W", W, 2)
+        H = _array("H", H, 2)
+        m = self._m
+        n = self._n
+        if W.shape[0] != m:
+            raise _mismatch("W", W.shape, 0, m, "m, as in V")
+        r = W.shape[1]
+        if H.shape[0] != r:
+            raise _mismatch("H", H.shape, 0, r, "r, as in W")
+        if H.shape[1] != n:
+            raise _mismatch("H", H.shape, 1, n, "n, as in V")
+        return np.array(np.concatenate((np.ravel(W), np.ravel(H))), dtype=np.float64)
 
     def unpack(self, x):
         """W and H from a flat vector."""
@@ -216,7 +224,7 @@ class Bound:
         n = self._n
         r = self._r
         if r is None:
-            r = _solved("x", 0, x.size, 0, m + n, "m * r + n * r")
+            r = _told("r", x.size, 0, m + n, "m * r + n * r")
         if x.shape[0] != (m * r + n * r):
             raise _mismatch("x", x.shape, 0, (m * r + n * r), "m * r + n * r")
         return (
@@ -314,12 +322,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

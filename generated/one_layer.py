@@ -167,7 +167,7 @@ class Bound:
         self._data = (X, y)
         self._in = {}
         self._d = d
-        self._h = h
+        self._h = _length("h", h)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -219,10 +219,15 @@ class Bound:
 
     def pack(self, W, v):
         """One flat float64 vector of W and v."""
-        return np.array(
-            np.concatenate((np.ravel(_array("W", W, 2)), np.ravel(_array("v", v, 1)))),
-            dtype=np.float64,
-        )
+        W = _array("W", W, 2)
+        v = _array("v", v, 1)
+        d = self._d
+        if W.shape[0] != d:
+            raise _mismatch("W", W.shape, 0, d, "d, as in X")
+        h = W.shape[1]
+        if v.shape[0] != h:
+            raise _mismatch("v", v.shape, 0, h, "h, as in W")
+        return np.array(np.concatenate((np.ravel(W), np.ravel(v))), dtype=np.float64)
 
     def unpack(self, x):
         """W and v from a flat vector."""
@@ -230,7 +235,7 @@ class Bound:
         d = self._d
         h = self._h
         if h is None:
-            h = _solved("x", 0, x.size, 0, d + 1, "d * h + h")
+            h = _told("h", x.size, 0, d + 1, "d * h + h")
         if x.shape[0] != (d * h + h):
             raise _mismatch("x", x.shape, 0, (d * h + h), "d * h + h")
         return (
@@ -329,12 +334,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -205,7 +205,14 @@ class Bound:
 
     def pack(self, W):
         """One flat float64 vector of W."""
-        return np.array(np.ravel(_array("W", W, 2)), dtype=np.float64)
+        W = _array("W", W, 2)
+        d = self._d
+        k = self._k
+        if W.shape[0] != d:
+            raise _mismatch("W", W.shape, 0, d, "d, as in X")
+        if W.shape[1] != k:
+            raise _mismatch("W", W.shape, 1, k, "k, as in Y")
+        return np.array(np.ravel(W), dtype=np.float64)
 
     def unpack(self, x):
         """W from a flat vector."""

@@ -208,10 +208,12 @@ class Bound:
 
     def pack(self, w, b):
         """One flat float64 vector of w and b."""
-        return np.array(
-            np.concatenate((np.ravel(_array("w", w, 1)), np.ravel(_array("b", b, 0)))),
-            dtype=np.float64,
-        )
+        w = _array("w", w, 1)
+        b = _array("b", b, 0)
+        d = self._d
+        if w.shape[0] != d:
+            raise _mismatch("w", w.shape, 0, d, "d, as in X")
+        return np.array(np.concatenate((np.ravel(w), np.ravel(b))), dtype=np.float64)
 
     def unpack(self, x):
         """w and b from a flat vector."""

@@ -212,7 +212,7 @@ class Bound:
         self._in = {}
         self._d = d
         self._k = k
-        self._h = h
+        self._h = _length("h", h)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -294,15 +294,25 @@ class Bound:
 
     def pack(self, W1, b1, W2, b2):
         """One flat float64 vector of W1, b1, W2 and b2."""
+        W1 = _array("W1", W1, 2)
+        b1 = _array("b1", b1, 1)
+        W2 = _array("W2", W2, 2)
+        b2 = _array("b2", b2, 1)
+        d = self._d
+        k = self._k
+        if W1.shape[0] != d:
+            raise _mismatch("W1", W1.shape, 0, d, "d, as in X")
+        h = W1.shape[1]
+        if b1.shape[0] != h:
+            raise _mismatch("b1", b1.shape, 0, h, "h, as in W1")
+        if W2.shape[0] != h:
+            raise _mismatch("W2", W2.shape, 0, h, "h, as in W1")
+        if W2.shape[1] != k:
+            raise _mismatch("W2", W2.shape, 1, k, "k, as in Y")
+        if b2.shape[0] != k:
+            raise _mismatch("b2", b2.shape, 0, k, "k, as in Y")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("W1", W1, 2)),
-                    np.ravel(_array("b1", b1, 1)),
-                    np.ravel(_array("W2", W2, 2)),
-                    np.ravel(_array("b2", b2, 1)),
-                )
-            ),
+            np.concatenate((np.ravel(W1), np.ravel(b1), np.ravel(W2), np.ravel(b2))),
             dtype=np.float64,
         )
 
@@ -313,7 +323,7 @@ class Bound:
         k = self._k
         h = self._h
         if h is None:
-            h = _solved("x", 0, x.size, k, d + k + 1, "d * h + k + k * h + h")
+            h = _told("h", x.size, k, d + k + 1, "d * h + k + k * h + h")
         if x.shape[0] != (d * h + k + k * h + h):
             raise _mismatch(
                 "x", x.shape, 0, (d * h + k + k * h + h), "d * h + k + k * h + h"
@@ -439,12 +449,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

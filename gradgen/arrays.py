@@ -12,7 +12,7 @@ from gradgen import scope
 from gradgen.dimension import Dimension, wrap
 from gradgen.dims import Size, is_one
 from gradgen.errors import SpecError
-from gradgen.hints import COLLECTED, NUMBERED, escape
+from gradgen.hints import COLLECTED, NUMBERED, branched, escape, of_method, subscript
 from gradgen.indexing import Entry, normalise, whole
 from gradgen.positions import Positions, counts, selects
 from gradgen.registry import UFUNCS, apply, call, unknown
@@ -21,7 +21,6 @@ from gradgen.shapes import Shape
 from gradgen.tape import Call
 
 LARGEST = 1000
-MASK = "np.where(mask, x, 0) keeps the shape: np.sum(np.where(mask, x, 0)) sums what the mask chooses"
 ADDED_UP = "eye(k)[rows].T @ v adds up v by the index rows, an argument Indices[m, k]"
 DIAGONAL = "A * (1 - eye(n)) has zeros on the diagonal, and + diag(v) puts v there"
 REDUCTIONS = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logaddexp": "logsumexp"}
@@ -247,10 +246,6 @@ class Array:
     def __getitem__(self, index: Any) -> Array:
         if selects(index):
             return call("__getitem__", (self, index), {})  # type: ignore[no-any-return]
-        for entry in index if isinstance(index, tuple) else (index,):
-            if isinstance(entry, Array):
-                hint = MASK if entry.call.boolean else "let positions be an argument: rows: Indices[m, n]"
-                raise wrong("a traced array cannot be an index", hint)
         entries, shape = normalise(index, self.call.shape)
         if _is_identity(entries, self.call.shape):
             return self
@@ -262,8 +257,11 @@ class Array:
         if len(entries) == 2 and all(map(counts, entries)):  # A[range(n), range(n)]
             raise wrong("a traced array cannot be changed in place", DIAGONAL)
         rows = [e for e in entries if isinstance(e, Positions)]
+        array, inside = subscript()
         mask = f"eye({rows[0].below})[{rows[0].name}] == 1" if rows else "mask"
         hint = f"in a loop {COLLECTED}; np.where({mask}, new, old) changes what a mask chooses"
+        if isinstance(index, Array) and index.call.boolean:
+            hint = f"write {array} = np.where({inside}, new, {array}), which changes what the mask chooses"
         raise wrong("a traced array cannot be changed in place", hint)
 
     def __delitem__(self, index: Any) -> NoReturn:
@@ -298,7 +296,7 @@ class Array:
     def __bool__(self) -> NoReturn:
         if not any(c.op == "argument" for c in _below(self.call)):
             escape("the dimensions are not known while the loss is traced", "a loss takes one path whatever its sizes")
-        escape("Python cannot branch on a traced array", "choose entry by entry with np.where(condition, a, b)")
+        escape("Python cannot branch on a traced array", branched())
 
     def __float__(self) -> NoReturn:
         escape("a traced array cannot become a Python number", "use the value itself, without conversion")
@@ -335,9 +333,10 @@ class Array:
         if name in METHODS:
             return lambda *args, **kwargs: call(name, (self, *args), kwargs)
         if name.startswith("_") or not hasattr(np.ndarray, name):
-            near = difflib.get_close_matches(name, [*METHODS, "T", "shape", "ndim", "size", "reshape", "transpose"], 1)
+            known = [] if of_method(name) else [*METHODS, "T", "shape", "ndim", "size", "reshape", "transpose"]
+            near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near and not name.startswith("_") else ""
-            raise AttributeError(f"an array has no attribute {name!r}{hint}")
+            raise AttributeError(f"an array has no attribute {name!r}{hint}", name=name, obj=self)
         if name in ("item", "tolist", "__array_interface__"):
             escape("a traced array cannot become a Python number", "use the value itself, without conversion")
         unknown(name, "ndarray")

@@ -22,7 +22,7 @@ from gradgen.functions import (
 )
 from gradgen.identifiers import Identifiers, free, listed, renamed, words
 from gradgen.public import cotangent_lines, inside, returned
-from gradgen.tape import Argument, Tape
+from gradgen.tape import Argument, Constraint, Tape
 
 FLAT = "and of one flat vector for scipy.optimize"
 PACKED = "and pack and unpack, to and from one flat vector"
@@ -128,7 +128,12 @@ class Binder:
     def _flat(self) -> Flat:
         kept = {dim: self.attributes[self.ids.size(dim)] for dim in (*self.known, *self.open)}
         halved = any(w.kind in SYMMETRIC for w in self.ids.wrt) and self.tape.options.get("symmetric") != "entries"
-        return Flat(self.ids, self.tape.several, halved, kept, self.open)
+        checked = [*self._entered(), *self._checked()]
+        return Flat(self.ids, self.tape.several, halved, kept, self.open, checked)
+
+    def _entered(self) -> list[str]:
+        """The statements that make arrays of the variables."""
+        return [entered(w, n) for n, w in zip(self.ids.of(self.ids.wrt), self.ids.wrt, strict=True)]
 
     def _init(self) -> list[str]:
         """Data are checked and copied; the dimensions that the flat forms need are kept."""
@@ -144,7 +149,8 @@ class Binder:
             lines.append(f"{self.attributes[name]} = {checked(ids, f, 0, name)}")
         for name, (f, k) in self.derivatives.items():
             lines.append(f"{self.attributes[name]} = {name} if {name} is None else {checked(ids, f, k, name)}")
-        lines += [f"{self.attributes[ids.size(d)]} = {ids.size(d)}" for d in (*self.known, *self.open)]
+        lines += [f"{self.attributes[ids.size(d)]} = {ids.size(d)}" for d in self.known]
+        lines += [f'{self.attributes[ids.size(d)]} = _length("{ids.size(d)}", {ids.size(d)})' for d in self.open]
         return lines or ["pass"]
 
     def _called(self, user: str, kernel: Function) -> list[str]:
@@ -160,9 +166,9 @@ class Binder:
         ids, me = self.ids, self.ids.me
         wrt = ids.of(ids.wrt)
         kept = [n for n in (*ids.of(ids.data), *self.hoisted) if n not in self.indices]
-        lines = [entered(w, n) for n, w in zip(wrt, ids.wrt, strict=True)]
+        lines = self._entered()
         lines += self._fetched()
-        lines += self._checked()
+        lines += self._checked(self.tape.constraints, [a for a in ids.data if a.below is not None])
         results = [inside(renamed(a, ids.local)) if a in ids.wrt else ids.local[a.name] for a in ids.arguments]
         result = ", ".join([*results, *self.hoisted])
         beside = ", and what depends on the data alone" if self.hoisted else ""
@@ -180,11 +186,10 @@ class Binder:
         ]
         return [self._conversion(), Function("_arguments", ", ".join([me, *wrt]), doc, tuple(lines), result)]
 
-    def _checked(self) -> list[str]:
+    def _checked(self, constraints: Sequence[Constraint] = (), counted: Sequence[Argument] = ()) -> list[str]:
         """The checks of the variables, the dimensions that the data tell being known."""
         ids = self.ids
-        counted = [a for a in ids.data if a.below is not None]
-        found = checks(ids.wrt, self.tape.constraints, ids.size, ids.local, given=self.told, counted=counted)
+        found = checks(ids.wrt, constraints, ids.size, ids.local, given=self.told, counted=counted)
         words_ = set(re.findall(r"\w+", " ".join(found)))
         known = [f"{ids.size(d)} = {self.attributes[ids.size(d)]}" for d in self.known if ids.size(d) in words_]
         return [*known, *found]

@@ -14,6 +14,7 @@ from gradgen.arrays import Array, lift
 from gradgen.conversions import cast
 from gradgen.dimension import Dimension
 from gradgen.indexing import as_size
+from gradgen.known import known
 from gradgen.positions import Positions
 from gradgen.registry import FUNCTIONS, UFUNCS, apply, call
 from gradgen.scope import wrong
@@ -70,16 +71,24 @@ def _min(*values: Any, **options: Any) -> Any:
 
 
 class Carried:
-    """A function that another one stands in for where an argument holds what is traced, at any depth of lists."""
+    """A function that another one stands in for where an argument holds what is traced, at any depth of lists; else
+    ``made`` is applied to what it makes."""
 
-    def __init__(self, original: Any, traced: Callable[..., Any], holds: Callable[[Any], bool]) -> None:
+    def __init__(
+        self,
+        original: Any,
+        traced: Callable[..., Any],
+        holds: Callable[[Any], bool],
+        made: Callable[[Any], Any] = lambda value: value,
+    ) -> None:
         self._original = original
         self._traced = traced
         self._holds = holds
+        self._made = made
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         holds = any(map(self._holds, (*args, *kwargs.values())))
-        return (self._traced if holds else self._original)(*args, **kwargs)
+        return self._traced(*args, **kwargs) if holds else self._made(self._original(*args, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._original, name)
@@ -201,8 +210,8 @@ def _numpys() -> dict[Any, Any]:
     """What stands in for functions of NumPy."""
     of_lists: dict[Any, Any] = {f: Carried(f, _stacked(f), _lists) for n in UFUNCS if (f := getattr(np, n, None))}
     of_lists |= {f: Carried(f, _called(n), _lists) for n in FUNCTIONS if (f := _named(np, n)) and f not in of_lists}
-    of_any = {getattr(np, n): Carried(getattr(np, n), _called(n), _symbolic) for n in CONVERSIONS}
-    made = {getattr(np, n): Carried(getattr(np, n), f, _symbolic) for n, f in MADE.items()}
+    of_any = {getattr(np, n): Carried(getattr(np, n), _called(n), _symbolic, known) for n in CONVERSIONS}
+    made = {getattr(np, n): Carried(getattr(np, n), f, _symbolic, known) for n, f in MADE.items()}
     return of_lists | of_any | made | {np.vectorize: _vectorize, np.random: _Random()}
 
 

@@ -65,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         "--check",
         action="store_true",
         help="write nothing; show the diff, and exit 1 where a file is stale or missing, "
-        "or where all specs of a folder are given and none of them makes a module that is there",
+        "where all specs of a folder are given and none of them makes a module that is there, "
+        "or where a module's numbers differ from the 50-digit values of its tests at their inputs",
     )
     build.add_argument("--watch", action="store_true", help="build again what changed, until Ctrl-C")
     build.set_defaults(run=_build)
@@ -126,7 +127,11 @@ def _write_built(folder: Path, built: Sequence[Generated]) -> int:
 
 
 def _warned(built: Sequence[Generated]) -> int:
-    """Tell which modules differ from the 50-digit values of their own tests; 1 where one does."""
+    """Tell which modules differ from the 50-digit values of their own tests, and which could not be tried; 1 where one
+    differs."""
+    for library in sorted({one.missing for one in built if one.missing}):
+        names = ", ".join(one.name for one in built if one.missing == library)
+        print(f"note: not tried at the inputs of their tests, as {library} is not installed: {names}", file=sys.stderr)
     found = [one.difference for one in built if one.difference]
     for difference in found:
         print(f"warning: {difference}", file=sys.stderr)

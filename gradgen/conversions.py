@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from gradgen.arrays import Array, lift
+from gradgen.arrays import Array, lift, record
 from gradgen.entrywise import mask, numeric
 from gradgen.positions import Positions
 from gradgen.registry import function
@@ -28,17 +28,24 @@ def cast(array: Array, dtype: Any, whole: bool = False) -> Array:
     raise wrong(f"a traced array cannot become {wanted}", TRUNCATES if wanted.kind in "iu" else FOLLOWS)
 
 
+def _cast_indices(indices: Positions, dtype: Any) -> Array | Positions:
+    """Indices as numbers, which are the entries of 0, 1, ... at them; as integers they stay what they are."""
+    if dtype is None or np.dtype(dtype).kind in "iu":
+        return indices
+    counted = record("arange", (), (indices.below,))
+    numbers = record("take", (counted, Array(indices.call)), indices.call.shape, axis=0)
+    return cast(numbers if indices.ndim == 1 else numbers[:, None], dtype)
+
+
 @function("astype")
-def astype(x: Any, dtype: Any) -> Array:
-    return cast(lift(x), dtype)
+def astype(x: Any, dtype: Any) -> Array | Positions:
+    return _cast_indices(x, dtype) if isinstance(x, Positions) else cast(lift(x), dtype)
 
 
 @function("asarray", "asanyarray", "asarray_chkfinite")
 def asarray(a: Any, dtype: Any = None, order: Any = None, **_: Any) -> Array | Positions:
     """The array itself; a list of arrays becomes their stack."""
-    if isinstance(a, Positions):
-        return a if dtype is None or np.dtype(dtype).kind in "iu" else _no_numbers(a)
-    return cast(lift(a), dtype)
+    return _cast_indices(a, dtype) if isinstance(a, Positions) else cast(lift(a), dtype)
 
 
 @function("ascontiguousarray", "asfortranarray")
@@ -53,7 +60,3 @@ def array(object: Any, dtype: Any = None, *, ndmin: int = 0, **_: Any) -> Array 
         object.__array__()  # a copy alone would leave the trace, and is refused
     x = asarray(object, dtype)
     return x[(None,) * (ndmin - x.ndim)] if ndmin > x.ndim else x
-
-
-def _no_numbers(indices: Positions) -> NoReturn:
-    indices.refuse()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import count
 from keyword import iskeyword
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from gradgen.dimension import Dimension
 from gradgen.dims import UNSAID, Dim, Size
@@ -133,6 +133,10 @@ class Kind:
     def __repr__(self) -> str:
         return self.name
 
+    def __call__(self, *parts: Any, **_: Any) -> NoReturn:
+        listed = ", ".join(map(str, parts)) or "n"
+        raise SpecError(f"{self.name} takes its dimensions in square brackets", f"write {self.name}[{listed}]")
+
     def __getitem__(self, parts: Any) -> Declared:
         listed = parts if isinstance(parts, tuple) else (parts,)
         facts = [p for p in listed if isinstance(p, Fact)]
@@ -188,6 +192,8 @@ def declaration(name: str, annotation: Any) -> Declared:
         return annotation
     if isinstance(annotation, Kind):
         return annotation.declare((), [])
+    if annotation in (float, int):
+        raise SpecError(f"{name} is declared as {annotation.__name__}, which is no type of gradgen", "write Scalar")
     near = get_close_matches(str(getattr(annotation, "__name__", annotation))[:30], EXAMPLES, 1)
     hint = f"write {EXAMPLES[near[0]]}" if near else f"write {', '.join(list(EXAMPLES.values())[:5])} or Elementwise"
     what = annotation.__name__ if isinstance(annotation, type) else said(annotation)

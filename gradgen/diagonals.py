@@ -51,7 +51,7 @@ def diagonal(a: Any, offset: Any = 0, axis1: Any = 0, axis2: Any = 1) -> Array:
         raise wrong(
             f"a diagonal of shape {spell(x.call.shape)}, which is no matrix", "np.diag makes a matrix of a vector"
         )
-    pair = axis_of(axis1, x.ndim), axis_of(axis2, x.ndim)
+    pair = axis_of(axis1, x.call.shape), axis_of(axis2, x.call.shape)
     if pair[0] == pair[1]:
         raise wrong("an axis is named twice")
     stack = _cut(transpose(x, (*(i for i in range(x.ndim) if i not in pair), *pair)), _offset(offset))

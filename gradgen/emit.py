@@ -155,7 +155,7 @@ class Writer:
     def _uses(self, lines: Sequence[str]) -> frozenset[str]:
         """The helpers that statements call, and that those call."""
         found = set(re.findall(r"\b\w+(?=\()", "\n".join(lines)))
-        checked = {self.ids.direction, self.ids.shaped, "_lower_half"} & found
+        checked = {self.ids.direction, self.ids.shaped} & found
         return frozenset(found | ({"_mismatch"} if checked else set()))
 
     def costs(self, function: Function) -> list[Cost]:

@@ -51,8 +51,8 @@ def _at(size: Size, name: Callable[[Dim], str]) -> str:
 
 class Flat:
     """Writes the flat functions. ``kept`` tells where the bound object keeps the value of a dimension, None for those
-    of ``opened`` that nobody gave; ``halved`` says that a gradient holds each entry off the diagonal of a symmetric
-    matrix twice, by half each."""
+    of ``opened`` that nobody gave; ``checked`` are the statements that check the variables; ``halved`` says that a
+    gradient holds each entry off the diagonal of a symmetric matrix twice, by half each."""
 
     def __init__(
         self,
@@ -61,8 +61,10 @@ class Flat:
         halved: bool,
         kept: Mapping[Dim, str],
         opened: Collection[Dim],
+        checked: Sequence[str],
     ) -> None:
         self.ids, self.several, self.halved, self.kept, self.opened = ids, several, halved, kept, opened
+        self.checked = checked
         self.wrt = list(zip(ids.wrt, ids.of(ids.wrt), strict=True))
 
     def methods(self, kernels: Collection[str]) -> list[Function]:
@@ -102,7 +104,7 @@ class Flat:
         doc = f"One flat float64 vector of {words(said)}{', row by row' if said != names else ''}."
         lines, result = self._unpacked()
         return [
-            self._of(self._variables(), "pack", doc, (), f"np.array({flat}, dtype=np.float64)"),
+            self._of(self._variables(), "pack", doc, self.checked, f"np.array({flat}, dtype=np.float64)"),
             self._of(self.ids.flat, "unpack", f"{words(names)} from a flat vector.", lines, result),
         ]
 
@@ -126,6 +128,8 @@ class Flat:
         lengths = [Entries.of(w) for w in ids.wrt]
         total = sum(lengths, Entries())
         declared = total.spell(ids.size) or "0"
+        if len(self.opened) > 1:
+            lines.append(f'_one_open("{declared}", {", ".join(f"{n}={n}" for n in map(ids.size, self.opened))})')
         for dim in self.opened:
             lines += [f"if {ids.size(dim)} is None:", f"    {self._solving(dim, total)}"]
         lines += unlike("x", x, 0, f"({declared})" if " " in declared else declared, declared)
@@ -146,21 +150,20 @@ class Flat:
         return f"np.array({piece}, dtype=np.float64){tail}" + ("" if w.shape else "[()]")
 
     def _solving(self, dim: Dim, total: Entries) -> str:
-        """The statement that finds an open dimension, or says that it must be given."""
+        """The statement that finds an open dimension, the others being known."""
         name, declared = self.ids.size(dim), total.spell(self.ids.size)
-        if len(self.opened) > 1:
-            return f'raise ValueError("bind needs {name}= for the flat forms")'
+        size = f"{self.ids.flat}.size"
         linear = [(m, c) for m, c in total.whole.terms if dim in m]
         if any(m.count(dim) > 1 for m, _ in linear) or any(dim in side.symbols for side in total.halves):
-            return f'{name} = _searched({self.ids.flat}.size, lambda {name}: {declared}, "{declared}")'
+            return f'{name} = _searched("{name}", {size}, lambda {name}: {declared}, "{declared}")'
         factor = Size(tuple(sorted((tuple(k for k in m if k != dim), c) for m, c in linear)))
         rest = Entries(Size(tuple((m, c) for m, c in total.whole.terms if dim not in m)), total.halves)
         known = f"{rest.spell(self.ids.size) or '0'}, {factor.spell(self.ids.size)}"
-        return f'{name} = _solved("x", 0, {self.ids.flat}.size, {known}, "{declared}")'
+        return f'{name} = _told("{name}", {size}, {known}, "{declared}")'
 
 
 def _packed(w: Argument, name: str) -> str:
     """The entries of a variable that the flat vector holds."""
     if w.kind in HALVES:
-        return f'_lower_half("{w.name}", {name})'
-    return f'np.ravel(_array("{w.name}", {name}, {len(w.shape)}))'
+        return f"_lower_half({name})"
+    return f"np.ravel({name})"

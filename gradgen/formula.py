@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
+
 from gradgen import text
 from gradgen.associate import associate
 from gradgen.atoms import Unknown
@@ -167,7 +169,8 @@ class _Writer:
         if isinstance(node, Arange):
             return Math(f"arange({node.shape[0]})")
         if isinstance(node, Constant):
-            return Math(str(list(node.values)) if node.rank else repr(node.values[0]))
+            shape = [size.constant or 0 for size in node.shape]
+            return Math(str(np.reshape(node.values, shape).tolist()))
         if isinstance(node, Add):
             return self._sum(node, target)
         if isinstance(node, Map):

@@ -12,13 +12,14 @@ import numpy as np
 from gradgen.arrays import Array, constant, lift, record
 from gradgen.dimension import wrap
 from gradgen.dims import ONE, Size, holds, is_one
-from gradgen.errors import NotSupportedError
+from gradgen.errors import NotSupportedError, SpecError
+from gradgen.hints import subscript
 from gradgen.indexing import as_size, spread
 from gradgen.joining import concatenate
-from gradgen.positions import Column, Positions, gathers
+from gradgen.positions import Column, Positions, counts, gathers
 from gradgen.registry import function
 from gradgen.scope import presuppose, said, wrong
-from gradgen.shapes import axis_of, spell
+from gradgen.shapes import Shape, axis_of, spell
 from gradgen.views import counted, ravel, reshape, transpose
 
 FIX = "an index is made of integers, slices, None, arrays of integers and Indices arguments"
@@ -38,7 +39,11 @@ class Mixed:
 @function("__getitem__")
 def selected(x: Array, index: Any) -> Array:
     """``x[index]`` where the index holds arrays of positions."""
-    mixed = _mixed(spread(index if isinstance(index, tuple) else (index,), x.call.shape))
+    entries = spread(index if isinstance(index, tuple) else (index,), x.call.shape)
+    for entry, size in zip([e for e in entries if e is not None], x.call.shape, strict=True):
+        if isinstance(entry, Array) and not counts(entry):
+            raise _no_index(entry, size)
+    mixed = _mixed(entries)
     part, arrays = x[mixed.plain], mixed.arrays
     if len(arrays) == 1:
         axis, chosen = arrays[0]
@@ -46,6 +51,25 @@ def selected(x: Array, index: Any) -> Array:
     if any(not isinstance(a, np.ndarray) or a.ndim < 2 for _, a in arrays):
         return _together(part, arrays, mixed.place)
     return _grid(part, arrays, mixed.place)
+
+
+def _no_index(entry: Array, below: Size) -> SpecError:
+    """What to write in place of a traced array as an index."""
+    array, inside = subscript()
+    if entry.call.boolean:
+        chosen = f"np.where({inside}, {array}, 0)"
+        hint = f"{chosen} keeps the shape: np.sum({chosen}) sums what the mask chooses"
+        return wrong("a traced array cannot be an index", hint)
+    given = entry.call.op == "argument"
+    name = entry.call.params["name"] if given else "rows"
+    if entry.ndim == 1:
+        hint = f"{name}: Indices[{entry.call.shape[0]}, {below}]"
+    elif entry.ndim == 0:
+        hint = f"{name}: Indices[1, {below}], and take {array}[{name}][0]"
+    else:
+        hint = f"rows: Indices[m, {below}], a vector of positions, and reshape what they choose"
+    text = f"{name} holds numbers, which cannot be an index" if given else "a traced array cannot be an index"
+    return wrong(text, f"declare {hint}" if given else f"let an argument hold the positions, {hint}")
 
 
 def _mixed(entries: Sequence[Any]) -> Mixed:
@@ -96,7 +120,7 @@ def gathered(x: Array, chosen: Chosen, axis: int) -> Array:
     if isinstance(chosen, Array):
         return _cut(x, chosen.call.shape[0], axis)
     if isinstance(chosen, Positions):
-        _fits(chosen, shape[axis], axis)
+        _fits(chosen, shape, axis)
         length = chosen.call.shape[0]
         call = (*shape[:axis], length, *shape[axis + 1 :])
         positions = Array(chosen.call)
@@ -114,11 +138,20 @@ def _cut(x: Array, length: Size, axis: int) -> Array:
     return x[(*(slice(None),) * axis, slice(None, wrap(length)))]
 
 
-def _fits(chosen: Positions, size: Size, axis: int) -> None:
+def _fits(chosen: Positions, shape: Shape, axis: int) -> None:
     """Refuse indices that may lie beyond an axis."""
+    size = shape[axis]
     if chosen.below != size and not holds(chosen.below, size):
         text = f"{chosen.name} holds indices below {chosen.below}, but axis {axis} has length {size}"
-        raise wrong(text, f"declare it as Indices[{chosen.call.shape[0]}, {size}]")
+        raise wrong(text, _meant_axis(chosen, shape) or f"declare it as Indices[{chosen.call.shape[0]}, {size}]")
+
+
+def _meant_axis(chosen: Positions, shape: Shape) -> str:
+    """How the indices take an entry of each row of a matrix, where they are those of its columns, or ""."""
+    if len(shape) != 2 or shape != (chosen.call.shape[0], chosen.below):
+        return ""
+    array, _ = subscript()
+    return f"{array}[np.arange({shape[0]}), {chosen.name}] takes an entry of each row"
 
 
 def _picked(x: Array, chosen: np.ndarray[Any, Any], axis: int) -> Array:
@@ -210,7 +243,7 @@ def _checked(x: Array, chosen: Chosen, axis: int) -> tuple[Array, Array]:
     if isinstance(chosen, Array):
         return _cut(x, chosen.call.shape[0], axis), chosen
     if isinstance(chosen, Positions):
-        _fits(chosen, x.call.shape[axis], axis)
+        _fits(chosen, x.call.shape, axis)
         return x, Array(chosen.call)
     return x, constant(_within(chosen, x.call.shape[axis]))
 
@@ -240,7 +273,7 @@ def _grid(x: Array, arrays: Sequence[tuple[int, Chosen]], place: int) -> Array:
 def take_along_axis(arr: Any, indices: Any, axis: Any = -1) -> Array:
     """The entry of each row at an index, as a column."""
     x = lift(arr)
-    if not isinstance(indices, Column) or x.ndim != 2 or axis_of(axis, x.ndim) != 1:
+    if not isinstance(indices, Column) or x.ndim != 2 or axis_of(axis, x.call.shape) != 1:
         hint = "write np.take_along_axis(Z, y[:, None], axis=1), or Z[np.arange(n), y], with y: Indices[n, k]"
         raise wrong("np.take_along_axis takes an entry of each row of a matrix here", hint)
     rows = x.call.shape[0]
@@ -257,7 +290,7 @@ def take(a: Any, indices: Any, axis: Any = None, out: Any = None, mode: Any = "r
     x = lift(a)
     if axis is None:
         x, axis = ravel(x), 0
-    along = axis_of(axis, x.ndim)
+    along = axis_of(axis, x.call.shape)
     if isinstance(indices, (int, np.integer)) or as_size(indices) is not None:
         return x[(*(slice(None),) * along, indices)]
     if isinstance(indices, Array):

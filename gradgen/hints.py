@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import keyword
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,13 +12,18 @@ from difflib import get_close_matches
 from types import ModuleType
 from typing import NoReturn
 
-from gradgen import scope
+from gradgen import scope, strangers
 from gradgen.dims import Size
 from gradgen.registry import FUNCTIONS, UFUNCS
 
 COLLECTED = "collect the rows in a list and np.stack them"
 NUMBERED = "with 12 for the dimension in the annotations, as in Matrix[12, d], the loop is unrolled"
 FIXES = (
+    (r"\b(?:jnp|jax\.\w+|torch|tf)\.(\w+)\(", r"a spec is plain NumPy: write np.\1"),
+    (
+        r"\b(minimize\w*|curve_fit|least_squares|root|quad|solve_ivp|odeint)\(",
+        r"\1 does not run inside of a loss: give it what bind makes of the loss, such as bound.fun_and_jac",
+    ),
     (r"\.dot\(", "write A @ t in place of A.dot(t)"),
     (r"math\.(erf|erfc)\(", r"write scipy.special.\1 in place of math.\1"),
     (r"math\.lgamma\(", "write scipy.special.gammaln in place of math.lgamma"),
@@ -85,6 +91,8 @@ def of_name(error: NameError, known: Iterable[str]) -> str:
     words = getattr(sys.modules.get("gradgen"), "__all__", ())
     if name in ("np", "numpy"):
         return "write import numpy as np"
+    if name in strangers.MODULES:
+        return strangers.PLAIN
     if name in words:
         return f"write from gradgen import {name}"
     return meant(name, [*known, *words, *vars(builtins)]) or "a loss knows its arguments, and what its file defines"
@@ -92,13 +100,38 @@ def of_name(error: NameError, known: Iterable[str]) -> str:
 
 def of_attribute(error: AttributeError) -> str:
     """What to do about an attribute that is not there."""
-    owner, name = error.obj, str(error.name or "")
+    owner = error.obj
+    found = re.search(r"no attribute '(\w+)'$", str(error))
+    name = str(error.name or (found[1] if found else ""))
     if not isinstance(owner, ModuleType):
-        return meant(name, dir(owner)) if "did you mean" not in str(error) else ""
+        return of_method(name) or ("" if "did you mean" in str(error) else meant(name, dir(owner)))
     shown = owner.__name__.replace("numpy", "np", 1) if owner.__name__.split(".")[0] == "numpy" else owner.__name__
     prefix = f"{shown.partition('.')[2]}." if "." in shown else ""
     ours = [k.removeprefix(prefix) for k in (*FUNCTIONS, *UFUNCS) if k.startswith(prefix)]
     return meant(name, ours if shown[:2] == "np" else dir(owner), shown) or meant(name, dir(owner), shown)
+
+
+def of_method(name: str) -> str:
+    """What to write in place of a method that arrays do not have, or ""."""
+    if name in strangers.ATTRIBUTES:
+        return strangers.ATTRIBUTES[name]
+    return f"write np.{name}(x)" if name in UFUNCS or name in FUNCTIONS else ""
+
+
+ENDLESS = "a function that calls itself needs an end that does not depend on the values of arrays"
+OUTSIDE = "a loss reads no files: let what they hold be an argument"
+UNPACKED = 'name as many dimensions as stand on the left: n, d = dims("n d")'
+
+
+def of_exception(error: BaseException, line: str) -> str:
+    """What to do about another exception of Python's, raised on a source line, or ""."""
+    if isinstance(error, RecursionError):
+        return ENDLESS
+    if isinstance(error, OSError):
+        return OUTSIDE
+    if isinstance(error, ValueError) and "unpack" in str(error) and "dims(" in line:
+        return UNPACKED
+    return strangers.of_option(str(error)) if isinstance(error, TypeError) else ""
 
 
 def of_import(error: ImportError, neighbours: Iterable[str]) -> tuple[str, str]:
@@ -111,6 +144,57 @@ def of_import(error: ImportError, neighbours: Iterable[str]) -> tuple[str, str]:
         words = getattr(owner, "__all__", None) or dir(owner) if owner else ()
         return f"{module} has no {name}", meant(name, words) or allowed
     return str(error), meant(str(error.name or ""), ["numpy", "scipy", "gradgen", *neighbours]) or allowed
+
+
+# ---- what Python cannot read
+
+BESIDE = (  # what the message says, and what to do
+    (r"was never closed", "the bracket that closes it is missing"),
+    (r"does not match|unmatched", "brackets close in the order in which they were opened"),
+    (r"expected ':'", "a colon ends the line of a def, if, for or with"),
+    (r"expected 'else'", "write a if condition else b, or np.where(condition, a, b) for arrays"),
+    (r"invalid decimal literal", "between a number and a name stands an operator: 2 * x"),
+    (r"invalid (non-printable )?character", "write Python's own signs: * @ ** / - != <= and straight quotes"),
+    (r"cannot assign|Maybe you meant '=='", "on the left of = stands a name; == compares"),
+    (r"call to 'print'", "leave it out, or call it: print(...)"),
+    (r"duplicate argument", "each argument has a name of its own"),
+    (r"indent", "the lines of a function stand under one another, four spaces to the right of its def"),
+    (r"unterminated", "the quote that ends the text is missing"),
+    (r"forgot a comma", "between two parts of a list or a call stands a comma, else an operator"),
+)
+GOES_ON = "what follows it is missing; a formula over several lines stands in brackets"
+
+
+def of_syntax(error: SyntaxError) -> str:
+    """What to do about a line that Python cannot read."""
+    for pattern, hint in BESIDE:
+        if re.search(pattern, error.msg):
+            return hint
+    if error.msg != "invalid syntax":  # Python says what is wrong
+        return ""
+    line, column = error.text or "", (error.offset or 1) - 1
+    before, after = line[:column].rstrip(), line[column:].strip()
+    if not after:
+        last = re.search(r"\w+$|[^\w\s]+$", before)
+        return f"the line ends in {last[0]}: {GOES_ON}" if last else GOES_ON
+    return _misspelt(line) or _out_of_place(after)
+
+
+def _misspelt(line: str) -> str:
+    """A hint at the keyword that the first word of a line may stand for, or ""."""
+    word = re.match(r"\s*(\w+)\s+\w", line)
+    if word is None or keyword.iskeyword(word[1]):
+        return ""
+    return meant(word[1], keyword.kwlist)
+
+
+def _out_of_place(text: str) -> str:
+    token = (re.match(r"\w+|[^\w\s]", text) or [text])[0]
+    if keyword.iskeyword(token):
+        return f"{token} cannot stand here: what it belongs to, or a colon before it, is missing"
+    if token.isidentifier() or token.isdigit():
+        return f"{token} cannot stand here: before it an operator, a comma or a bracket is missing"
+    return f"{token} cannot stand here: before it a name or number is missing, or there is one sign too many"
 
 
 # ---- the source text
@@ -151,6 +235,35 @@ def argument() -> str:
     """The first argument of the call that is being traced, as it stands in the source."""
     tree = _expression()
     return _atom(tree.args[0]) if isinstance(tree, ast.Call) and tree.args else "a"
+
+
+def subscript() -> tuple[str, str]:
+    """The array and the index of the subscript that is being traced."""
+    tree = _expression()
+    if isinstance(tree, ast.Subscript):
+        return _atom(tree.value), ast.unparse(tree.slice)
+    return "x", "mask"
+
+
+def branched() -> str:
+    """How a mask is made of several, where the source text being run joins them as Python does truths."""
+    tree = _expression()
+    masks = _masks(tree) if tree else ""
+    return f"write {masks}" if masks else "choose entry by entry with np.where(condition, a, b)"
+
+
+def _masks(tree: ast.expr) -> str:
+    """Comparisons that are joined or chained, as NumPy joins masks, or ""."""
+    if isinstance(tree, ast.BoolOp) and all(isinstance(v, ast.Compare) for v in tree.values):
+        sign = " & " if isinstance(tree.op, ast.And) else " | "
+        return sign.join(_masks(v) or f"({ast.unparse(v)})" for v in tree.values)
+    if isinstance(tree, ast.UnaryOp) and isinstance(tree.operand, ast.Compare):
+        return f"~({ast.unparse(tree.operand)})"
+    if isinstance(tree, ast.Compare) and len(tree.ops) > 1:
+        sides = [tree.left, *tree.comparators]
+        pairs = zip(sides, tree.ops, sides[1:], strict=False)
+        return " & ".join(f"({ast.unparse(ast.Compare(a, [op], [b]))})" for a, op, b in pairs)
+    return ""
 
 
 def square_of(shape: Sequence[Size]) -> str:

@@ -34,7 +34,9 @@ def spread(index: tuple[Any, ...], shape: Shape) -> list[Any]:
     dots = [i for i, e in enumerate(index) if e is Ellipsis]
     used = sum(e is not None and e is not Ellipsis for e in index)
     if used > len(shape):
-        raise wrong(f"{used} indices for an array of shape {spell(shape)}")
+        axes = f"{len(shape)} axes" if len(shape) > 1 else "one axis" if shape else "no axes"
+        hint = f"it has {axes}, and an index an entry for each at most"
+        raise wrong(f"{used} indices for an array of shape {spell(shape)}", hint)
     if len(dots) > 1:
         raise wrong("an index has at most one Ellipsis")
     cut = dots[0] if dots else len(index)

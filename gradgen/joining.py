@@ -133,7 +133,7 @@ def concatenate(arrays: Any, axis: Any = 0) -> Array:
     rank = parts[0].array.ndim
     if not rank:
         raise wrong("np.concatenate of scalars", "np.stack makes a vector of them")
-    return _joined(parts, axis_of(axis, rank))
+    return _joined(parts, axis_of(axis, parts[0].array.call.shape))
 
 
 @function("stack")

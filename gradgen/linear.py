@@ -35,8 +35,15 @@ def _square(name: str, value: Any) -> Array:
         raise wrong(f"np.linalg.{name} takes a matrix, not shape {spell(shape)}", hint)
     if shape[-2] != shape[-1]:
         text = f"np.linalg.{name} takes a square matrix, not shape {spell(shape)}: {shape[-2]} against {shape[-1]}"
-        raise wrong(text, square_of(shape))
+        raise wrong(text, _least_squares(shape) if name == "solve" else square_of(shape))
     return x
+
+
+def _least_squares(shape: Shape) -> str:
+    if len(shape) != 2:
+        return square_of(shape)
+    one, other = argument(), transposed(argument())
+    return f"np.linalg.solve({other} @ {one}, {other} @ y) is the least squares solution of {one} w = y"
 
 
 @function("linalg.inv")

@@ -17,6 +17,7 @@ from gradgen.errors import Place, SpecError
 
 _LOCK = RLock()
 PRIVATE = "gradgen_spec_"
+FACTS = "positive nonnegative unit_interval sign boolean integer one_hot simplex".split()
 LONGEST = 300  # characters of what an exception says
 
 
@@ -103,7 +104,8 @@ def failed(error: BaseException, folder: str) -> SpecError:
     if isinstance(error.__cause__, SpecError):  # NumPy rewrites what stops a traced array from becoming an entry
         return error.__cause__.at(place)
     if isinstance(error, SyntaxError):
-        return SpecError(f"invalid syntax: {error.msg}", place=_syntax_place(error))
+        said = error.msg if "invalid syntax" in error.msg else f"invalid syntax: {error.msg}"
+        return SpecError(said, hints.of_syntax(error), _syntax_place(error))
     text, hint = " ".join(str(error).split()), ""
     known = [k for names in _names(error.__traceback__, folder) for k in names]
     if isinstance(error, NameError):
@@ -113,6 +115,8 @@ def failed(error: BaseException, folder: str) -> SpecError:
     elif isinstance(error, ImportError):
         neighbours = [p.stem for p in Path(folder).glob("*.py")] if Path(folder).is_dir() else []
         text, hint = hints.of_import(error, neighbours)
+    else:
+        hint = hints.of_exception(error, _line(place))
     text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)
     text = text if len(text) <= LONGEST else text[:LONGEST] + "..."
     return SpecError(f"{type(error).__name__}: {text}" if text else type(error).__name__, hint, place)
@@ -128,10 +132,21 @@ def _names(trace: TracebackType | None, folder: str) -> Iterator[list[str]]:
 
 def _of_name(error: NameError, known: list[str], place: Place | None) -> str:
     """What to do about a name that is not defined; in a type it should be a dimension."""
-    line = linecache.getline(place.file, place.line) if place else ""
-    if re.search(rf"(Vector|Matrix|Tensor|Indices|Symmetric|SPD|Diagonal|Triangular)\[[^]]*\b{error.name}\b", line):
-        return f'declare the dimension first: {error.name} = dims("{error.name}")'
+    line, name = _line(place), str(error.name)
+    if re.search(rf"\bwrt\s*=[^)]*\b{name}\b", line):
+        return f'wrt holds names, in quotes: wrt="{name}"'
+    if re.search(rf"\bdims\([^)'\"]*\b{name}\b", line):
+        return f'dims takes names, in quotes: {name} = dims("{name}")'
+    fact = hints.meant(name, FACTS)
+    if fact and re.search(rf"\[[^]]*\b{name}\b", line):
+        return fact
+    if re.search(rf"(Vector|Matrix|Tensor|Indices|Symmetric|SPD|Diagonal|Triangular)\[[^]]*\b{name}\b", line):
+        return f'declare the dimension first: {name} = dims("{name}")'
     return hints.of_name(error, known)
+
+
+def _line(place: Place | None) -> str:
+    return linecache.getline(place.file, place.line) if place else ""
 
 
 def read(path: Path) -> tuple[Path, bytes]:

@@ -9,17 +9,24 @@ import numpy as np
 from gradgen.arrays import Array, record
 from gradgen.dims import is_one
 from gradgen.entrywise import entrywise, mask, numeric, where
+from gradgen.hints import argument, transposed
 from gradgen.reductions import euclidean, maximum, minimum, total
 from gradgen.registry import call, function
 from gradgen.scope import said, wrong
 from gradgen.shapes import axes_of, axis_of, spell
+
+VECTORS = "np.linalg.norm of a vector takes any number as its order, such as 2 (which may be left out), 1, 0 and np.inf"
+MATRICES = (
+    "np.linalg.norm of a matrix takes the orders 'fro' (which may be left out), 'nuc', 1, -1, np.inf and -np.inf here; "
+    "with axis=1 it takes a norm of each row"
+)
 
 
 @function("linalg.norm")
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Array:
     a = numeric(x)
     axes = tuple(range(a.ndim)) if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
-    axes = tuple(axis_of(i, a.ndim) for i in axes)
+    axes = tuple(axis_of(i, a.call.shape) for i in axes)
     if axis is None and ord is None:
         return euclidean(a, axes, keepdims)
     if len(axes) == 1:
@@ -32,7 +39,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: Any = False) -> Ar
 @function("linalg.vector_norm")
 def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: Any = False, ord: Any = 2) -> Array:
     a = numeric(x)
-    return _of_vectors(a, ord, axes_of(axis, a.ndim), keepdims)
+    return _of_vectors(a, ord, axes_of(axis, a.call.shape), keepdims)
 
 
 @function("linalg.matrix_norm")
@@ -49,7 +56,7 @@ def _of_vectors(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> A
     if order is None:
         return euclidean(x, axes, keepdims)
     if isinstance(order, (bool, str)) or not isinstance(order, (int, float, np.integer, np.floating)):
-        raise wrong(f"there is no norm of order {said(order)} of a vector", "the orders are those of np.linalg.norm")
+        raise wrong(f"there is no norm of order {said(order)} of a vector", VECTORS)
     if order == 2:
         return euclidean(x, axes, keepdims)
     if order == 0:
@@ -97,14 +104,21 @@ def _of_matrices(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> 
         return _nuclear(x, tuple(sorted(axes)), keepdims)
     plain = isinstance(order, (int, float, np.integer, np.floating)) and not isinstance(order, bool)
     if not plain or order not in (1, -1, np.inf, -np.inf):
-        known = "the orders 'fro', 'nuc', 1, -1, np.inf and -np.inf of np.linalg.norm are known"
-        largest = "the largest singular value is np.sqrt(np.max(np.linalg.eigvalsh(X.T @ X)))"
-        hint = largest if said(order) in ("2", "-2") else known
+        hint = _singular_value(x, order) if plain and order in (2, -2) else MATRICES
         raise wrong(f"there is no norm of order {said(order)} of a matrix here", hint)
     summed, chosen = (rows, columns) if abs(order) == 1 else (columns, rows)
     sums = total(entrywise("absolute", x), summed, keepdims=keepdims)
     left = chosen if keepdims or chosen < summed else chosen - 1
     return (maximum if order > 0 else minimum)(sums, left, keepdims=keepdims)
+
+
+def _singular_value(x: Array, order: float) -> str:
+    """How to write the norms that are the largest and the smallest singular value."""
+    text = argument() if x.ndim == 2 else "X"
+    values = f"np.linalg.eigvalsh({transposed(text)} @ {text})"
+    if order > 0:
+        return f"the largest singular value is np.sqrt(np.max({values}))"
+    return f"where it has no more columns than rows, the smallest singular value is np.sqrt(np.min({values}))"
 
 
 def _nuclear(x: Array, axes: tuple[int, ...], keepdims: Any) -> Array:

@@ -76,12 +76,18 @@ def twins(modules: Mapping[ModuleType, ModuleType]) -> dict[Any, Any]:
 
 
 class Overlay:
-    """Copies functions of the spec's folder, and of ``modules``, with their globals replaced by identity."""
+    """Copies functions of the spec's folder, and of ``modules``, with their globals replaced by identity, and arrays
+    among them by what ``array`` makes of each."""
 
     def __init__(
-        self, replacements: Callable[[], Mapping[Any, Any]], folder: str, modules: tuple[str, ...] = ()
+        self,
+        replacements: Callable[[], Mapping[Any, Any]],
+        folder: str,
+        modules: tuple[str, ...] = (),
+        array: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self._replacements = replacements
+        self._array = array
         self._folder = folder
         self._modules = modules
         # The originals are kept, so that no identity is used twice.
@@ -125,7 +131,7 @@ class Overlay:
             return partial(self.replace(value.func), *map(self.replace, value.args), **self._values(value.keywords))
         if type(value) in (list, tuple, dict):
             return self._container(value)
-        return value
+        return self._keep(value, self._array(value)) if type(value) is np.ndarray else value
 
     def _values(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {k: self.replace(v) for k, v in values.items()}

@@ -51,13 +51,18 @@ class Positions:
 
     def refuse(self, *_: Any, **__: Any) -> NoReturn:
         one_hot = f"eye({self.below})[{self.name}] has the columns {self.name} == 0, {self.name} == 1, ..."
-        hint = f"index an array: U[{self.name}]; {one_hot}; for other numbers declare a Vector of them too"
+        hint = f"index an array: U[{self.name}]; {self.name}.astype(float) is the array of the integers; {one_hot}"
         raise wrong(f"{self.name} holds indices, which are no numbers of a formula", hint)
 
+    def astype(self, dtype: Any, **_: Any) -> Any:
+        """The integers as numbers of a formula."""
+        return call("astype", (self, dtype), {})
+
     def _indexes(self, *_: Any, **__: Any) -> NoReturn:
-        eye = re.search(r"(?:np|numpy)\.(?:eye|identity)\(([^(),]+)[^()]*\)", source())
-        hint = f"write gradgen.eye({eye[1]})[{self.name}]" if eye else "let that array be an argument too"
-        raise wrong(f"{self.name} cannot index an array of the spec's own", hint)
+        made = re.sub(rf"\[[^][]*\b{self.name}\b[^][]*\]$", "", source())
+        text = made if made != source() and len(made) <= 30 else "..."
+        hint = f"write np.asarray({text})[{self.name}], which indices may index"
+        raise wrong(f"{self.name} cannot index what is no array of the formula", hint)
 
     __array__ = __index__ = _indexes
     __array_ufunc__ = refuse
@@ -95,8 +100,8 @@ class Column(Positions):
 
 
 def gathers(entry: Any) -> bool:
-    """Whether an entry of an index is an array of positions."""
-    return isinstance(entry, (list, Positions)) or (isinstance(entry, np.ndarray) and entry.ndim > 0) or counts(entry)
+    """Whether an entry of an index is an array of positions, or a traced array, which is refused unless it counts."""
+    return isinstance(entry, list) or (isinstance(entry, np.ndarray) and entry.ndim > 0) or hasattr(entry, "call")
 
 
 def counts(entry: Any) -> bool:

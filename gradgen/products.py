@@ -109,24 +109,25 @@ def contraction(name: str, x: Array, y: Array, left: Sequence[int], right: Seque
 @function("tensordot", "linalg.tensordot")
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Array:
     x, y = _factors("tensordot", a, b)
-    left, right = _pairs(axes, x.ndim, y.ndim)
+    left, right = _pairs(axes, x.call.shape, y.call.shape)
     if len(left) != len(right):
         raise wrong("np.tensordot sums over pairs of axes", "write axes=([1], [0])")
     return contraction("tensordot", x, y, left, right)
 
 
-def _pairs(axes: Any, left: int, right: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _pairs(axes: Any, left: Shape, right: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The axes of both sides that np.tensordot sums over."""
     if isinstance(axes, (int, np.integer)):
-        if not 0 <= axes <= min(left, right):
-            raise wrong(f"np.tensordot over {axes} axes of arrays of {left} and {right}")
-        return tuple(range(left - int(axes), left)), tuple(range(int(axes)))
+        if not 0 <= axes <= min(len(left), len(right)):
+            hint = "so many last axes of the left meet the first of the right; axes=([1], [0]) names them"
+            raise wrong(f"np.tensordot over {axes} axes of shapes {spell(left)} and {spell(right)}", hint)
+        return tuple(range(len(left) - int(axes), len(left))), tuple(range(int(axes)))
     one, other = axes
     return _some_axes(one, left), _some_axes(other, right)
 
 
-def _some_axes(axes: Any, rank: int) -> tuple[int, ...]:
-    found = tuple(axis_of(i, rank) for i in (axes if isinstance(axes, (list, tuple)) else (axes,)))
+def _some_axes(axes: Any, shape: Shape) -> tuple[int, ...]:
+    found = tuple(axis_of(i, shape) for i in (axes if isinstance(axes, (list, tuple)) else (axes,)))
     if len(set(found)) < len(found):
         raise wrong("an axis is named twice")
     return found
@@ -148,7 +149,7 @@ def vecdot(x1: Any, x2: Any, /, *, axis: Any = -1) -> Array:
     if not x.ndim or not y.ndim:
         raise wrong("np.vecdot takes vectors, not a scalar", "write * for a scalar factor")
     p, q = x.call.shape, y.call.shape
-    i, j = axis_of(axis, x.ndim), axis_of(axis, y.ndim)
+    i, j = axis_of(axis, x.call.shape), axis_of(axis, y.call.shape)
     if p[i] != q[j]:
         text = f"np.vecdot of {spell(p)} and {spell(q)} do not match: {p[i]} against {q[j]}{origins()}"
         raise wrong(text, f"the axes {axis} meet")
@@ -231,7 +232,7 @@ def cross(a: Any, b: Any, axisa: Any = -1, axisb: Any = -1, axisc: Any = -1, axi
 
 def _entries(x: Array, axis: Any) -> list[Array]:
     """The three entries along an axis."""
-    along = axis_of(axis, x.ndim)
+    along = axis_of(axis, x.call.shape)
     if x.call.shape[along] != Size.of(3):
         raise wrong(
             f"np.cross of vectors of {x.call.shape[along]} entries along axis {along}", "they have three: Matrix[n, 3]"

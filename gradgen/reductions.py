@@ -14,19 +14,20 @@ from gradgen.entrywise import entrywise, numeric
 from gradgen.registry import call, function
 from gradgen.scope import presuppose, wrong
 from gradgen.shapes import Shape, axes_of, axis_of, reduced, spell, volume
+from gradgen.strangers import OPTIONS
 from gradgen.views import filled, ravel
 
 
 def _no_options(name: str, options: dict[str, Any]) -> None:
     for option, value in options.items():
         if value is not None and value is not np._NoValue and not (option == "where" and value is True):
-            raise wrong(f"np.{name} takes no {option} here", "axis and keepdims are its options")
+            raise wrong(f"np.{name} takes no {option} here", OPTIONS.get(option, "axis and keepdims are its options"))
 
 
 def reduction(op: str, a: Any, axis: Any, keepdims: Any, boolean: bool = False) -> Array:
     x = lift(a)
     keep = bool(keepdims) and keepdims is not np._NoValue
-    axes = axes_of(axis, x.ndim)
+    axes = axes_of(axis, x.call.shape)
     shape = reduced(x.call.shape, axes, keep)
     return record(op, (x,), shape, boolean, keep or x.column, axis=axes, keepdims=keep)
 
@@ -77,7 +78,7 @@ def var(
 ) -> Array:
     _no_options("var", {"out": out, **options})
     x = cast(lift(a), dtype)
-    axes = axes_of(axis, x.ndim)
+    axes = axes_of(axis, x.call.shape)
     squares = entrywise("square", _deviations(x, axes, mean))
     count = _degrees(squares.call.shape, axes, ddof, correction)
     if ddof == 0 and (correction is None or correction is np._NoValue):
@@ -101,7 +102,7 @@ def std(
     """The norm of the deviations, whose gradient is 0 where there are none, by the root of their number."""
     _no_options("std", {"out": out, **options})
     x = cast(lift(a), dtype)
-    axes = axes_of(axis, x.ndim)
+    axes = axes_of(axis, x.call.shape)
     apart = _deviations(x, axes, mean)
     count = _degrees(apart.call.shape, axes, ddof, correction)
     return entrywise("divide", euclidean(apart, axes, keepdims), entrywise("sqrt", count))
@@ -116,7 +117,9 @@ def euclidean(x: Array, axes: tuple[int, ...], keepdims: Any) -> Array:
 def cumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Array:
     _no_options("cumsum", {"out": out})
     x = numeric(cast(ravel(a) if axis is None else lift(a), dtype))
-    return record("cumsum", (x,), x.call.shape, False, x.column, axis=axis_of(0 if axis is None else axis, x.ndim))
+    return record(
+        "cumsum", (x,), x.call.shape, False, x.column, axis=axis_of(0 if axis is None else axis, x.call.shape)
+    )
 
 
 @function("cumulative_sum")
@@ -126,7 +129,7 @@ def cumulative_sum(
     a = numeric(x)
     if axis is None and a.ndim != 1:
         raise wrong(f"np.cumulative_sum of an array of {a.ndim} axes wants an axis", "write axis=0")
-    along = axis_of(0 if axis is None else axis, a.ndim)
+    along = axis_of(0 if axis is None else axis, a.call.shape)
     result = cumsum(a, along, dtype, out)
     if not include_initial:
         return result
@@ -142,7 +145,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
         return mean(a, axis, keepdims=keepdims)
     x, w = numeric(a), numeric(weights)
     if x.call.shape != w.call.shape:
-        along = axis_of(axis, x.ndim) if isinstance(axis, (int, np.integer)) else None
+        along = axis_of(axis, x.call.shape) if isinstance(axis, (int, np.integer)) else None
         if along is None or w.call.shape != (x.call.shape[along],):
             text = f"np.average of shape {spell(x.call.shape)} by weights of shape {spell(w.call.shape)}"
             raise wrong(text, "weights are those of all entries, or of one axis that is named")
@@ -153,7 +156,7 @@ def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = Fals
 
 def _extreme(op: str, a: Any, axis: Any, keepdims: Any) -> Array:
     x = lift(a)
-    for i in axes_of(axis, x.ndim):
+    for i in axes_of(axis, x.call.shape):
         presuppose(ONE, x.call.shape[i])
     return reduction(op, x, axis, keepdims, x.call.boolean)
 
@@ -179,4 +182,4 @@ def logsumexp(a: Any, axis: Any = None, keepdims: bool = False, **options: Any) 
 def normalised(op: str, a: Any, axis: Any) -> Array:
     """``softmax`` or ``log_softmax``."""
     x = lift(a)
-    return record(op, (x,), x.call.shape, False, x.column, axis=axes_of(axis, x.ndim))
+    return record(op, (x,), x.call.shape, False, x.column, axis=axes_of(axis, x.call.shape))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from gradgen.scope import wrong
+from gradgen.strangers import of_option
 
 Handler = Callable[..., Any]
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
@@ -42,12 +43,20 @@ def call(name: str, args: Any, kwargs: Any) -> Any:
     try:
         return FUNCTIONS[name](*args, **kwargs)
     except TypeError as error:
-        hint = f"np.{name} takes fewer options here than in NumPy"
+        hint = of_option(str(error)) or f"np.{name} takes fewer options here than in NumPy"
         raise wrong(str(error).replace("()", ""), hint) from error
 
 
 # ---- what is not in the tables
 
+MEDIAN = (
+    "nothing here is the same: the median needs the order of the entries. As a centre to fit, let m be an argument in "
+    "wrt: np.sum(np.abs(x - m)) is least where m is the median. np.mean is another statistic, which outliers move"
+)
+QUANTILE = (
+    "nothing here is the same: a quantile needs the order of the entries. As a value to fit, let m be an argument in "
+    "wrt: np.sum(np.maximum(q * (x - m), (q - 1) * (x - m))) is least where m is the q-quantile"
+)
 FIXES = {
     "fill_diagonal": "A * (1 - eye(n)) has zeros on the diagonal, and + diag(v) puts v there",
     "apply_along_axis": "write the function on whole arrays with an axis, as in np.sum(X, axis=1)",
@@ -64,17 +73,20 @@ FIXES = {
     "nan_to_num": "give weights that are 0 where entries are missing: np.sum(w * x)",
     "polyval": "write it by Horner's scheme: (a * x + b) * x + c",
     "cholesky_solve": "write np.linalg.solve(A, b)",
-    "percentile": "of the order of entries, only max and min are in the vocabulary",
-    "quantile": "of the order of entries, only max and min are in the vocabulary",
+    "percentile": QUANTILE,
+    "quantile": QUANTILE,
+    "nanpercentile": QUANTILE,
+    "nanquantile": QUANTILE,
     "heaviside": "write np.where(x > 0, 1, 0)",
-    "any": "sum a mask: np.sum(x > 0)",
-    "all": "sum a mask: np.sum(x > 0)",
+    "any": "a loss can test or assert nothing that is not known; np.sum(x > 0) counts where it holds",
+    "all": "a loss can test or assert nothing that is not known; np.sum(x > 0) counts where it holds",
     "count_nonzero": "sum a mask: np.sum(x != 0)",
     "sort": "of the order of entries, only max and min are in the vocabulary",
     "argsort": "of the order of entries, only max and min are in the vocabulary",
     "argmax": "np.max gives the value, and its gradient picks the entry",
     "argmin": "np.min gives the value, and its gradient picks the entry",
-    "median": "np.mean is in the vocabulary",
+    "median": MEDIAN,
+    "nanmedian": MEDIAN,
     "floor_divide": "write a / b",
     "diff": "write x[1:] - x[:-1]",
     "ediff1d": "write x[1:] - x[:-1]",

@@ -153,7 +153,8 @@ def presuppose(left: Size, right: Size) -> None:
     lower = Size(tuple((m, -c) for m, c in difference.terms if c < 0))
     upper = Size(tuple((m, c) for m, c in difference.terms if c > 0))
     if not upper.terms:
-        raise wrong(f"out of bounds: it presupposes {left} <= {right}")
+        hint = "positions count from 0 to the length less 1; a slice to the end of an axis leaves the end out: x[1:]"
+        raise wrong(f"out of bounds: it presupposes {left} <= {right}", hint)
     scope = tracing()
     if scope and (lower, upper) not in scope.constraints:
         scope.constraints[lower, upper] = Constraint(lower, upper, scope.place())

@@ -43,19 +43,30 @@ def join(left: Shape, right: Shape) -> Shape:
     return (*longer[:lead], *tail)
 
 
-def axis_of(axis: Any, rank: int) -> int:
-    """One axis, counted from 0."""
+def axis_of(axis: Any, of: Sequence[Any] | int) -> int:
+    """One axis, counted from 0, of an array of a shape, or of a rank where its shape is yet to come."""
     number = integer(axis, "an axis is an integer")
+    rank = of if isinstance(of, int) else len(of)
     if not -rank <= number < rank:
-        raise wrong(f"there is no axis {number} in an array of {rank} axes")
+        raise _no_axis(number, of)
     return number % rank
 
 
-def axes_of(axis: Any, rank: int) -> tuple[int, ...]:
+def _no_axis(number: int, of: Sequence[Any] | int) -> SpecError:
+    if isinstance(of, int):
+        return wrong(f"there is no axis {number} in an array of {of} axes", "axes count from 0")
+    if not of:
+        return wrong(f"a scalar has no axis {number}", "leave the axis out: a scalar has none")
+    lengths = ", ".join(f"axis {i} is {size} long" for i, size in enumerate(of))
+    return wrong(f"there is no axis {number} in shape {spell(of)}", f"axes count from 0: {lengths}")
+
+
+def axes_of(axis: Any, of: Sequence[Any] | int) -> tuple[int, ...]:
     """The axes of a reduction, sorted: all for None, else one or a tuple of them."""
     if axis is None:
-        return tuple(range(rank))
-    chosen = [axis_of(a, rank) for a in axis] if isinstance(axis, Iterable) else [axis_of(axis, rank)]
+        return tuple(range(of if isinstance(of, int) else len(of)))
+    several = isinstance(axis, Iterable) and not isinstance(axis, str)
+    chosen = [axis_of(a, of) for a in (axis if several else (axis,))]
     if len(set(chosen)) < len(chosen):
         raise wrong("an axis is named twice")
     return tuple(sorted(chosen))
@@ -98,19 +109,19 @@ def _degree(term: tuple[Monomial, int]) -> tuple[int, Monomial]:
     return len(term[0]), term[0]
 
 
-def permutation(axes: Any, rank: int) -> tuple[int, ...]:
+def permutation(axes: Any, shape: Shape) -> tuple[int, ...]:
     """A full permutation: the reverse for None."""
     if axes is None:
-        return tuple(reversed(range(rank)))
-    order = tuple(axis_of(a, rank) for a in axes)
-    if sorted(order) != list(range(rank)):
-        raise wrong(f"{order} is no permutation of {rank} axes")
+        return tuple(reversed(range(len(shape))))
+    order = tuple(axis_of(a, shape) for a in axes)
+    if sorted(order) != list(range(len(shape))):
+        raise wrong(f"{order} is no permutation of the {len(shape)} axes of shape {spell(shape)}")
     return order
 
 
-def swapped(one: Any, other: Any, rank: int) -> tuple[int, ...]:
-    order = list(range(rank))
-    i, j = axis_of(one, rank), axis_of(other, rank)
+def swapped(one: Any, other: Any, shape: Shape) -> tuple[int, ...]:
+    order = list(range(len(shape)))
+    i, j = axis_of(one, shape), axis_of(other, shape)
     order[i], order[j] = order[j], order[i]
     return tuple(order)
 

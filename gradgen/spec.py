@@ -228,7 +228,7 @@ def declaring(
     """The decorator that makes a loss or function of the given kind, for a spec that runs in the given frame."""
     session = _SESSION.get()
     try:
-        if function is not None:
+        if function is not None or wrt is None:
             raise SpecError(f"@{kind.word} wants wrt", f'write @{kind.word}(wrt="w")', _place_of(function))
         if symmetric not in (None, "entries"):
             raise SpecError(f"symmetric is {said(symmetric)}", 'the one other choice is symmetric="entries"')

@@ -13,6 +13,7 @@ from gradgen.arrays import Array
 from gradgen.dimension import Dimension
 from gradgen.dims import ONE, Dim
 from gradgen.errors import Place, SpecError
+from gradgen.known import known
 from gradgen.loading import failed
 from gradgen.positions import Positions
 from gradgen.scope import Trace, entered, said
@@ -42,7 +43,7 @@ def trace(
     place: Place,
 ) -> Traced:
     """Run the function on its arguments as symbols; SpecError with its place where that fails."""
-    copies = overlay.Overlay(carried.tracing, folder)
+    copies = overlay.Overlay(carried.tracing, folder, array=known)
     symmetric = frozenset(a.name for a in arguments if a.kind in SYMMETRIC)
     scope = Trace(places.Finder(folder), dims, copies.function, symmetric)
     code = inspect.unwrap(function).__code__
@@ -84,6 +85,8 @@ def _value(name: str, result: Any, place: Place) -> Call:
         kind = type(result).__name__
         hint = "return one array; np.concatenate and np.block join several"
         raise SpecError(f"{name} returns a {kind} of {len(result)}", hint, place)
+    if inspect.isgenerator(result) or inspect.iscoroutine(result):
+        raise SpecError(f"{name} returns a {type(result).__name__}", "write def, and end it with return", place)
     if not isinstance(result, Array):
         what = repr(result) if isinstance(result, Dimension) else said(result)
         text = f"{name} returns {what}, in which no argument takes part"

@@ -39,15 +39,14 @@ FAMILIES = {
 
 
 def difference(tape: Tape, recipes: Recipes, text: str) -> SpecError | None:
-    """What the module of this text gives otherwise than its tests hold, at the first inputs at which it does; None
-    also where it needs SciPy and there is none."""
+    """What the module of this text gives otherwise than its tests hold, at the first inputs at which it does.
+
+    ModuleNotFoundError where it needs SciPy and there is none.
+    """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         module = ModuleType(tape.name)
-        try:
-            exec(compile(text, f"<generated {tape.name}>", "exec"), module.__dict__)
-        except ModuleNotFoundError:
-            return None
+        exec(compile(text, f"<generated {tape.name}>", "exec"), module.__dict__)
         found = ((case, list(_differences(tape, case, module))) for case in recipes.cases)
         return next((_told(tape, case, parts) for case, parts in found if parts), None)
 

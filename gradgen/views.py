@@ -32,7 +32,7 @@ from gradgen.shapes import (
 @function("transpose", "permute_dims")
 def transpose(a: Any, axes: Any = None) -> Array:
     x = lift(a)
-    order = permutation(axes, x.ndim)
+    order = permutation(axes, x.call.shape)
     if order == tuple(range(x.ndim)):
         return x
     shape = tuple(x.call.shape[i] for i in order)
@@ -42,7 +42,7 @@ def transpose(a: Any, axes: Any = None) -> Array:
 @function("swapaxes")
 def swapaxes(a: Any, axis1: Any, axis2: Any) -> Array:
     x = lift(a)
-    return transpose(x, swapped(axis1, axis2, x.ndim))
+    return transpose(x, swapped(axis1, axis2, x.call.shape))
 
 
 @function("matrix_transpose", "linalg.matrix_transpose")
@@ -53,7 +53,7 @@ def matrix_transpose(x: Any, /) -> Array:
 @function("moveaxis")
 def moveaxis(a: Any, source: Any, destination: Any) -> Array:
     x = lift(a)
-    one, other = (_each(axis, x.ndim) for axis in (source, destination))
+    one, other = (_each(axis, x.call.shape) for axis in (source, destination))
     if len(one) != len(other):
         raise wrong("np.moveaxis takes as many destinations as axes")
     order = [i for i in range(x.ndim) if i not in one]
@@ -62,8 +62,8 @@ def moveaxis(a: Any, source: Any, destination: Any) -> Array:
     return transpose(x, order)
 
 
-def _each(axes: Any, rank: int) -> list[int]:
-    return [axis_of(i, rank) for i in (axes if isinstance(axes, (list, tuple)) else (axes,))]
+def _each(axes: Any, shape: Shape) -> list[int]:
+    return [axis_of(i, shape) for i in (axes if isinstance(axes, (list, tuple)) else (axes,))]
 
 
 @function("reshape")
@@ -122,7 +122,7 @@ def flatten(a: Any, order: Any = "C") -> Array:
 @function("flip")
 def flip(m: Any, axis: Any = None) -> Array:
     x = lift(m)
-    turned = axes_of(axis, x.ndim)
+    turned = axes_of(axis, x.call.shape)
     return x[tuple(slice(None, None, -1) if i in turned else slice(None) for i in range(x.ndim))] if turned else x
 
 
@@ -149,7 +149,7 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Array:
         raise wrong("np.roll takes a shift for each axis")
     count = max(len(shifts), len(axes))
     for by, along in zip(shifts * (count // len(shifts)), axes * (count // len(axes)), strict=True):
-        x = _rolled(x, by, axis_of(along, x.ndim))
+        x = _rolled(x, by, axis_of(along, x.call.shape))
     return x
 
 
@@ -201,7 +201,7 @@ def expand_dims(a: Any, axis: Any) -> Array:
 def squeeze(a: Any, axis: Any = None) -> Array:
     x = lift(a)
     shape = x.call.shape
-    gone = tuple(i for i, s in enumerate(shape) if is_one(s)) if axis is None else axes_of(axis, x.ndim)
+    gone = tuple(i for i, s in enumerate(shape) if is_one(s)) if axis is None else axes_of(axis, x.call.shape)
     for i in gone:
         if not is_one(shape[i]):
             raise wrong(f"axis {i} has length {shape[i]}, not 1", "a dimension is never taken for 1")

@@ -80,7 +80,7 @@ def relu(x: Any) -> Any:
 
 
 def _axes(x: Any, axis: Any) -> tuple[int, ...]:
-    return axes_of(axis, np.ndim(x))
+    return axes_of(axis, np.shape(x))
 
 
 def _shift(x: Any, axes: tuple[int, ...]) -> Any:

@@ -146,6 +146,28 @@ def test_a_module_whose_own_tests_fail_is_told(kind: str, capsys: pytest.Capture
     assert "test_values_to_50_digits" in subprocess.run(tests, capture_output=True, text=True, check=False).stdout
 
 
+def test_a_module_that_cannot_be_tried_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    solved = "@loss(wrt='b')\ndef {0}(L: LowerTriangular[n], b: Vector[n]):\n    return b @ np.linalg.solve(L, b)\n"
+    text = HEAD + "from gradgen import LowerTriangular\n" + "".join(solved.format(name) for name in ("one", "two"))
+    for name in ("scipy", "scipy.linalg", "scipy.special"):
+        monkeypatch.setitem(sys.modules, name, None)
+    note = "note: not tried at the inputs of their tests, as scipy is not installed: one, two\n"
+    assert main(["build", spec(text), spec(GOOD, "b.py")]) == 0
+    assert capsys.readouterr().err == note
+    assert main(["build", "a.py", "b.py", "--check"]) == 0
+    assert capsys.readouterr() == ("", note)
+
+
+def test_the_help_tells_why_a_check_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["build", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for reason in ("stale or missing", "none of them makes", "differ from the 50-digit values of its tests"):
+        assert reason in said
+
+
 def test_a_second_build_leaves_the_files_alone() -> None:
     main(["build", spec(GOOD)])
     times = {name: Path(name).stat().st_mtime_ns for name in written()}

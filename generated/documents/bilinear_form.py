@@ -194,7 +194,14 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        n = self._n
+        d = self._d
+        if X.shape[0] != n:
+            raise _mismatch("X", X.shape, 0, n, "n, as in a")
+        if X.shape[1] != d:
+            raise _mismatch("X", X.shape, 1, d, "d, as in b")
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""

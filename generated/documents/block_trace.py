@@ -199,7 +199,7 @@ class Bound:
         self._in = {}
         self._p = p
         self._q = q
-        self._k = k
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
@@ -258,12 +258,18 @@ class Bound:
 
     def pack(self, X1, X2):
         """One flat float64 vector of X1 and X2."""
-        return np.array(
-            np.concatenate(
-                (np.ravel(_array("X1", X1, 2)), np.ravel(_array("X2", X2, 2)))
-            ),
-            dtype=np.float64,
-        )
+        X1 = _array("X1", X1, 2)
+        X2 = _array("X2", X2, 2)
+        p = self._p
+        q = self._q
+        if X1.shape[0] != p:
+            raise _mismatch("X1", X1.shape, 0, p, "p, as in A1")
+        k = X1.shape[1]
+        if X2.shape[0] != q:
+            raise _mismatch("X2", X2.shape, 0, q, "q, as in A2")
+        if X2.shape[1] != k:
+            raise _mismatch("X2", X2.shape, 1, k, "k, as in X1")
+        return np.array(np.concatenate((np.ravel(X1), np.ravel(X2))), dtype=np.float64)
 
     def unpack(self, x):
         """X1 and X2 from a flat vector."""
@@ -272,7 +278,7 @@ class Bound:
         q = self._q
         k = self._k
         if k is None:
-            k = _solved("x", 0, x.size, 0, p + q, "p * k + q * k")
+            k = _told("k", x.size, 0, p + q, "p * k + q * k")
         if x.shape[0] != (p * k + q * k):
             raise _mismatch("x", x.shape, 0, (p * k + q * k), "p * k + q * k")
         return (
@@ -407,12 +413,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

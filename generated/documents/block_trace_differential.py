@@ -251,7 +251,14 @@ class Bound:
 
     def pack(self, H):
         """One flat float64 vector of H."""
-        return np.array(np.ravel(_array("H", H, 2)), dtype=np.float64)
+        H = _array("H", H, 2)
+        q = self._q
+        k = self._k
+        if H.shape[0] != q:
+            raise _mismatch("H", H.shape, 0, q, "q, as in A2")
+        if H.shape[1] != k:
+            raise _mismatch("H", H.shape, 1, k, "k, as in X1")
+        return np.array(np.ravel(H), dtype=np.float64)
 
     def unpack(self, x):
         """H from a flat vector."""

@@ -118,8 +118,8 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, t, m):
-        self._t = t
-        self._m = m
+        self._t = _length("t", t)
+        self._m = _length("m", m)
 
     def _arguments(self, Phi):
         """The arguments in the working dtype, checked."""
@@ -151,17 +151,19 @@ class Bound:
 
     def pack(self, Phi):
         """One flat float64 vector of Phi."""
-        return np.array(np.ravel(_array("Phi", Phi, 2)), dtype=np.float64)
+        Phi = _array("Phi", Phi, 2)
+        return np.array(np.ravel(Phi), dtype=np.float64)
 
     def unpack(self, x):
         """Phi from a flat vector."""
         x = _array("x", x, 1)
         t = self._t
         m = self._m
+        _one_open("t * m", t=t, m=m)
         if t is None:
-            raise ValueError("bind needs t= for the flat forms")
+            t = _told("t", x.size, 0, m, "t * m")
         if m is None:
-            raise ValueError("bind needs m= for the flat forms")
+            m = _told("m", x.size, 0, t, "t * m")
         if x.shape[0] != (t * m):
             raise _mismatch("x", x.shape, 0, (t * m), "t * m")
         return np.array(x, dtype=np.float64).reshape(t, m)
@@ -236,6 +238,38 @@ def _mismatch(name, shape, axis, size, wanted):
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

@@ -197,7 +197,8 @@ class Bound:
 
     def pack(self, x):
         """One flat float64 vector of x."""
-        return np.array(np.ravel(_array("x", x, 0)), dtype=np.float64)
+        x = _array("x", x, 0)
+        return np.array(np.ravel(x), dtype=np.float64)
 
     def unpack(self, x):
         """x from a flat vector."""

@@ -143,7 +143,7 @@ class Bound:
         self._in = {}
         self._m = m
         self._n = n
-        self._k = k
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -201,10 +201,18 @@ class Bound:
 
     def pack(self, D, R):
         """One flat float64 vector of D and R."""
-        return np.array(
-            np.concatenate((np.ravel(_array("D", D, 2)), np.ravel(_array("R", R, 2)))),
-            dtype=np.float64,
-        )
+        D = _array("D", D, 2)
+        R = _array("R", R, 2)
+        m = self._m
+        n = self._n
+        if D.shape[0] != m:
+            raise _mismatch("D", D.shape, 0, m, "m, as in X")
+        k = D.shape[1]
+        if R.shape[0] != k:
+            raise _mismatch("R", R.shape, 0, k, "k, as in D")
+        if R.shape[1] != n:
+            raise _mismatch("R", R.shape, 1, n, "n, as in X")
+        return np.array(np.concatenate((np.ravel(D), np.ravel(R))), dtype=np.float64)
 
     def unpack(self, x):
         """D and R from a flat vector."""
@@ -213,7 +221,7 @@ class Bound:
         n = self._n
         k = self._k
         if k is None:
-            k = _solved("x", 0, x.size, 0, m + n, "m * k + n * k")
+            k = _told("k", x.size, 0, m + n, "m * k + n * k")
         if x.shape[0] != (m * k + n * k):
             raise _mismatch("x", x.shape, 0, (m * k + n * k), "m * k + n * k")
         return (
@@ -311,12 +319,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

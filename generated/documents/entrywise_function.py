@@ -200,7 +200,14 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        m = self._m
+        n = self._n
+        if X.shape[0] != m:
+            raise _mismatch("X", X.shape, 0, m, "m, as in C")
+        if X.shape[1] != n:
+            raise _mismatch("X", X.shape, 1, n, "n, as in C")
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""

@@ -107,8 +107,8 @@ class Bound:
     """The function with its data given; `bind` makes it."""
 
     def __init__(self, m, k):
-        self._m = m
-        self._k = k
+        self._m = _length("m", m)
+        self._k = _length("k", k)
 
     def _arguments(self, V, H):
         """The arguments in the working dtype, checked."""
@@ -144,20 +144,25 @@ class Bound:
 
     def pack(self, V, H):
         """One flat float64 vector of V and H."""
-        return np.array(
-            np.concatenate((np.ravel(_array("V", V, 2)), np.ravel(_array("H", H, 2)))),
-            dtype=np.float64,
-        )
+        V = _array("V", V, 2)
+        H = _array("H", H, 2)
+        m, k = V.shape
+        if H.shape[0] != m:
+            raise _mismatch("H", H.shape, 0, m, "m, as in V")
+        if H.shape[1] != k:
+            raise _mismatch("H", H.shape, 1, k, "k, as in V")
+        return np.array(np.concatenate((np.ravel(V), np.ravel(H))), dtype=np.float64)
 
     def unpack(self, x):
         """V and H from a flat vector."""
         x = _array("x", x, 1)
         m = self._m
         k = self._k
+        _one_open("2 * m * k", m=m, k=k)
         if m is None:
-            raise ValueError("bind needs m= for the flat forms")
+            m = _told("m", x.size, 0, 2 * k, "2 * m * k")
         if k is None:
-            raise ValueError("bind needs k= for the flat forms")
+            k = _told("k", x.size, 0, 2 * m, "2 * m * k")
         if x.shape[0] != (2 * m * k):
             raise _mismatch("x", x.shape, 0, (2 * m * k), "2 * m * k")
         return (
@@ -230,6 +235,38 @@ def _mismatch(name, shape, axis, size, wanted):
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

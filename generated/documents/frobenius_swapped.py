@@ -127,8 +127,8 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, t, n):
-        self._t = t
-        self._n = n
+        self._t = _length("t", t)
+        self._n = _length("n", n)
 
     def _arguments(self, A, B):
         """The arguments in the working dtype, checked."""
@@ -172,20 +172,25 @@ class Bound:
 
     def pack(self, A, B):
         """One flat float64 vector of A and B."""
-        return np.array(
-            np.concatenate((np.ravel(_array("A", A, 2)), np.ravel(_array("B", B, 2)))),
-            dtype=np.float64,
-        )
+        A = _array("A", A, 2)
+        B = _array("B", B, 2)
+        t, n = A.shape
+        if B.shape[0] != t:
+            raise _mismatch("B", B.shape, 0, t, "t, as in A")
+        if B.shape[1] != n:
+            raise _mismatch("B", B.shape, 1, n, "n, as in A")
+        return np.array(np.concatenate((np.ravel(A), np.ravel(B))), dtype=np.float64)
 
     def unpack(self, x):
         """A and B from a flat vector."""
         x = _array("x", x, 1)
         t = self._t
         n = self._n
+        _one_open("2 * t * n", t=t, n=n)
         if t is None:
-            raise ValueError("bind needs t= for the flat forms")
+            t = _told("t", x.size, 0, 2 * n, "2 * t * n")
         if n is None:
-            raise ValueError("bind needs n= for the flat forms")
+            n = _told("n", x.size, 0, 2 * t, "2 * t * n")
         if x.shape[0] != (2 * t * n):
             raise _mismatch("x", x.shape, 0, (2 * t * n), "2 * t * n")
         return (
@@ -275,6 +280,38 @@ def _mismatch(name, shape, axis, size, wanted):
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

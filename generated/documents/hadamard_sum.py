@@ -126,7 +126,7 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, n):
-        self._n = n
+        self._n = _length("n", n)
 
     def _arguments(self, u, v):
         """The arguments in the working dtype, checked."""
@@ -165,17 +165,19 @@ class Bound:
 
     def pack(self, u, v):
         """One flat float64 vector of u and v."""
-        return np.array(
-            np.concatenate((np.ravel(_array("u", u, 1)), np.ravel(_array("v", v, 1)))),
-            dtype=np.float64,
-        )
+        u = _array("u", u, 1)
+        v = _array("v", v, 1)
+        n = u.shape[0]
+        if v.shape[0] != n:
+            raise _mismatch("v", v.shape, 0, n, "n, as in u")
+        return np.array(np.concatenate((np.ravel(u), np.ravel(v))), dtype=np.float64)
 
     def unpack(self, x):
         """u and v from a flat vector."""
         x = _array("x", x, 1)
         n = self._n
         if n is None:
-            n = _solved("x", 0, x.size, 0, 2, "2 * n")
+            n = _told("n", x.size, 0, 2, "2 * n")
         if x.shape[0] != (2 * n):
             raise _mismatch("x", x.shape, 0, (2 * n), "2 * n")
         return (np.array(x[:n], dtype=np.float64), np.array(x[n:], dtype=np.float64))
@@ -262,12 +264,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -197,7 +197,14 @@ class Bound:
 
     def pack(self, C):
         """One flat float64 vector of C."""
-        return np.array(np.ravel(_array("C", C, 2)), dtype=np.float64)
+        C = _array("C", C, 2)
+        n = self._n
+        d = self._d
+        if C.shape[0] != n:
+            raise _mismatch("C", C.shape, 0, n, "n, as in X")
+        if C.shape[1] != d:
+            raise _mismatch("C", C.shape, 1, d, "d, as in X")
+        return np.array(np.ravel(C), dtype=np.float64)
 
     def unpack(self, x):
         """C from a flat vector."""

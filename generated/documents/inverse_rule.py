@@ -97,7 +97,7 @@ class Bound:
     """The function with its data given; `bind` makes it."""
 
     def __init__(self, d):
-        self._d = d
+        self._d = _length("d", d)
 
     def _arguments(self, X):
         """The arguments in the working dtype, checked."""
@@ -128,14 +128,18 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        d = X.shape[0]
+        if X.shape[1] != d:
+            raise _mismatch("X", X.shape, 1, d, "d")
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""
         x = _array("x", x, 1)
         d = self._d
         if d is None:
-            d = _searched(x.size, lambda d: d * d, "d * d")
+            d = _searched("d", x.size, lambda d: d * d, "d * d")
         if x.shape[0] != (d * d):
             raise _mismatch("x", x.shape, 0, (d * d), "d * d")
         return np.array(x, dtype=np.float64).reshape(d, d)
@@ -200,12 +204,27 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _searched(size, total, declared):
-    """The one unknown dimension in the number of entries of a flat vector."""
-    for found in range(size + 1):
-        if total(found) == size:
-            return found
-    raise ValueError(f"x has size {size}, which cannot be {declared}")
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _searched(name, size, total, declared):
+    """The one unknown dimension in the number of entries of a flat vector, where it stands in a power."""
+    found = next((k for k in range(size + 1) if total(k) >= size), 0)
+    if total(found) != size:
+        raise ValueError(f"x has size {size}, which cannot be {declared}")
+    if total(found + 1) == size:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

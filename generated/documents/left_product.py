@@ -150,7 +150,7 @@ class Bound:
             d2h if d2h is None else _Function("d2h", d2h, "the second derivative of h")
         )
         self._m = m
-        self._n = n
+        self._n = _length("n", n)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -199,7 +199,11 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        m = self._m
+        if X.shape[0] != m:
+            raise _mismatch("X", X.shape, 0, m, "m, as in W")
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""
@@ -207,7 +211,7 @@ class Bound:
         m = self._m
         n = self._n
         if n is None:
-            n = _solved("x", 0, x.size, 0, m, "m * n")
+            n = _told("n", x.size, 0, m, "m * n")
         if x.shape[0] != (m * n):
             raise _mismatch("x", x.shape, 0, (m * n), "m * n")
         return np.array(x, dtype=np.float64).reshape(m, n)
@@ -296,12 +300,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

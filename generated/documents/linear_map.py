@@ -171,7 +171,11 @@ class Bound:
 
     def pack(self, x):
         """One flat float64 vector of x."""
-        return np.array(np.ravel(_array("x", x, 1)), dtype=np.float64)
+        x = _array("x", x, 1)
+        d = self._d
+        if x.shape[0] != d:
+            raise _mismatch("x", x.shape, 0, d, "d, as in A")
+        return np.array(np.ravel(x), dtype=np.float64)
 
     def unpack(self, x):
         """x from a flat vector."""

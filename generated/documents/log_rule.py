@@ -224,7 +224,11 @@ class Bound:
 
     def pack(self, x):
         """One flat float64 vector of x."""
-        return np.array(np.ravel(_array("x", x, 1)), dtype=np.float64)
+        x = _array("x", x, 1)
+        n = self._n
+        if x.shape[0] != n:
+            raise _mismatch("x", x.shape, 0, n, "n, as in A")
+        return np.array(np.ravel(x), dtype=np.float64)
 
     def unpack(self, x):
         """x from a flat vector."""

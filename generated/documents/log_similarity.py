@@ -153,7 +153,7 @@ class Bound:
         self._data = (K,)
         self._in = {}
         self._n = n
-        self._d = d
+        self._d = _length("d", d)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -197,7 +197,11 @@ class Bound:
 
     def pack(self, V):
         """One flat float64 vector of V."""
-        return np.array(np.ravel(_array("V", V, 2)), dtype=np.float64)
+        V = _array("V", V, 2)
+        n = self._n
+        if V.shape[0] != n:
+            raise _mismatch("V", V.shape, 0, n, "n, as in K")
+        return np.array(np.ravel(V), dtype=np.float64)
 
     def unpack(self, x):
         """V from a flat vector."""
@@ -205,7 +209,7 @@ class Bound:
         n = self._n
         d = self._d
         if d is None:
-            d = _solved("x", 0, x.size, 0, n, "n * d")
+            d = _told("d", x.size, 0, n, "n * d")
         if x.shape[0] != (n * d):
             raise _mismatch("x", x.shape, 0, (n * d), "n * d")
         return np.array(x, dtype=np.float64).reshape(n, d)
@@ -296,12 +300,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -228,7 +228,14 @@ class Bound:
 
     def pack(self, H):
         """One flat float64 vector of H."""
-        return np.array(np.ravel(_array("H", H, 2)), dtype=np.float64)
+        H = _array("H", H, 2)
+        n = self._n
+        d = self._d
+        if H.shape[0] != n:
+            raise _mismatch("H", H.shape, 0, n, "n, as in K")
+        if H.shape[1] != d:
+            raise _mismatch("H", H.shape, 1, d, "d, as in V")
+        return np.array(np.ravel(H), dtype=np.float64)
 
     def unpack(self, x):
         """H from a flat vector."""

@@ -108,9 +108,9 @@ class Bound:
     """The function with its data given; `bind` makes it."""
 
     def __init__(self, n, d, k):
-        self._n = n
-        self._d = d
-        self._k = k
+        self._n = _length("n", n)
+        self._d = _length("d", d)
+        self._k = _length("k", k)
 
     def _arguments(self, X, Y):
         """The arguments in the working dtype, checked."""
@@ -145,10 +145,12 @@ class Bound:
 
     def pack(self, X, Y):
         """One flat float64 vector of X and Y."""
-        return np.array(
-            np.concatenate((np.ravel(_array("X", X, 2)), np.ravel(_array("Y", Y, 2)))),
-            dtype=np.float64,
-        )
+        X = _array("X", X, 2)
+        Y = _array("Y", Y, 2)
+        d = X.shape[1]
+        if Y.shape[0] != d:
+            raise _mismatch("Y", Y.shape, 0, d, "d, as in X")
+        return np.array(np.concatenate((np.ravel(X), np.ravel(Y))), dtype=np.float64)
 
     def unpack(self, x):
         """X and Y from a flat vector."""
@@ -156,12 +158,13 @@ class Bound:
         n = self._n
         d = self._d
         k = self._k
+        _one_open("n * d + d * k", n=n, d=d, k=k)
         if n is None:
-            raise ValueError("bind needs n= for the flat forms")
+            n = _told("n", x.size, d * k, d, "n * d + d * k")
         if d is None:
-            raise ValueError("bind needs d= for the flat forms")
+            d = _told("d", x.size, 0, n + k, "n * d + d * k")
         if k is None:
-            raise ValueError("bind needs k= for the flat forms")
+            k = _told("k", x.size, n * d, d, "n * d + d * k")
         if x.shape[0] != (n * d + d * k):
             raise _mismatch("x", x.shape, 0, (n * d + d * k), "n * d + d * k")
         return (
@@ -234,6 +237,38 @@ def _mismatch(name, shape, axis, size, wanted):
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

@@ -185,7 +185,13 @@ class Bound:
 
     def pack(self, G):
         """One flat float64 vector of G."""
-        return np.array(np.ravel(_array("G", G, 2)), dtype=np.float64)
+        G = _array("G", G, 2)
+        n = self._n
+        if G.shape[0] != n:
+            raise _mismatch("G", G.shape, 0, n, "n, as in a")
+        if G.shape[1] != n:
+            raise _mismatch("G", G.shape, 1, n, "n, as in a")
+        return np.array(np.ravel(G), dtype=np.float64)
 
     def unpack(self, x):
         """G from a flat vector."""

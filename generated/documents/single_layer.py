@@ -218,7 +218,14 @@ class Bound:
 
     def pack(self, W):
         """One flat float64 vector of W."""
-        return np.array(np.ravel(_array("W", W, 2)), dtype=np.float64)
+        W = _array("W", W, 2)
+        n = self._n
+        p = self._p
+        if W.shape[0] != n:
+            raise _mismatch("W", W.shape, 0, n, "n, as in X")
+        if W.shape[1] != p:
+            raise _mismatch("W", W.shape, 1, p, "p, as in Y")
+        return np.array(np.ravel(W), dtype=np.float64)
 
     def unpack(self, x):
         """W from a flat vector."""

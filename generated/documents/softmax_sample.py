@@ -190,7 +190,14 @@ class Bound:
 
     def pack(self, Theta):
         """One flat float64 vector of Theta."""
-        return np.array(np.ravel(_array("Theta", Theta, 2)), dtype=np.float64)
+        Theta = _array("Theta", Theta, 2)
+        k = self._k
+        d = self._d
+        if Theta.shape[0] != k:
+            raise _mismatch("Theta", Theta.shape, 0, k, "k, as in y")
+        if Theta.shape[1] != d:
+            raise _mismatch("Theta", Theta.shape, 1, d, "d, as in x")
+        return np.array(np.ravel(Theta), dtype=np.float64)
 
     def unpack(self, x):
         """Theta from a flat vector."""

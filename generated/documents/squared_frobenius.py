@@ -116,8 +116,8 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, m, n):
-        self._m = m
-        self._n = n
+        self._m = _length("m", m)
+        self._n = _length("n", n)
 
     def _arguments(self, G):
         """The arguments in the working dtype, checked."""
@@ -149,17 +149,19 @@ class Bound:
 
     def pack(self, G):
         """One flat float64 vector of G."""
-        return np.array(np.ravel(_array("G", G, 2)), dtype=np.float64)
+        G = _array("G", G, 2)
+        return np.array(np.ravel(G), dtype=np.float64)
 
     def unpack(self, x):
         """G from a flat vector."""
         x = _array("x", x, 1)
         m = self._m
         n = self._n
+        _one_open("m * n", m=m, n=n)
         if m is None:
-            raise ValueError("bind needs m= for the flat forms")
+            m = _told("m", x.size, 0, n, "m * n")
         if n is None:
-            raise ValueError("bind needs n= for the flat forms")
+            n = _told("n", x.size, 0, m, "m * n")
         if x.shape[0] != (m * n):
             raise _mismatch("x", x.shape, 0, (m * n), "m * n")
         return np.array(x, dtype=np.float64).reshape(m, n)
@@ -234,6 +236,38 @@ def _mismatch(name, shape, axis, size, wanted):
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

@@ -136,7 +136,7 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, d):
-        self._d = d
+        self._d = _length("d", d)
 
     def _arguments(self, x):
         """The arguments in the working dtype, checked."""
@@ -173,14 +173,15 @@ class Bound:
 
     def pack(self, x):
         """One flat float64 vector of x."""
-        return np.array(np.ravel(_array("x", x, 1)), dtype=np.float64)
+        x = _array("x", x, 1)
+        return np.array(np.ravel(x), dtype=np.float64)
 
     def unpack(self, x):
         """x from a flat vector."""
         x = _array("x", x, 1)
         d = self._d
         if d is None:
-            d = _solved("x", 0, x.size, 0, 1, "d")
+            d = _told("d", x.size, 0, 1, "d")
         if x.shape[0] != d:
             raise _mismatch("x", x.shape, 0, d, "d")
         return np.array(x, dtype=np.float64)
@@ -261,12 +262,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

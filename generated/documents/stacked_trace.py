@@ -145,9 +145,9 @@ class Bound:
         A = np.array(_array("A", A, 2))
         self._data = (A,)
         self._in = {}
-        self._p = p
-        self._q = q
-        self._k = k
+        self._p = _length("p", p)
+        self._q = _length("q", q)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -199,12 +199,12 @@ class Bound:
 
     def pack(self, X1, X2):
         """One flat float64 vector of X1 and X2."""
-        return np.array(
-            np.concatenate(
-                (np.ravel(_array("X1", X1, 2)), np.ravel(_array("X2", X2, 2)))
-            ),
-            dtype=np.float64,
-        )
+        X1 = _array("X1", X1, 2)
+        X2 = _array("X2", X2, 2)
+        k = X1.shape[1]
+        if X2.shape[1] != k:
+            raise _mismatch("X2", X2.shape, 1, k, "k, as in X1")
+        return np.array(np.concatenate((np.ravel(X1), np.ravel(X2))), dtype=np.float64)
 
     def unpack(self, x):
         """X1 and X2 from a flat vector."""
@@ -212,12 +212,13 @@ class Bound:
         p = self._p
         q = self._q
         k = self._k
+        _one_open("p * k + q * k", p=p, q=q, k=k)
         if p is None:
-            raise ValueError("bind needs p= for the flat forms")
+            p = _told("p", x.size, q * k, k, "p * k + q * k")
         if q is None:
-            raise ValueError("bind needs q= for the flat forms")
+            q = _told("q", x.size, p * k, k, "p * k + q * k")
         if k is None:
-            raise ValueError("bind needs k= for the flat forms")
+            k = _told("k", x.size, 0, p + q, "p * k + q * k")
         if x.shape[0] != (p * k + q * k):
             raise _mismatch("x", x.shape, 0, (p * k + q * k), "p * k + q * k")
         return (
@@ -313,6 +314,38 @@ def _mismatch(name, shape, axis, size, wanted):
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

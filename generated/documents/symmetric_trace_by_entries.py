@@ -187,7 +187,13 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of the lower half of X, row by row."""
-        return np.array(_lower_half("X", X), dtype=np.float64)
+        X = _array("X", X, 2)
+        m = self._m
+        if X.shape[0] != m:
+            raise _mismatch("X", X.shape, 0, m, "m, as in A")
+        if X.shape[1] != m:
+            raise _mismatch("X", X.shape, 1, m, "m, as in A")
+        return np.array(_lower_half(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""
@@ -299,11 +305,8 @@ def _direction(name, value, like):
     return array.astype(like.dtype, copy=False)[()]
 
 
-def _lower_half(name, value):
+def _lower_half(matrix):
     """The entries of the lower half of a matrix, row by row."""
-    matrix = _array(name, value, 2)
-    if matrix.shape[1] != len(matrix):
-        raise _mismatch(name, matrix.shape, 1, len(matrix), "the number of rows")
     return matrix[np.tril_indices(len(matrix))]
 
 

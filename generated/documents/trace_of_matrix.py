@@ -117,7 +117,7 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, n):
-        self._n = n
+        self._n = _length("n", n)
 
     def _arguments(self, X):
         """The arguments in the working dtype, checked."""
@@ -152,14 +152,18 @@ class Bound:
 
     def pack(self, X):
         """One flat float64 vector of X."""
-        return np.array(np.ravel(_array("X", X, 2)), dtype=np.float64)
+        X = _array("X", X, 2)
+        n = X.shape[0]
+        if X.shape[1] != n:
+            raise _mismatch("X", X.shape, 1, n, "n")
+        return np.array(np.ravel(X), dtype=np.float64)
 
     def unpack(self, x):
         """X from a flat vector."""
         x = _array("x", x, 1)
         n = self._n
         if n is None:
-            n = _searched(x.size, lambda n: n * n, "n * n")
+            n = _searched("n", x.size, lambda n: n * n, "n * n")
         if x.shape[0] != (n * n):
             raise _mismatch("x", x.shape, 0, (n * n), "n * n")
         return np.array(x, dtype=np.float64).reshape(n, n)
@@ -241,12 +245,27 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _searched(size, total, declared):
-    """The one unknown dimension in the number of entries of a flat vector."""
-    for found in range(size + 1):
-        if total(found) == size:
-            return found
-    raise ValueError(f"x has size {size}, which cannot be {declared}")
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _searched(name, size, total, declared):
+    """The one unknown dimension in the number of entries of a flat vector, where it stands in a power."""
+    found = next((k for k in range(size + 1) if total(k) >= size), 0)
+    if total(found) != size:
+        raise ValueError(f"x has size {size}, which cannot be {declared}")
+    if total(found + 1) == size:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

@@ -127,8 +127,8 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, n, d):
-        self._n = n
-        self._d = d
+        self._n = _length("n", n)
+        self._d = _length("d", d)
 
     def _arguments(self, X, Y):
         """The arguments in the working dtype, checked."""
@@ -172,20 +172,25 @@ class Bound:
 
     def pack(self, X, Y):
         """One flat float64 vector of X and Y."""
-        return np.array(
-            np.concatenate((np.ravel(_array("X", X, 2)), np.ravel(_array("Y", Y, 2)))),
-            dtype=np.float64,
-        )
+        X = _array("X", X, 2)
+        Y = _array("Y", Y, 2)
+        n, d = X.shape
+        if Y.shape[0] != d:
+            raise _mismatch("Y", Y.shape, 0, d, "d, as in X")
+        if Y.shape[1] != n:
+            raise _mismatch("Y", Y.shape, 1, n, "n, as in X")
+        return np.array(np.concatenate((np.ravel(X), np.ravel(Y))), dtype=np.float64)
 
     def unpack(self, x):
         """X and Y from a flat vector."""
         x = _array("x", x, 1)
         n = self._n
         d = self._d
+        _one_open("2 * n * d", n=n, d=d)
         if n is None:
-            raise ValueError("bind needs n= for the flat forms")
+            n = _told("n", x.size, 0, 2 * d, "2 * n * d")
         if d is None:
-            raise ValueError("bind needs d= for the flat forms")
+            d = _told("d", x.size, 0, 2 * n, "2 * n * d")
         if x.shape[0] != (2 * n * d):
             raise _mismatch("x", x.shape, 0, (2 * n * d), "2 * n * d")
         return (
@@ -275,6 +280,38 @@ def _mismatch(name, shape, axis, size, wanted):
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

@@ -203,7 +203,14 @@ class Bound:
 
     def pack(self, H):
         """One flat float64 vector of H."""
-        return np.array(np.ravel(_array("H", H, 2)), dtype=np.float64)
+        H = _array("H", H, 2)
+        m = self._m
+        k = self._k
+        if H.shape[0] != m:
+            raise _mismatch("H", H.shape, 0, m, "m, as in A")
+        if H.shape[1] != k:
+            raise _mismatch("H", H.shape, 1, k, "k, as in X")
+        return np.array(np.ravel(H), dtype=np.float64)
 
     def unpack(self, x):
         """H from a flat vector."""

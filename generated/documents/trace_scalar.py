@@ -168,7 +168,8 @@ class Bound:
 
     def pack(self, a):
         """One flat float64 vector of a."""
-        return np.array(np.ravel(_array("a", a, 0)), dtype=np.float64)
+        a = _array("a", a, 0)
+        return np.array(np.ravel(a), dtype=np.float64)
 
     def unpack(self, x):
         """a from a flat vector."""

@@ -152,7 +152,7 @@ class Bound:
     """The loss with its data given; `bind` makes it."""
 
     def __init__(self, n):
-        self._n = n
+        self._n = _length("n", n)
 
     def _arguments(self, X, Y, Z):
         """The arguments in the working dtype, checked."""
@@ -213,15 +213,22 @@ class Bound:
 
     def pack(self, X, Y, Z):
         """One flat float64 vector of X, Y and Z."""
+        X = _array("X", X, 2)
+        Y = _array("Y", Y, 2)
+        Z = _array("Z", Z, 2)
+        n = X.shape[0]
+        if X.shape[1] != n:
+            raise _mismatch("X", X.shape, 1, n, "n")
+        if Y.shape[0] != n:
+            raise _mismatch("Y", Y.shape, 0, n, "n, as in X")
+        if Y.shape[1] != n:
+            raise _mismatch("Y", Y.shape, 1, n, "n, as in X")
+        if Z.shape[0] != n:
+            raise _mismatch("Z", Z.shape, 0, n, "n, as in X")
+        if Z.shape[1] != n:
+            raise _mismatch("Z", Z.shape, 1, n, "n, as in X")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("X", X, 2)),
-                    np.ravel(_array("Y", Y, 2)),
-                    np.ravel(_array("Z", Z, 2)),
-                )
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(X), np.ravel(Y), np.ravel(Z))), dtype=np.float64
         )
 
     def unpack(self, x):
@@ -229,7 +236,7 @@ class Bound:
         x = _array("x", x, 1)
         n = self._n
         if n is None:
-            n = _searched(x.size, lambda n: 3 * n * n, "3 * n * n")
+            n = _searched("n", x.size, lambda n: 3 * n * n, "3 * n * n")
         if x.shape[0] != (3 * n * n):
             raise _mismatch("x", x.shape, 0, (3 * n * n), "3 * n * n")
         return (
@@ -329,12 +336,27 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _searched(size, total, declared):
-    """The one unknown dimension in the number of entries of a flat vector."""
-    for found in range(size + 1):
-        if total(found) == size:
-            return found
-    raise ValueError(f"x has size {size}, which cannot be {declared}")
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _searched(name, size, total, declared):
+    """The one unknown dimension in the number of entries of a flat vector, where it stands in a power."""
+    found = next((k for k in range(size + 1) if total(k) >= size), 0)
+    if total(found) != size:
+        raise ValueError(f"x has size {size}, which cannot be {declared}")
+    if total(found + 1) == size:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

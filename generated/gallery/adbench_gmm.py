@@ -299,7 +299,7 @@ class Bound:
         self._data = (x, gamma, m)
         self._in = {}
         self._d = d
-        self._k = k
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -388,14 +388,29 @@ class Bound:
 
     def pack(self, alphas, means, q, L):
         """One flat float64 vector of alphas, means, q and L."""
+        alphas = _array("alphas", alphas, 1)
+        means = _array("means", means, 2)
+        q = _array("q", q, 2)
+        L = _array("L", L, 3)
+        d = self._d
+        k = alphas.shape[0]
+        if means.shape[0] != k:
+            raise _mismatch("means", means.shape, 0, k, "k, as in alphas")
+        if means.shape[1] != d:
+            raise _mismatch("means", means.shape, 1, d, "d, as in x")
+        if q.shape[0] != k:
+            raise _mismatch("q", q.shape, 0, k, "k, as in alphas")
+        if q.shape[1] != d:
+            raise _mismatch("q", q.shape, 1, d, "d, as in x")
+        if L.shape[0] != k:
+            raise _mismatch("L", L.shape, 0, k, "k, as in alphas")
+        if L.shape[1] != d:
+            raise _mismatch("L", L.shape, 1, d, "d, as in x")
+        if L.shape[2] != d:
+            raise _mismatch("L", L.shape, 2, d, "d, as in x")
         return np.array(
             np.concatenate(
-                (
-                    np.ravel(_array("alphas", alphas, 1)),
-                    np.ravel(_array("means", means, 2)),
-                    np.ravel(_array("q", q, 2)),
-                    np.ravel(_array("L", L, 3)),
-                )
+                (np.ravel(alphas), np.ravel(means), np.ravel(q), np.ravel(L))
             ),
             dtype=np.float64,
         )
@@ -406,9 +421,7 @@ class Bound:
         d = self._d
         k = self._k
         if k is None:
-            k = _solved(
-                "x", 0, x.size, 0, 2 * d + d * d + 1, "d * d * k + 2 * d * k + k"
-            )
+            k = _told("k", x.size, 0, 2 * d + d * d + 1, "d * d * k + 2 * d * k + k")
         if x.shape[0] != (d * d * k + 2 * d * k + k):
             raise _mismatch(
                 "x",
@@ -528,12 +541,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -351,7 +351,11 @@ class Bound:
 
     def pack(self, params):
         """One flat float64 vector of params."""
-        return np.array(np.ravel(_array("params", params, 1)), dtype=np.float64)
+        params = _array("params", params, 1)
+        p = self._p
+        if params.shape[0] != p + 1:
+            raise _mismatch("params", params.shape, 0, p + 1, "p + 1, as in X")
+        return np.array(np.ravel(params), dtype=np.float64)
 
     def unpack(self, x):
         """params from a flat vector."""

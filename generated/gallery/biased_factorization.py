@@ -291,9 +291,9 @@ class Bound:
         self._data = (r, lam)
         self._in = {}
         self._indices = (u, i)
-        self._users = users
-        self._items = items
-        self._k = k
+        self._users = _length("users", users)
+        self._items = _length("items", items)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -384,15 +384,23 @@ class Bound:
 
     def pack(self, mu, bu, bi, P, Q):
         """One flat float64 vector of mu, bu, bi, P and Q."""
+        mu = _array("mu", mu, 0)
+        bu = _array("bu", bu, 1)
+        bi = _array("bi", bi, 1)
+        P = _array("P", P, 2)
+        Q = _array("Q", Q, 2)
+        users = bu.shape[0]
+        items = bi.shape[0]
+        if P.shape[0] != users:
+            raise _mismatch("P", P.shape, 0, users, "users, as in bu")
+        k = P.shape[1]
+        if Q.shape[0] != items:
+            raise _mismatch("Q", Q.shape, 0, items, "items, as in bi")
+        if Q.shape[1] != k:
+            raise _mismatch("Q", Q.shape, 1, k, "k, as in P")
         return np.array(
             np.concatenate(
-                (
-                    np.ravel(_array("mu", mu, 0)),
-                    np.ravel(_array("bu", bu, 1)),
-                    np.ravel(_array("bi", bi, 1)),
-                    np.ravel(_array("P", P, 2)),
-                    np.ravel(_array("Q", Q, 2)),
-                )
+                (np.ravel(mu), np.ravel(bu), np.ravel(bi), np.ravel(P), np.ravel(Q))
             ),
             dtype=np.float64,
         )
@@ -403,12 +411,33 @@ class Bound:
         users = self._users
         items = self._items
         k = self._k
+        _one_open(
+            "users + users * k + items + items * k + 1", users=users, items=items, k=k
+        )
         if users is None:
-            raise ValueError("bind needs users= for the flat forms")
+            users = _told(
+                "users",
+                x.size,
+                items + items * k + 1,
+                k + 1,
+                "users + users * k + items + items * k + 1",
+            )
         if items is None:
-            raise ValueError("bind needs items= for the flat forms")
+            items = _told(
+                "items",
+                x.size,
+                users + users * k + 1,
+                k + 1,
+                "users + users * k + items + items * k + 1",
+            )
         if k is None:
-            raise ValueError("bind needs k= for the flat forms")
+            k = _told(
+                "k",
+                x.size,
+                users + items + 1,
+                users + items,
+                "users + users * k + items + items * k + 1",
+            )
         if x.shape[0] != (users + users * k + items + items * k + 1):
             raise _mismatch(
                 "x",
@@ -501,10 +530,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -540,6 +569,38 @@ def _mismatch(name, shape, axis, size, wanted):
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

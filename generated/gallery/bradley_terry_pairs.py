@@ -186,7 +186,7 @@ class Bound:
         if loser.shape[0] != m:
             raise _mismatch("loser", loser.shape, 0, m, "m, as in winner")
         self._indices = (winner, loser)
-        self._items = items
+        self._items = _length("items", items)
 
     def _arguments(self, theta):
         """The arguments in the working dtype, checked."""
@@ -227,14 +227,15 @@ class Bound:
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
-        return np.array(np.ravel(_array("theta", theta, 1)), dtype=np.float64)
+        theta = _array("theta", theta, 1)
+        return np.array(np.ravel(theta), dtype=np.float64)
 
     def unpack(self, x):
         """theta from a flat vector."""
         x = _array("x", x, 1)
         items = self._items
         if items is None:
-            items = _solved("x", 0, x.size, 0, 1, "items")
+            items = _told("items", x.size, 0, 1, "items")
         if x.shape[0] != items:
             raise _mismatch("x", x.shape, 0, items, "items")
         return np.array(x, dtype=np.float64)
@@ -299,10 +300,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -340,12 +341,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -300,11 +300,22 @@ class Bound:
 
     def pack(self, mu, Sigma):
         """One flat float64 vector of mu and Sigma."""
+        mu = _array("mu", mu, 2)
+        Sigma = _array("Sigma", Sigma, 3)
+        d = self._d
+        k = self._k
+        if mu.shape[0] != k:
+            raise _mismatch("mu", mu.shape, 0, k, "k, as in weights")
+        if mu.shape[1] != d:
+            raise _mismatch("mu", mu.shape, 1, d, "d, as in X")
+        if Sigma.shape[0] != k:
+            raise _mismatch("Sigma", Sigma.shape, 0, k, "k, as in weights")
+        if Sigma.shape[1] != d:
+            raise _mismatch("Sigma", Sigma.shape, 1, d, "d, as in X")
+        if Sigma.shape[2] != d:
+            raise _mismatch("Sigma", Sigma.shape, 2, d, "d, as in X")
         return np.array(
-            np.concatenate(
-                (np.ravel(_array("mu", mu, 2)), np.ravel(_array("Sigma", Sigma, 3)))
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(mu), np.ravel(Sigma))), dtype=np.float64
         )
 
     def unpack(self, x):

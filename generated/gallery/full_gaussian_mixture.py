@@ -367,13 +367,32 @@ class Bound:
 
     def pack(self, means, precisions_cholesky):
         """One flat float64 vector of means and precisions_cholesky."""
+        means = _array("means", means, 2)
+        precisions_cholesky = _array("precisions_cholesky", precisions_cholesky, 3)
+        d = self._d
+        k = self._k
+        if means.shape[0] != k:
+            raise _mismatch("means", means.shape, 0, k, "k, as in weights")
+        if means.shape[1] != d:
+            raise _mismatch("means", means.shape, 1, d, "d, as in X")
+        if precisions_cholesky.shape[0] != k:
+            raise _mismatch(
+                "precisions_cholesky",
+                precisions_cholesky.shape,
+                0,
+                k,
+                "k, as in weights",
+            )
+        if precisions_cholesky.shape[1] != d:
+            raise _mismatch(
+                "precisions_cholesky", precisions_cholesky.shape, 1, d, "d, as in X"
+            )
+        if precisions_cholesky.shape[2] != d:
+            raise _mismatch(
+                "precisions_cholesky", precisions_cholesky.shape, 2, d, "d, as in X"
+            )
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("means", means, 2)),
-                    np.ravel(_array("precisions_cholesky", precisions_cholesky, 3)),
-                )
-            ),
+            np.concatenate((np.ravel(means), np.ravel(precisions_cholesky))),
             dtype=np.float64,
         )
 

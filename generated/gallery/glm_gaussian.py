@@ -221,7 +221,11 @@ class Bound:
 
     def pack(self, beta):
         """One flat float64 vector of beta."""
-        return np.array(np.ravel(_array("beta", beta, 1)), dtype=np.float64)
+        beta = _array("beta", beta, 1)
+        p = self._p
+        if beta.shape[0] != p:
+            raise _mismatch("beta", beta.shape, 0, p, "p, as in X")
+        return np.array(np.ravel(beta), dtype=np.float64)
 
     def unpack(self, x):
         """beta from a flat vector."""

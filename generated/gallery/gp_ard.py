@@ -480,7 +480,11 @@ class Bound:
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
-        return np.array(np.ravel(_array("theta", theta, 1)), dtype=np.float64)
+        theta = _array("theta", theta, 1)
+        d = self._d
+        if theta.shape[0] != d + 2:
+            raise _mismatch("theta", theta.shape, 0, d + 2, "d + 2, as in X")
+        return np.array(np.ravel(theta), dtype=np.float64)
 
     def unpack(self, x):
         """theta from a flat vector."""

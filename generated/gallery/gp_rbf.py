@@ -377,7 +377,10 @@ class Bound:
 
     def pack(self, theta):
         """One flat float64 vector of theta."""
-        return np.array(np.ravel(_array("theta", theta, 1)), dtype=np.float64)
+        theta = _array("theta", theta, 1)
+        if theta.shape[0] != 3:
+            raise _mismatch("theta", theta.shape, 0, 3, "3")
+        return np.array(np.ravel(theta), dtype=np.float64)
 
     def unpack(self, x):
         """theta from a flat vector."""

@@ -171,7 +171,13 @@ class Bound:
 
     def pack(self, Theta):
         """One flat float64 vector of the lower half of Theta, row by row."""
-        return np.array(_lower_half("Theta", Theta), dtype=np.float64)
+        Theta = _array("Theta", Theta, 2)
+        d = self._d
+        if Theta.shape[0] != d:
+            raise _mismatch("Theta", Theta.shape, 0, d, "d, as in S")
+        if Theta.shape[1] != d:
+            raise _mismatch("Theta", Theta.shape, 1, d, "d, as in S")
+        return np.array(_lower_half(Theta), dtype=np.float64)
 
     def unpack(self, x):
         """Theta from a flat vector."""
@@ -287,11 +293,8 @@ def _direction(name, value, like):
     return array.astype(like.dtype, copy=False)[()]
 
 
-def _lower_half(name, value):
+def _lower_half(matrix):
     """The entries of the lower half of a matrix, row by row."""
-    matrix = _array(name, value, 2)
-    if matrix.shape[1] != len(matrix):
-        raise _mismatch(name, matrix.shape, 1, len(matrix), "the number of rows")
     return matrix[np.tril_indices(len(matrix))]
 
 

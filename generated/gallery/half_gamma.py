@@ -263,7 +263,11 @@ class Bound:
 
     def pack(self, coef):
         """One flat float64 vector of coef."""
-        return np.array(np.ravel(_array("coef", coef, 1)), dtype=np.float64)
+        coef = _array("coef", coef, 1)
+        d = self._d
+        if coef.shape[0] != d + 1:
+            raise _mismatch("coef", coef.shape, 0, d + 1, "d + 1, as in X")
+        return np.array(np.ravel(coef), dtype=np.float64)
 
     def unpack(self, x):
         """coef from a flat vector."""

@@ -342,7 +342,11 @@ class Bound:
 
     def pack(self, w):
         """One flat float64 vector of w."""
-        return np.array(np.ravel(_array("w", w, 1)), dtype=np.float64)
+        w = _array("w", w, 1)
+        d = self._d
+        if w.shape[0] != d + 2:
+            raise _mismatch("w", w.shape, 0, d + 2, "d + 2, as in X")
+        return np.array(np.ravel(w), dtype=np.float64)
 
     def unpack(self, x):
         """w from a flat vector."""

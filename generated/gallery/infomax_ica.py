@@ -185,7 +185,13 @@ class Bound:
 
     def pack(self, W):
         """One flat float64 vector of W."""
-        return np.array(np.ravel(_array("W", W, 2)), dtype=np.float64)
+        W = _array("W", W, 2)
+        k = self._k
+        if W.shape[0] != k:
+            raise _mismatch("W", W.shape, 0, k, "k, as in X")
+        if W.shape[1] != k:
+            raise _mismatch("W", W.shape, 1, k, "k, as in X")
+        return np.array(np.ravel(W), dtype=np.float64)
 
     def unpack(self, x):
         """W from a flat vector."""

@@ -187,9 +187,9 @@ class Bound:
         self._data = (y, lam)
         self._in = {}
         self._indices = (rows, cols)
-        self._users = users
-        self._items = items
-        self._k = k
+        self._users = _length("users", users)
+        self._items = _length("items", items)
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -245,10 +245,12 @@ class Bound:
 
     def pack(self, U, V):
         """One flat float64 vector of U and V."""
-        return np.array(
-            np.concatenate((np.ravel(_array("U", U, 2)), np.ravel(_array("V", V, 2)))),
-            dtype=np.float64,
-        )
+        U = _array("U", U, 2)
+        V = _array("V", V, 2)
+        k = U.shape[1]
+        if V.shape[1] != k:
+            raise _mismatch("V", V.shape, 1, k, "k, as in U")
+        return np.array(np.concatenate((np.ravel(U), np.ravel(V))), dtype=np.float64)
 
     def unpack(self, x):
         """U and V from a flat vector."""
@@ -256,12 +258,13 @@ class Bound:
         users = self._users
         items = self._items
         k = self._k
+        _one_open("users * k + items * k", users=users, items=items, k=k)
         if users is None:
-            raise ValueError("bind needs users= for the flat forms")
+            users = _told("users", x.size, items * k, k, "users * k + items * k")
         if items is None:
-            raise ValueError("bind needs items= for the flat forms")
+            items = _told("items", x.size, users * k, k, "users * k + items * k")
         if k is None:
-            raise ValueError("bind needs k= for the flat forms")
+            k = _told("k", x.size, 0, users + items, "users * k + items * k")
         if x.shape[0] != (users * k + items * k):
             raise _mismatch(
                 "x", x.shape, 0, (users * k + items * k), "users * k + items * k"
@@ -335,10 +338,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -374,6 +377,38 @@ def _mismatch(name, shape, axis, size, wanted):
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
+        )
+    return found
 
 
 def _direction(name, value, like):

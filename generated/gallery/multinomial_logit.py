@@ -164,7 +164,7 @@ class Bound:
         self._in = {}
         self._indices = (y,)
         self._p = p
-        self._k = k
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -211,7 +211,11 @@ class Bound:
 
     def pack(self, W):
         """One flat float64 vector of W."""
-        return np.array(np.ravel(_array("W", W, 2)), dtype=np.float64)
+        W = _array("W", W, 2)
+        p = self._p
+        if W.shape[0] != p:
+            raise _mismatch("W", W.shape, 0, p, "p, as in X")
+        return np.array(np.ravel(W), dtype=np.float64)
 
     def unpack(self, x):
         """W from a flat vector."""
@@ -219,7 +223,7 @@ class Bound:
         p = self._p
         k = self._k
         if k is None:
-            k = _solved("x", 0, x.size, 0, p, "p * k")
+            k = _told("k", x.size, 0, p, "p * k")
         if x.shape[0] != (p * k):
             raise _mismatch("x", x.shape, 0, (p * k), "p * k")
         return np.array(x, dtype=np.float64).reshape(p, k)
@@ -281,10 +285,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):
@@ -322,12 +326,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -306,14 +306,18 @@ class Bound:
 
     def pack(self, mu, Sigma, nu):
         """One flat float64 vector of mu, the lower half of Sigma and nu, row by row."""
+        mu = _array("mu", mu, 1)
+        Sigma = _array("Sigma", Sigma, 2)
+        nu = _array("nu", nu, 0)
+        d = self._d
+        if mu.shape[0] != d:
+            raise _mismatch("mu", mu.shape, 0, d, "d, as in X")
+        if Sigma.shape[0] != d:
+            raise _mismatch("Sigma", Sigma.shape, 0, d, "d, as in X")
+        if Sigma.shape[1] != d:
+            raise _mismatch("Sigma", Sigma.shape, 1, d, "d, as in X")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("mu", mu, 1)),
-                    _lower_half("Sigma", Sigma),
-                    np.ravel(_array("nu", nu, 0)),
-                )
-            ),
+            np.concatenate((np.ravel(mu), _lower_half(Sigma), np.ravel(nu))),
             dtype=np.float64,
         )
 
@@ -440,11 +444,8 @@ def _direction(name, value, like):
     return array.astype(like.dtype, copy=False)[()]
 
 
-def _lower_half(name, value):
+def _lower_half(matrix):
     """The entries of the lower half of a matrix, row by row."""
-    matrix = _array(name, value, 2)
-    if matrix.shape[1] != len(matrix):
-        raise _mismatch(name, matrix.shape, 1, len(matrix), "the number of rows")
     return matrix[np.tril_indices(len(matrix))]
 
 

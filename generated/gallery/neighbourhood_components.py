@@ -204,7 +204,7 @@ class Bound:
         self._data = (X, same_class)
         self._in = {}
         self._d = d
-        self._k = k
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -248,7 +248,11 @@ class Bound:
 
     def pack(self, A):
         """One flat float64 vector of A."""
-        return np.array(np.ravel(_array("A", A, 2)), dtype=np.float64)
+        A = _array("A", A, 2)
+        d = self._d
+        if A.shape[1] != d:
+            raise _mismatch("A", A.shape, 1, d, "d, as in X")
+        return np.array(np.ravel(A), dtype=np.float64)
 
     def unpack(self, x):
         """A from a flat vector."""
@@ -256,7 +260,7 @@ class Bound:
         d = self._d
         k = self._k
         if k is None:
-            k = _solved("x", 0, x.size, 0, d, "d * k")
+            k = _told("k", x.size, 0, d, "d * k")
         if x.shape[0] != (d * k):
             raise _mismatch("x", x.shape, 0, (d * k), "d * k")
         return np.array(x, dtype=np.float64).reshape(k, d)
@@ -350,12 +354,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

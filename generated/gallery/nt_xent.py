@@ -218,8 +218,8 @@ class Bound:
         tau = np.array(_array("tau", tau, 0))
         self._data = (tau,)
         self._in = {}
-        self._n = n
-        self._d = d
+        self._n = _length("n", n)
+        self._d = _length("d", d)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -261,17 +261,20 @@ class Bound:
 
     def pack(self, Z):
         """One flat float64 vector of Z."""
-        return np.array(np.ravel(_array("Z", Z, 2)), dtype=np.float64)
+        Z = _array("Z", Z, 2)
+        n = _solved("Z", 0, Z.shape[0], 0, 2, "2 * n")
+        return np.array(np.ravel(Z), dtype=np.float64)
 
     def unpack(self, x):
         """Z from a flat vector."""
         x = _array("x", x, 1)
         n = self._n
         d = self._d
+        _one_open("2 * n * d", n=n, d=d)
         if n is None:
-            raise ValueError("bind needs n= for the flat forms")
+            n = _told("n", x.size, 0, 2 * d, "2 * n * d")
         if d is None:
-            raise ValueError("bind needs d= for the flat forms")
+            d = _told("d", x.size, 0, 2 * n, "2 * n * d")
         if x.shape[0] != (2 * n * d):
             raise _mismatch("x", x.shape, 0, (2 * n * d), "2 * n * d")
         return np.array(x, dtype=np.float64).reshape(2 * n, d)
@@ -354,6 +357,38 @@ def _solved(name, axis, size, rest, factor, declared):
     if left or found < 0:
         raise ValueError(
             f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+        )
+    return found
+
+
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _one_open(declared, /, **dims):
+    """Refuse a flat vector of which more than one dimension is not known."""
+    missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
+    if "," in missing:
+        raise ValueError(
+            f"bind needs all but one of {missing} for the flat forms: the size of x, {declared}, tells one"
+        )
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
+    found, left = divmod(size - rest, factor) if factor else (0, size - rest)
+    if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
+        raise ValueError(
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -418,7 +418,11 @@ class Bound:
 
     def pack(self, params):
         """One flat float64 vector of params."""
-        return np.array(np.ravel(_array("params", params, 1)), dtype=np.float64)
+        params = _array("params", params, 1)
+        p = self._p
+        if params.shape[0] != p + 3:
+            raise _mismatch("params", params.shape, 0, p + 3, "p + 3, as in X")
+        return np.array(np.ravel(params), dtype=np.float64)
 
     def unpack(self, x):
         """params from a flat vector."""
@@ -488,10 +492,10 @@ def _converted(name, value):
 
 def _indices(name, value):
     """The value as a vector of integers."""
-    array = _array(name, value, 1)
+    array = value if type(value) is np.ndarray else _converted(name, value)
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"{name} must hold integers, not {array.dtype}")
-    return array.astype(np.intp, copy=False)
+    return _array(name, array, 1).astype(np.intp, copy=False)
 
 
 def _below(name, value, size, declared=None):

@@ -236,7 +236,7 @@ class Bound:
         self._data = (X, mean)
         self._in = {}
         self._d = d
-        self._k = k
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype, and what depends on them alone."""
@@ -286,11 +286,13 @@ class Bound:
 
     def pack(self, W, sigma2):
         """One flat float64 vector of W and sigma2."""
+        W = _array("W", W, 2)
+        sigma2 = _array("sigma2", sigma2, 0)
+        d = self._d
+        if W.shape[0] != d:
+            raise _mismatch("W", W.shape, 0, d, "d, as in X")
         return np.array(
-            np.concatenate(
-                (np.ravel(_array("W", W, 2)), np.ravel(_array("sigma2", sigma2, 0)))
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(W), np.ravel(sigma2))), dtype=np.float64
         )
 
     def unpack(self, x):
@@ -299,7 +301,7 @@ class Bound:
         d = self._d
         k = self._k
         if k is None:
-            k = _solved("x", 0, x.size, 1, d, "d * k + 1")
+            k = _told("k", x.size, 1, d, "d * k + 1")
         if x.shape[0] != (d * k + 1):
             raise _mismatch("x", x.shape, 0, (d * k + 1), "d * k + 1")
         return (
@@ -396,12 +398,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -343,15 +343,25 @@ class Bound:
 
     def pack(self, Wq, Wk, Wv):
         """One flat float64 vector of Wq, Wk and Wv."""
+        Wq = _array("Wq", Wq, 2)
+        Wk = _array("Wk", Wk, 2)
+        Wv = _array("Wv", Wv, 2)
+        d = self._d
+        h = self._h
+        if Wq.shape[0] != d:
+            raise _mismatch("Wq", Wq.shape, 0, d, "d, as in X")
+        if Wq.shape[1] != h:
+            raise _mismatch("Wq", Wq.shape, 1, h, "h, as in target")
+        if Wk.shape[0] != d:
+            raise _mismatch("Wk", Wk.shape, 0, d, "d, as in X")
+        if Wk.shape[1] != h:
+            raise _mismatch("Wk", Wk.shape, 1, h, "h, as in target")
+        if Wv.shape[0] != d:
+            raise _mismatch("Wv", Wv.shape, 0, d, "d, as in X")
+        if Wv.shape[1] != h:
+            raise _mismatch("Wv", Wv.shape, 1, h, "h, as in target")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("Wq", Wq, 2)),
-                    np.ravel(_array("Wk", Wk, 2)),
-                    np.ravel(_array("Wv", Wv, 2)),
-                )
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(Wq), np.ravel(Wk), np.ravel(Wv))), dtype=np.float64
         )
 
     def unpack(self, x):

@@ -198,7 +198,7 @@ class Bound:
         self._data = (P,)
         self._in = {}
         self._n = n
-        self._k = k
+        self._k = _length("k", k)
 
     def _converted(self, dtype):
         """The data in a dtype."""
@@ -242,7 +242,11 @@ class Bound:
 
     def pack(self, Y):
         """One flat float64 vector of Y."""
-        return np.array(np.ravel(_array("Y", Y, 2)), dtype=np.float64)
+        Y = _array("Y", Y, 2)
+        n = self._n
+        if Y.shape[0] != n:
+            raise _mismatch("Y", Y.shape, 0, n, "n, as in P")
+        return np.array(np.ravel(Y), dtype=np.float64)
 
     def unpack(self, x):
         """Y from a flat vector."""
@@ -250,7 +254,7 @@ class Bound:
         n = self._n
         k = self._k
         if k is None:
-            k = _solved("x", 0, x.size, 0, n, "n * k")
+            k = _told("k", x.size, 0, n, "n * k")
         if x.shape[0] != (n * k):
             raise _mismatch("x", x.shape, 0, (n * k), "n * k")
         return np.array(x, dtype=np.float64).reshape(n, k)
@@ -341,12 +345,25 @@ def _mismatch(name, shape, axis, size, wanted):
     )
 
 
-def _solved(name, axis, size, rest, factor, declared):
-    """The one unknown dimension in a declared sum or multiple."""
+def _length(name, value):
+    """A dimension that `bind` was given, or None."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
+        raise TypeError(
+            f"{name} must be an integer, the length of an axis, not {type(value).__name__}"
+        )
+    if value is not None and value < 0:
+        raise ValueError(f"{name} must be the length of an axis, not {value}")
+    return value
+
+
+def _told(name, size, rest, factor, declared):
+    """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
+        raise ValueError(f"x has size {size} along axis 0, which cannot be {declared}")
+    if not factor:
         raise ValueError(
-            f"{name} has size {size} along axis {axis}, which cannot be {declared}"
+            f"bind needs {name}= for the flat forms: the size of x, {declared}, is {size} whatever {name} is"
         )
     return found
 

@@ -240,14 +240,13 @@ class Bound:
 
     def pack(self, beta, log_sigma):
         """One flat float64 vector of beta and log_sigma."""
+        beta = _array("beta", beta, 1)
+        log_sigma = _array("log_sigma", log_sigma, 0)
+        p = self._p
+        if beta.shape[0] != p:
+            raise _mismatch("beta", beta.shape, 0, p, "p, as in X")
         return np.array(
-            np.concatenate(
-                (
-                    np.ravel(_array("beta", beta, 1)),
-                    np.ravel(_array("log_sigma", log_sigma, 0)),
-                )
-            ),
-            dtype=np.float64,
+            np.concatenate((np.ravel(beta), np.ravel(log_sigma))), dtype=np.float64
         )
 
     def unpack(self, x):

@@ -166,6 +166,15 @@ OPEN: dict[str, tuple[str, str, str | tuple[str, ...], dict[str, int]]] = {
     "one, a square and a vector": ("A: Matrix[k, k], b: Vector[k + 1]", "b[1:] @ A @ b[:-1]", ("A", "b"), {}),
     "two, by name": ("x: Vector[n], y: Vector[m]", "np.sum(x) * np.sum(y)", ("x", "y"), {"n": 5, "m": 4}),
     "two, of a matrix": ("A: Matrix[n, k]", "np.sum(A**2)", "A", {"n": 5, "k": 2}),
+    "two, of which one is given": ("A: Matrix[n, k]", "np.sum(A**2)", "A", {"n": 5}),
+    "two, of which the other is given": ("x: Vector[n], y: Vector[m]", "np.sum(x) * np.sum(y)", ("x", "y"), {"m": 4}),
+    "two, of which one in a square is": ("A: Matrix[k, k], b: Vector[n]", "A[0] @ A[0] + b @ b", ("A", "b"), {"n": 5}),
+    "three, of which two are given": (
+        "A: Matrix[n, k], B: Matrix[k, m]",
+        "np.sum(A @ B)",
+        ("A", "B"),
+        {"n": 5, "m": 4},
+    ),
 }
 
 
@@ -183,8 +192,38 @@ def test_a_flat_vector_of_a_wrong_length_is_refused() -> None:
 
 def test_two_open_dimensions_are_asked_for() -> None:
     used = Used("x: Vector[n], y: Vector[m]", "np.sum(x) * np.sum(y)", ("x", "y"))
-    with pytest.raises(ValueError, match="bind needs n="):
+    with pytest.raises(ValueError, match=r"bind needs all but one of n=, m= for the flat forms: .* n \+ m, tells one"):
         used.module.bind().fun(np.zeros(9))
+    assert used.module.bind(m=9).fun(np.zeros(9)) == 0
+
+
+def test_what_an_empty_flat_vector_does_not_tell_is_asked_for() -> None:
+    used = Used("Z: Matrix[n, k], v: Vector[n]", "np.max(Z, axis=1) @ v", "Z").module
+    assert used.loss(np.zeros((0, 3)), np.zeros(0)) == 0
+    assert used.bind(np.zeros(0), k=3).fun(np.zeros(0)) == 0
+    with pytest.raises(ValueError, match=r"bind needs k= .* the size of x, n \* k, is 0 whatever k is"):
+        used.bind(np.zeros(0)).fun(np.zeros(0))
+    square = Used("A: Tensor[k, k, n], v: Vector[n]", "np.sum(A, axis=(0, 1)) @ v", "A").module
+    with pytest.raises(ValueError, match="is 0 whatever k is"):
+        square.bind(np.zeros(0)).fun(np.zeros(0))
+    assert square.bind(np.ones(2)).fun(np.ones(18)) == 18
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        (2.0, TypeError, "k must be an integer, the length of an axis, not float"),
+        ("2", TypeError, "not str"),
+        (True, TypeError, "not bool"),
+        (np.ones(2), TypeError, "not ndarray"),
+        (-2, ValueError, "k must be the length of an axis, not -2"),
+    ],
+)
+def test_a_dimension_that_is_given_is_checked(given: Any, error: type[Exception], said: str) -> None:
+    used = Used("A: Matrix[n, k]", "np.sum(A**2)", "A").module
+    with pytest.raises(error, match=said):
+        used.bind(k=given)
+    assert used.bind(k=np.int64(2)).fun(np.ones(6)) == 6
 
 
 def test_the_other_functions_do_without_open_dimensions() -> None:

@@ -13,6 +13,9 @@ from made import close, declare, declared, draw, module, slope
 HELPERS = (
     "_solved",
     "_searched",
+    "_length",
+    "_told",
+    "_one_open",
     "_at_most",
     "_cotangent",
     "_Function",
@@ -40,9 +43,10 @@ TEXTS: dict[str, tuple[str, str, str, set[str]]] = {
         "loss(wrt='S', symmetric='entries')",
         "S: Symmetric[n]",
         "np.sum(S**2)",
-        {"_lower_half", "_searched"},
+        {"_lower_half", "_length", "_searched"},
     ),
-    "a determinant": ("loss(wrt='X')", "X: Matrix[n, n]", "np.linalg.det(X)", {"_adjugate", "_searched"}),
+    "two open sizes": ("loss(wrt='X')", "X: Matrix[n, k]", "np.sum(X)", {"_length", "_one_open", "_told"}),
+    "a determinant": ("loss(wrt='X')", "X: Matrix[n, n]", "np.linalg.det(X)", {"_adjugate", "_length", "_searched"}),
     "a determinant of data": ("loss(wrt='w')", "X: Matrix[n, n], w: Vector[n]", "np.linalg.det(X) * w @ w", set()),
 }
 

@@ -98,6 +98,28 @@ LOSSES: dict[str, tuple[str, str, str | tuple[str, ...]]] = {
     "indices and a number": ("w: Vector[n], rows: Indices[m, n], s: Scalar", "s * np.sum(w[rows])**3", "w"),
     "indices of columns": ("U: Matrix[k, n], rows: Indices[m, n], V: Matrix[k, m]", "np.sum((U[:, rows] * V)**3)", "U"),
     "indices of data": ("X: Matrix[n, d], w: Vector[d], rows: Indices[m, n]", "np.sum((X[rows] @ w)**3)", "w"),
+    "indices of constants": (
+        "x: Vector[m], rows: Indices[m, 3], cols: Indices[m, 2]",
+        """C = np.array([0.5, 2.0, 3.0])
+        np.sum(C[rows] * np.array([[1.0, -2.0], [3.0, 4.0], [0.5, 1.0]])[rows, cols] * x**3) + np.take(C, rows) @ x""",
+        "x",
+    ),
+    "indices as numbers": (
+        "x: Vector[m], rows: Indices[m, n], X: Matrix[n, k]",
+        """t = rows.astype(float)
+        np.sum((np.sin(x) - np.asarray(rows, float))**3) + np.sum(np.where(t == 2, x, 0)**2) + np.sum(X[rows].T @ x)""",
+        "x",
+    ),
+    "indices below one as a column of numbers": (
+        "x: Vector[m], W: Matrix[k, 1], rows: Indices[m, 1], cols: Indices[m, 7]",
+        "np.sum((x - rows[:, None].astype(float) - np.array(cols, dtype=float))**3) + np.sum(W[:, rows] @ x)",
+        ("x", "W"),
+    ),
+    "rows and columns of constants": (
+        "W: Matrix[m, 3], rows: Indices[m, 3]",
+        "np.sum(np.exp(W - 2 * np.eye(3)[rows])) + np.sum((W.T @ np.array([[1.0, 2.0, 4.0]])[:, rows].T)**3)",
+        "W",
+    ),
     "indices below a number": ("w: Vector[4], rows: Indices[m, 4], y: Vector[m]", "np.sum((w[rows] * y)**3)", "w"),
 }
 
@@ -273,8 +295,9 @@ def test_every_kind_of_integers_gives_the_same(gathered: Used, said: str) -> Non
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "floats": ([0.0, 2.0, 1.0, 1.0, 0.0], TypeError, "rows must hold integers, not float64"),
     "booleans": ([True] * 5, TypeError, "rows must hold integers, not bool"),
-    "None": (None, TypeError, "rows must hold real numbers, not object"),
-    "complex numbers": ([0j] * 5, TypeError, "rows must hold real numbers, not complex128"),
+    "None": (None, TypeError, "rows must hold integers, not object"),
+    "complex numbers": ([0j] * 5, TypeError, "rows must hold integers, not complex128"),
+    "names": (list("abcab"), TypeError, "rows must hold integers, not <U1"),
     "a negative one": ([0, -1, 1, 1, 0], ValueError, "rows holds -1, but its indices count from 0"),
     "one too large": ([0, 2, 3, 1, 0], ValueError, "rows holds 3, but its indices must be below n, which is 3"),
     "too few": ([0, 1], ValueError, "has size"),
@@ -323,6 +346,39 @@ def test_indices_do_not_decide_the_dtype() -> None:
     assert used.module.grad(np.float32(w), rows).dtype == np.float32
     assert used.module.bind(rows).grad(np.float32(w)).dtype == np.float32
     assert used.module.bind(rows).jac(w).dtype == np.float64
+
+
+def test_a_constant_of_the_file_is_an_array_to_index() -> None:
+    found = declared(
+        """
+C = np.array([0.5, 2.0, 3.0])
+TABLE = {"scales": [C, np.array([1.0, 2.0])]}
+def weight(rows, by=C):
+    return by[rows]
+@loss(wrt="x")
+def made(x: Vector[m], rows: Indices[m, 3], cols: Indices[m, 2]):
+    return np.sum(C[rows] * weight(rows) * TABLE["scales"][1][cols] * x**2)
+"""
+    )["made"]
+    x, rows, cols = np.array([1.0, -2.0]), [2, 0], [1, 0]
+    for used in (found, module(found).loss):
+        assert close(used(x, rows, cols), 9.0 * 2 + 0.25 * 4)
+    assert close(module(found).grad(x, rows, cols), [2 * 18.0, -2 * 0.25 * 2])
+    assert close(module(found).bind(rows, cols).hvp(x, np.ones(2)), [2 * 18.0, 2 * 0.25])
+
+
+def test_what_is_packed_is_checked(gathered: Used) -> None:
+    U, rows, y = gathered.arrays.values()
+    with pytest.raises(ValueError, match="U must have rank 2"):
+        gathered.module.bind(rows, y).pack(U[0])
+    used = Used("X: Matrix[n, d], W: Matrix[d, k], b: Vector[k]", "np.sum((X @ W + b)**2)", ("W", "b"))
+    W, b = used.variables
+    bound = used.bound()
+    assert bound.pack(W, b).shape == (W.size + b.size,)
+    with pytest.raises(ValueError, match="W has size 2 along axis 0, but d, as in X is 4"):
+        bound.pack(W.T, b)
+    with pytest.raises(ValueError, match="b has size 1 along axis 0, but k, as in W is 2"):
+        bound.pack(W, b[:1])
 
 
 def test_bound_indices_are_copied(gathered: Used) -> None:
@@ -384,7 +440,7 @@ def test_wrong_directions_and_flat_vectors_are_refused() -> None:
         ValueError, match=re.escape(f"x has size 17, which cannot be 2 * n + {declared_} + {declared_}")
     ):
         used.bound().unpack(np.ones(17))
-    with pytest.raises(ValueError, match="L has size 2 along axis 1, but the number of rows is 3"):
+    with pytest.raises(ValueError, match="L has size 2 along axis 1, but n, as in S is 3"):
         used.bound().pack(*used.variables[:3], np.ones((3, 2)))
 
 

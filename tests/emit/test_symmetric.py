@@ -107,7 +107,7 @@ def test_wrong_vectors_and_matrices_are_refused() -> None:
     bound = Used(*LOSSES["what data do not tell"][:3]).bound
     with pytest.raises(ValueError, match=r"x has size 5, which cannot be n \* \(n \+ 1\) // 2"):
         bound.unpack(np.zeros(5))
-    with pytest.raises(ValueError, match="S has size 3 along axis 1, but the number of rows is 2"):
+    with pytest.raises(ValueError, match="S has size 3 along axis 1, but n is 2"):
         bound.pack(np.zeros((2, 3)))
     with pytest.raises(ValueError, match=r"S must have rank 2, but has shape \(3,\)"):
         bound.pack(np.zeros(3))
@@ -117,8 +117,9 @@ def test_wrong_vectors_and_matrices_are_refused() -> None:
 
 def test_two_open_sizes_are_asked_for() -> None:
     used = Used(*LOSSES["two sizes"][:3], n=3, d=4)
-    with pytest.raises(ValueError, match="bind needs n="):
+    with pytest.raises(ValueError, match=r"bind needs all but one of [nd]=, [nd]= for the flat forms"):
         used.module.bind().fun(used.x)
+    assert close(used.module.bind(n=3).fun(used.x), used.module.bind(n=3, d=4).fun(used.x))
 
 
 def test_an_open_vector_beside_a_known_matrix() -> None:

@@ -69,4 +69,5 @@ def test_a_module_that_overwrites_what_it_is_given_leaves_the_cases_alone():
 
 def test_what_needs_a_library_that_is_not_there_is_not_tried():
     tape, recipes = chosen("ridge")
-    assert difference(tape, recipes, "import scipy_that_is_not_there\n") is None
+    with pytest.raises(ModuleNotFoundError, match="scipy_that_is_not_there"):
+        difference(tape, recipes, "import scipy_that_is_not_there\n")

@@ -321,7 +321,18 @@ MISFITS = [
     ("return np.linalg.norm(x, 'fro')", "no norm of order 'fro' of a vector", "np.linalg.norm"),
     ("return np.linalg.norm(A, 3)", "no norm of order 3 of a matrix", "np.linalg.norm"),
     ("return np.linalg.norm(A, axis=(0, 0))", "an axis is named twice", ""),
-    ("return np.linalg.norm(A, 2)", "no norm of order 2 of a matrix", "np.linalg.eigvalsh(X.T @ X)"),
+    ("return np.linalg.norm(A, 2)", "no norm of order 2 of a matrix", "np.sqrt(np.max(np.linalg.eigvalsh(A.T @ A)))"),
+    (
+        "return np.linalg.norm(A.T, ord=-2.0)",
+        "no norm of order -2.0 of",
+        "np.sqrt(np.min(np.linalg.eigvalsh(A @ A.T)))",
+    ),
+    (
+        "return np.linalg.norm(A, 'foo')",
+        "no norm of order 'foo' of a matrix",
+        "'fro' (which may be left out), 'nuc', 1, -1",
+    ),
+    ("return np.linalg.norm(x, 'foo')", "no norm of order 'foo' of a vector", "any number as its order, such as 2"),
     ("return np.linalg.norm(A[None], 1)", "a norm over 3 axes", "axis=1"),
     ("return np.linalg.matrix_norm(x)", "takes a matrix, not shape (n,)", "np.linalg.norm takes vectors"),
 ]

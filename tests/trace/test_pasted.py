@@ -100,10 +100,19 @@ def test_indices_are_what_they_are() -> None:
     assert f(X, y) == 1 + 2 + 5 + 1 + 4 + 25
 
 
-def test_indices_are_no_floats() -> None:
+def test_indices_are_numbers_where_they_are_asked_to_be() -> None:
     @loss(wrt="X")
     def f(X: Matrix[n, d], y: Indices[n, d]):
-        return np.sum(np.asarray(y, dtype=float)) + np.sum(X)
+        return np.sum(np.asarray(y, dtype=float) @ X) + np.sum(y.astype(float)[:, None] * X.T[y.astype(int)])
+
+    X, y = np.arange(6.0).reshape(3, 2), np.array([1, 0, 1])
+    assert f(X, y) == float(Replay(f.tape, {"X": X, "y": y}, FLOAT).result({})) == (0 + 1 + 4 + 5) + 2 * (1 + 3 + 5)
+
+
+def test_indices_alone_are_no_numbers() -> None:
+    @loss(wrt="X")
+    def f(X: Matrix[n, d], y: Indices[n, d]):
+        return np.sum(y) + np.sum(X)
 
     with pytest.raises(SpecError, match="y holds indices"):
         _ = f.tape

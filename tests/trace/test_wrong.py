@@ -60,13 +60,18 @@ WORDS = [
     ("np.trace(X)", "the trace of shape (n, d), which is not square (X is declared at 6:35)", "X.T @ X"),
     ("np.diag(X)", "which of the n rows and d columns are fewer is not known", "Matrix[d + p, d]"),
     ("np.diag(x, s)", "an integer that is known", ""),
-    ("np.tensordot(X, x, 3)", "np.tensordot over 3 axes of arrays of 2 and 1", ""),
+    ("np.tensordot(X, x, 3)", "np.tensordot over 3 axes of shapes (n, d) and (n,)", "axes=([1], [0])"),
     ("np.tensordot(X, X, axes=([0], [1]))", "(n, d) and (n, d) do not match: n against d", "axis 0 of the left"),
     ("np.tensordot(X, X, axes=([0, 1], [0]))", "over pairs of axes", "axes="),
     ("np.dot(X[None], v)", "np.dot of (1, n, d) and (3,) do not match: d against 3", ""),
     ("np.vecdot(X, x)", "np.vecdot of (n, d) and (n,) do not match: d against n", "axes -1 meet"),
     ("np.cross(X, X)", "np.cross of vectors of d entries along axis 1", "Matrix[n, 3]"),
-    ("np.cumsum(x, axis=1)", "there is no axis 1", ""),
+    ("np.sum(X, axis=2)", "there is no axis 2 in shape (n, d)", "axis 0 is n long, axis 1 is d long"),
+    ("np.mean(s, axis=0)", "a scalar has no axis 0", "leave the axis out"),
+    ("np.transpose(X, (0, 0))", "(0, 0) is no permutation of the 2 axes of shape (n, d)", ""),
+    ("np.moveaxis(X, 2, 0)", "there is no axis 2 in shape (n, d)", "axis 0 is n long"),
+    ("np.stack([X, X], axis=3)", "there is no axis 3 in an array of 3 axes", "axes count from 0"),
+    ("np.cumsum(x, axis=1)", "there is no axis 1 in shape (n,)", "axis 0 is n long"),
     ("np.cumulative_sum(X)", "wants an axis", "axis=0"),
     ("np.prod(x, where=x > 0)", "np.prod takes no where", ""),
     ("np.var(x, axis=2)", "there is no axis 2", ""),
@@ -88,11 +93,19 @@ WORDS = [
     ("X[[0, 1], [0, 1, 2]]", "index arrays of lengths 2 and 3, which do not match", "X[rows][:, cols]"),
     ("X[:, rows]", "rows holds indices below n, but axis 1 has length d", "Indices[m, d]"),
     ("X[rows, np.array([[0, 1]])]", "Indices beside an array of two axes are not supported yet", ""),
-    ("rows * x[rows]", "rows holds indices, which are no numbers of a formula", "U[rows]"),
+    ("rows * x[rows]", "rows holds indices, which are no numbers of a formula", "rows.astype(float) is the array of"),
+    ("rows.astype(np.float32)", "a traced array cannot become float32", "the working dtype follows"),
+    ("x[rows.astype(float)]", "a traced array cannot be an index", ""),
     ("np.sum(rows)", "rows holds indices, which are no numbers of a formula", "U[rows]"),
     ("x[rows + 1]", "rows holds indices, which are no numbers of a formula", "U[rows]"),
     ("x[rows[0]]", "rows holds indices, which are no numbers of a formula", "U[rows]"),
-    ("np.ones(4)[rows]", "rows cannot index an array of the spec's own", "an argument too"),
+    ("np.ones(4)[rows]", "rows holds indices below n, but axis 0 has length 4", "Indices[m, 4]"),
+    ("[1.0, 2.0][rows]", "rows cannot index what is no array of the formula", "np.asarray([1.0, 2.0])[rows]"),
+    (
+        "np.linspace(0, 1, 4)[rows]",
+        "rows cannot index what is no array of the formula",
+        "np.asarray(np.linspace(0, 1, 4))[rows]",
+    ),
     ("x[rows == 1]", "rows holds indices, which are no numbers", ""),
     ("np.repeat(x, 2)", "np.repeat is not in the vocabulary", "np.broadcast_to"),
     ("np.diff(x)", "np.diff is not in the vocabulary", "x[1:] - x[:-1]"),
@@ -112,11 +125,17 @@ WORDS = [
     ("np.ones(n)", "n is not known", "gradgen.ones"),
     ("np.ones((n, d))", "n is not known", "write ones(n, d), after from gradgen import ones"),
     ("sum(x[i] for i in range(n))", "a loop over an axis of length n", "sums over an axis"),
-    ("Z[np.arange(n), x]", "a traced array cannot be an index", "Indices[m, n]"),
+    ("Z[np.arange(n), x]", "x holds numbers, which cannot be an index", "declare x: Indices[n, k]"),
+    ("X[:, v]", "v holds numbers, which cannot be an index", "declare v: Indices[3, d]"),
+    ("X[None, v + 1]", "a traced array cannot be an index", "an argument hold the positions, rows: Indices[3, n]"),
+    ("Z[s]", "s holds numbers, which cannot be an index", "declare s: Indices[1, n], and take Z[s][0]"),
+    ("x[X]", "X holds numbers, which cannot be an index", "rows: Indices[m, n], a vector of positions"),
+    ("np.median(x)", "np.median is not in the vocabulary", "np.mean is another statistic"),
+    ("np.quantile(x, 0.9)", "np.quantile is not in the vocabulary", "least where m is the q-quantile"),
     ("Z[np.arange(d), cls]", "index arrays of lengths d and n", "X[rows][:, cols]"),
-    ("x[x > 0]", "a traced array cannot be an index", "np.where(mask, x, 0)"),
+    ("x[x > 0]", "a traced array cannot be an index", "np.where(x > 0, x, 0) keeps the shape"),
     ("cls == 2", "cls holds indices", "eye(k)[cls]"),
-    ("np.eye(4)[cls]", "cls cannot index an array of the spec's own", "write gradgen.eye(4)[cls]"),
+    ("np.eye(4)[cls]", "cls holds indices below k, but axis 0 has length 4", "Indices[n, 4]"),
     ("np.take_along_axis(X, cls[:, None], axis=0)", "an entry of each row of a matrix", "Z[np.arange(n), y]"),
     ("np.take_along_axis(Z[:d], cls[:, None], axis=1)", "cls is n long, and the matrix has d rows", ""),
     ("np.vectorize(lambda t: t**2)(x)", "np.vectorize calls Python for each number", "f(x)"),
@@ -133,6 +152,27 @@ WORDS = [
     ("np.apply_along_axis(np.sum, 1, X)", "np.apply_along_axis is not in the vocabulary", "np.sum(X, axis=1)"),
     ("np.meshgrid(x, v)", "np.meshgrid is not in the vocabulary", "x[:, None]"),
     ("sorted(v)", "cannot branch", "only max and min"),
+    ("np.mean(x, dim=0)", "unexpected keyword argument 'dim'", "the option is called axis"),
+    ("x.sum(keepdim=True)", "keepdim", "the option is called keepdims"),
+    ("X.sum(axis='rows')", "an axis is an integer, not 'rows'", ""),
+    ("torch.exp(x)", "name 'torch' is not defined", "plain NumPy"),
+    ("x.norm()", "an array has no attribute 'norm'", "np.linalg.norm(x)"),
+    ("x.unsqueeze(0)", "an array has no attribute 'unsqueeze'", "x[None]"),
+    ("x.exp()", "an array has no attribute 'exp'", "np.exp(x)"),
+    ("x.detach()", "an array has no attribute 'detach'", "not in wrt"),
+    ("np.sum(x).backward()", "an array has no attribute 'backward'", "gradgen derives the gradient"),
+    ("setattr(x, 'requires_grad', True)", "'requires_grad'", "name what to differentiate by in wrt"),
+    ("x > 0 and v > 0", "cannot branch", "write (x > 0) & (v > 0)"),
+    ("x < 0 or x > 1", "cannot branch", "write (x < 0) | (x > 1)"),
+    ("0 < x < 1", "cannot branch", "write (0 < x) & (x < 1)"),
+    ("not x > 0", "cannot branch", "write ~(x > 0)"),
+    ("np.all(x > 0)", "np.all is not in the vocabulary", "test or assert nothing"),
+    ("X[0, 0, 0]", "3 indices for an array of shape (n, d)", "it has 2 axes"),
+    ("x[1 : n + 1]", "out of bounds: it presupposes n + 1 <= n", "leaves the end out: x[1:]"),
+    ("np.linalg.solve(X, x)", "takes a square matrix", "np.linalg.solve(X.T @ X, X.T @ y) is the least squares"),
+    ("Z[cls]", "cls holds indices below k, but axis 0 has length n", "Z[np.arange(n), cls] takes an entry of each row"),
+    ("np.loadtxt('nowhere.txt')", "FileNotFoundError", "a loss reads no files"),
+    ("(lambda g: g(g))(lambda g: g(g))", "RecursionError", "calls itself needs an end"),
     ("(lambda: 1 / 0)()", "ZeroDivisionError: division by zero", ""),
     ("x + object()", "object is no real array", ""),
     ("x.reshape(s)", "is no shape", ""),
@@ -158,6 +198,12 @@ def test_what_is_wrong_and_what_to_write(tmp_path: Path, expression: str, messag
 
 
 SCIPY = [
+    (
+        "from scipy.optimize import minimize; return minimize(np.sum, x).fun",
+        "minimize does not run inside of a loss: give it what bind makes of the loss",
+    ),
+    ("y = 1.0 * x; y[y < 0] = 0; return np.sum(y)", "write y = np.where(y < 0, new, y)"),
+    ("yield x @ x", "write def, and end it with return"),
     (
         "from scipy.linalg import cho_factor; return np.sum(cho_factor(S)[0])",
         "np.linalg.solve(A, b) in place of cho_factor",
@@ -193,6 +239,14 @@ FILES = [
     ("@loss(wrt='x')\ndef f(x: Vektor[n]):\n    return 1\n", "name 'Vektor' is not defined", "did you mean Vector?"),
     ("@loss(wrt='x')\ndef f(x: Vector[m]):\n    return 1\n", "name 'm' is not defined", 'm = dims("m")'),
     ("@loss(wrt='x')\ndef f(x: 'Vectr[n]'):\n    return 1\n", "the type of x cannot be read", "did you mean Vector?"),
+    ("@loss(wrt=x)\ndef f(x: Vector[n]):\n    return x @ x\n", "name 'x' is not defined", 'in quotes: wrt="x"'),
+    ("@loss(argnums=0)\ndef f(x: Vector[n]):\n    return x @ x\n", "argument 'argnums'", 'wrt="w"'),
+    ("@loss()\ndef f(x: Vector[n]):\n    return x @ x\n", "@loss wants wrt", 'write @loss(wrt="w")'),
+    ("@loss(wrt='x')\ndef f(x: Vector(n)):\n    return x @ x\n", "Vector takes its dim", "write Vector[n]"),
+    ("@loss(wrt='x')\ndef f(x: Vector[n], s: float):\n    return x @ x\n", "declared as float", "write Scalar"),
+    ("@loss(wrt='x')\ndef f(x: Vector[n, postive]):\n    return x @ x\n", "'postive'", "did you mean positive?"),
+    ("p, q = dims('p')\n", "not enough values to unpack", "as many dimensions as stand on the left"),
+    ("p = dims(p)\n", "name 'p' is not defined", 'dims takes names, in quotes: p = dims("p")'),
     ("@loss(wrt='x')\ndef f(x: Tensor):\n    return 1\n", "Tensor has at least 1 dimension, not 0", "Tensor[b, n, d]"),
     ("@loss(wrt='x')\ndef f(x: SPD[n, n]):\n    return 1\n", "SPD has 1 dimension, not 2", "SPD[n]"),
     ("@loss(wrt='x')\ndef f(x: Indices[n]):\n    return 1\n", "Indices has 2 dimensions, not 1", "Indices[m, n]"),
@@ -230,6 +284,51 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, text: str, message: str, hint
     assert hint in caught.value.hint
     assert str(tmp_path) not in caught.value.message
     assert caught.value.place is not None
+
+
+def test_the_text_of_a_syntax_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.py").write_text("def f(w):\n    return np.sum(w) +\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        load_spec(Path("a.py"))
+    assert str(caught.value) == (
+        "a.py:2:23: invalid syntax\n"
+        "        return np.sum(w) +\n"
+        "                          ^\n"
+        "hint: the line ends in +: what follows it is missing; a formula over several lines stands in brackets"
+    )
+
+
+SYNTAX = [
+    ("return np.sum(w", "'(' was never closed", "the bracket that closes it is missing"),
+    ("return (1, 2]", "does not match", "brackets close in the order"),
+    ("return np.sum(w))", "unmatched ')'", "brackets close in the order"),
+    ("if w > 0\n        return 1", "expected ':'", "a colon ends the line"),
+    ("return w if w > 0", "expected 'else'", "np.where(condition, a, b)"),
+    ("return 2w", "invalid decimal literal", "2 * x"),
+    ("return w \N{NOT EQUAL TO} 2", "invalid character", "Python's own signs"),
+    ("3 = w", "cannot assign", "on the left of = stands a name"),
+    ("if w = 1: return 2", "'=='", "== compares"),
+    ("retrun w", "invalid syntax", "did you mean return?"),
+    ("return w  v", "invalid syntax", "v cannot stand here: before it an operator"),
+    ("return w === 1", "invalid syntax", "= cannot stand here: before it a name or number"),
+    ("for i in range(3) return w", "", "return cannot stand here"),
+    ("return w and", "invalid syntax", "the line ends in and"),
+    ("    return w", "unexpected indent", "four spaces to the right of its def"),
+    ("print w", "Missing parentheses", "print(...)"),
+]
+
+
+@pytest.mark.parametrize(("line", "message", "hint"), SYNTAX, ids=[line for line, _, _ in SYNTAX])
+def test_what_python_cannot_read(tmp_path: Path, line: str, message: str, hint: str) -> None:
+    path = tmp_path / "a.py"
+    path.write_text(f"def f(w):\n    v = w\n    {line}\n", encoding="utf-8")
+    with pytest.raises(SpecError) as caught:
+        load_spec(path)
+    error = caught.value
+    assert error.message.startswith("invalid syntax") and error.message.count("invalid syntax") == 1
+    assert message in error.message and hint in error.hint
+    assert error.place is not None and error.place.line == 3 and "^" in error.place.excerpt()
 
 
 # ---- several errors at once

@@ -38,8 +38,10 @@ class Call:
 class NativeWriter(Writer):
     """Writes private functions that call C; what loops cannot compute stays NumPy."""
 
-    def __init__(self, tape: Tape, planned: Plan) -> None:
+    def __init__(self, tape: Tape, planned: Plan, prefix: str = "") -> None:
+        """``prefix`` goes before the names of what is compiled, where several modules are compiled as one."""
         super().__init__(tape, planned)
+        self.prefix = prefix
         self.written: list[c_text.Written] = []
         self.calls: list[Call] = []
 
@@ -54,7 +56,7 @@ class NativeWriter(Writer):
         except loops.NoLoopsError:
             return super()._kernel(kernel, private)
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
-        written = c_text.written(f"{private}_in_c", program, given, self.plan.names, self.ids.dims, doc)
+        written = c_text.written(f"{self.prefix}{private}_in_c", program, given, self.plan.names, self.ids.dims, doc)
         return self._calling(kernel, private, given, written)
 
     def _calling(self, kernel: Kernel, private: str, given: dict[Node, str], written: c_text.Written) -> Function:
@@ -68,14 +70,16 @@ class NativeWriter(Writer):
         numbers = [results[root] for root in kernel.roots if not root.node.rank]
         lines = [f"{results[root]} = np.empty({self._tuple(root)}, dtype={typed}.dtype)" for root in arrays]
         handed = [given[p.node] for p in written.parameters if p.node is not None]
-        call = f"{private}_loops({', '.join([*names, *handed, *(results[root] for root in arrays)])})"
+        call = f"{self.prefix}{private}_loops({', '.join([*names, *handed, *(results[root] for root in arrays)])})"
         lines.append(f"{', '.join(numbers)} = {call}" if numbers else call)
         shapes = tuple(s for root in arrays for s in root.node.shape)
         made = [Expr(results[root], fresh=True) for root in kernel.roots]
         body = Body(tuple(lines), tuple(made), (*sizes, *shapes), (typed,) if arrays else ())
         used = {n: said for n, said in given.items() if said in handed or said == typed}
         self.written.append(written)
-        self.calls.append(_call(f"{private}_loops", written, [root.node.rank > 0 for root in kernel.roots]))
+        self.calls.append(
+            _call(f"{self.prefix}{private}_loops", written, [root.node.rank > 0 for root in kernel.roots])
+        )
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         return self._function(private, doc, body, used, self._result(kernel.name, body), self.ids.arguments)
 

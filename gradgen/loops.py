@@ -21,7 +21,7 @@ from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Select
 from gradgen.ops.select import kept as picked_axes
 from gradgen.samples import samples
-from gradgen.walk import Names, order, preferred
+from gradgen.walk import Names, needed, preferred
 
 MOST_AXES = 6  # of a loop
 
@@ -92,22 +92,10 @@ def program(roots: Sequence[Node], given: Mapping[Node, Labels], names: Names, k
 
     ``known`` are the functions that the loops can compute. NoLoopsError: there is more to compute than loops can.
     """
-    nodes = [n for n in _needed(roots, given) if not isinstance(n, View)]
+    nodes = [n for n in needed(roots, given) if not isinstance(n, View)]
     for node in nodes:
         _check(node, given, known)
     return _Maker(nodes, roots, given, names).program()
-
-
-def _needed(roots: Sequence[Node], given: Collection[Node]) -> list[Node]:
-    """The nodes that the results need, down to what is given."""
-    reached: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in reached:
-            reached.add(node)
-            stack.extend(() if node in given else node.operands)
-    return [n for n in order(roots) if n in reached]
 
 
 def _check(node: Node, given: Collection[Node], known: Collection[str]) -> None:

@@ -24,7 +24,7 @@ from gradgen.samples import Samples, samples
 from gradgen.spell import Root
 from gradgen.stable import stable
 from gradgen.sweeps import Sweep, sweep
-from gradgen.walk import Names, core, depending, order
+from gradgen.walk import Names, core, depending, needed, order
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,7 @@ def _bound(
 
 def _price(kernel: Kernel) -> int:
     """What a call costs where the values of data are at hand."""
-    return sum(
-        map(node_cost, _reached([root.node for root in kernel.roots], set(kernel.hoisted)) - set(kernel.hoisted))
-    )
+    return sum(map(node_cost, set(needed([root.node for root in kernel.roots], kernel.hoisted)) - set(kernel.hoisted)))
 
 
 def _loss(ready: Derived) -> dict[str, tuple[Root, ...]]:
@@ -140,23 +138,12 @@ def _whole(ready: Derived, name: str) -> dict[str, tuple[Root, ...]]:
 
 
 def _kernel(name: str, roots: tuple[Root, ...], hoisted: Sequence[Node]) -> Kernel:
-    reached = _reached([root.node for root in roots], set(hoisted))
+    reached = set(needed([root.node for root in roots], set(hoisted)))
     symbols = sorted((n for n in reached if isinstance(n, Symbol)), key=lambda s: (s.direction, s.index))
     taken = tuple(n for n in hoisted if n in reached)
     nodes = [root.node for root in roots]
     along = samples(nodes, taken)
     return Kernel(name, roots, tuple(symbols), taken, along, sweep(nodes, taken, along))
-
-
-def _reached(roots: Sequence[Node], stops: set[Node]) -> set[Node]:
-    seen: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            stack.extend(() if node in stops else node.operands)
-    return seen
 
 
 def _hoisted(derived: Derived, most: int) -> tuple[Node, ...]:

@@ -17,7 +17,7 @@ from gradgen.ops.matrix import Matrices
 from gradgen.ops.operation import Operation
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Select
-from gradgen.walk import order
+from gradgen.walk import needed
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Samples:
 def samples(roots: Sequence[Node], given: Collection[Node] = ()) -> Samples | None:
     """The sample axis of the results, where values that are ``given`` are at hand: that of fewest sweeps, then the
     longest at the typical sizes; None where there is none."""
-    nodes = order(roots)
+    nodes = needed(roots, given)
     dims = {size.symbol for n in nodes if isinstance(n, Symbol) for size in n.shape if size.symbol is not None}
     found = [_along(dim, nodes, roots, set(given)) for dim in sorted(dims)]
     kept = [one for one in found if one is not None and one.sweeps]
@@ -62,13 +62,13 @@ def _along(dim: Dim, nodes: Sequence[Node], roots: Sequence[Node], given: set[No
     size, done = Size.of(dim), dict[Node, int]()  # the sweep after which a value, or a row of it, is there
     crossings: list[Crossing] = []
     for node in nodes:
-        sweep = max((done[child] for child in node.operands), default=0)
         if not node.operands or node in given:
             leaf = node in given or isinstance(node, Symbol | Constant | Count | Arange)
             if node.shape.count(size) > 1 or (size in node.shape and not leaf):
                 return None
             done[node] = 0
             continue
+        sweep = max(done[child] for child in node.operands)
         how = _crosses(node, size)
         if how is None:
             return None

@@ -48,7 +48,7 @@ from gradgen.ops.select import Embed, Select, Tile, Tiles, apart, index, tiles
 from gradgen.reuse import reused
 from gradgen.sweeps import Sweep
 from gradgen.text import Expr
-from gradgen.walk import Names, core, order, preferred
+from gradgen.walk import Names, core, needed, order, preferred
 
 LONG = 55
 INDENT = "    "
@@ -152,7 +152,7 @@ class Speller:
 
         UnknownLength: a statement in the loop needs the number of rows of the block.
         """
-        nodes = self._cut(roots)
+        nodes = [n for n in needed([r.node for r in roots], self.given) if n not in self.given]
         stored = {node: self.stored.get(node, tuple(range(node.rank))) for node in self.given}
         self.layouts = layouts(nodes, [r.node for r in roots], stored, preferred(self.names))
         self.uses = self._uses(nodes, roots)
@@ -284,21 +284,6 @@ class Speller:
             raise UnknownLength
         self.sizes[size] = None
         return self.size_name(size)
-
-    def _cut(self, roots: Sequence[Root]) -> list[Node]:
-        """The nodes to walk from: the walk stops at what is given."""
-        reached: list[Node] = []
-        seen: set[Node] = set()
-        stack = [r.node for r in roots]
-        while stack:
-            node = stack.pop()
-            if node in seen or node in self.given:
-                continue
-            seen.add(node)
-            reached.append(node)
-            stack.extend(node.operands)
-        keep = set(reached)
-        return [n for n in order([r.node for r in roots]) if n in keep]
 
     def _uses(self, nodes: Iterable[Node], roots: Sequence[Root]) -> Counter[Node]:
         counts: Counter[Node] = Counter()

@@ -18,7 +18,7 @@ from gradgen.nodes import Add, Map, Node, Product, Symbol, View
 from gradgen.ops.gather import Gather
 from gradgen.ops.reduce import Reduce
 from gradgen.samples import Samples
-from gradgen.walk import core, order
+from gradgen.walk import core, needed
 
 CACHED = 2**19  # entries of an array that stays in a cache from one statement to the next: 4 MiB
 FEWEST = 16  # rows of a block: fewer are mostly the start of a loop
@@ -46,7 +46,7 @@ def sweep(roots: Sequence[Node], given: Collection[Node], along: Samples | None)
     if along is None or along.sweeps > 1 or not along.crossings:
         return None
     sums = [crossing.node for crossing in along.crossings]
-    size, nodes = Size.of(along.dim), _needed(roots, given)
+    size, nodes = Size.of(along.dim), needed(roots, given)
     if any(size.symbols & s.symbols for root in roots for s in root.shape):
         return None
     local = [n for n in nodes if size in n.shape or n in sums]
@@ -62,18 +62,6 @@ def sweep(roots: Sequence[Node], given: Collection[Node], along: Samples | None)
     return (
         Sweep(along.dim, tuple(before), tuple(local), tuple(sums), row, BLOCK) if FEWEST * row.typical < BLOCK else None
     )
-
-
-def _needed(roots: Sequence[Node], given: Collection[Node]) -> list[Node]:
-    """The nodes that the results need, down to what is given."""
-    reached: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in reached:
-            reached.add(node)
-            stack.extend(() if node in given else node.operands)
-    return [n for n in order(roots) if n in reached]
 
 
 def _is_local(node: Node, size: Size, given: Collection[Node]) -> bool:

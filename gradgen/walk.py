@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gradgen.labels import Labels
@@ -29,6 +29,18 @@ def order(roots: Iterable[Node]) -> list[Node]:
                 result.append(node)
                 stack.pop()
     return result
+
+
+def needed(roots: Sequence[Node], given: Collection[Node]) -> list[Node]:
+    """The nodes below the roots down to what is given, operands first."""
+    reached: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in reached:
+            reached.add(node)
+            stack.extend(() if node in given else node.operands)
+    return [node for node in order(roots) if node in reached]
 
 
 def uses(roots: Iterable[Node]) -> Counter[Node]:

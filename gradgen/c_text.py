@@ -21,7 +21,7 @@ from gradgen.ops.gather import Gather, Scatter
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Pick, Select, kept
 from gradgen.text import magnitude
-from gradgen.walk import Names
+from gradgen.walk import Names, core
 
 INDENT = "    "
 FUNCTIONS: dict[str, str] = {
@@ -129,7 +129,7 @@ class _Printer:
         self.numbers: Local = {}
         self.uses = Counter(c for node in self._all() for _, c, _ in operands(node))
         self.uses.update(r.operand[1] for r in self.results)
-        self.looped = {c for node in self._all() if node.rank or reduces(node) for c in node.operands}
+        self.looped = {c for node in self._all() if node.rank or reduces(node) for c in map(core, node.operands)}
         self.depth = 1
         self.products: dict[str, None] = {}
         self.inner: dict[str, None] = {}
@@ -140,7 +140,7 @@ class _Printer:
             for step in steps:
                 for node in [step.node] if isinstance(step, Multiplication) else [m.node for m in step.members]:
                     if isinstance(node, Node):
-                        found.update(dict.fromkeys(node.operands))
+                        found.update(dict.fromkeys(map(core, node.operands)))
                         found[node] = None
         return list(found)
 

@@ -21,7 +21,7 @@ from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Select
 from gradgen.ops.select import kept as picked_axes
 from gradgen.samples import samples
-from gradgen.walk import Names, needed, preferred
+from gradgen.walk import Names, core, needed, preferred
 
 MOST_AXES = 6  # of a loop
 
@@ -232,12 +232,12 @@ class _Maker:
 def _below(nodes: Sequence[Node], local: Collection[Node], given: Collection[Node]) -> set[Node]:
     """What the rows need that is not of the rows, and all below it."""
     found: set[Node] = set()
-    stack = [c for n in nodes if n in local and n not in given for c in n.operands if c not in local]
+    stack = [core(c) for n in nodes if n in local and n not in given for c in n.operands if core(c) not in local]
     while stack:
         node = stack.pop()
         if node not in found:
             found.add(node)
-            stack.extend(() if node in given else node.operands)
+            stack.extend(() if node in given else map(core, node.operands))
     return found
 
 

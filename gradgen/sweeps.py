@@ -55,7 +55,7 @@ def sweep(roots: Sequence[Node], given: Collection[Node], along: Samples | None)
     if not _pays([n for n in local if n not in given]):
         return None
     computed = [n for n in local if n not in given and not isinstance(n, Symbol)]
-    before = dict.fromkeys(child for n in computed for child in n.operands if child not in local)
+    before = dict.fromkeys(c for n in computed for c in map(core, n.operands) if c not in local)
     rows = [_row(n, size) for n in local if n not in sums]
     largest = max(rows, key=lambda s: s.typical)
     row = largest * rows.count(largest)

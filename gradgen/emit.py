@@ -54,6 +54,7 @@ class ModuleText:
     cotangent: str
     uses: frozenset[str]
     helpers: tuple[str, ...]
+    loops: tuple[str, ...] = ()
 
 
 def formatted(source: str) -> str:
@@ -75,9 +76,19 @@ def _block(source: str) -> str:
     return black.format_str(source, mode=STYLE)
 
 
-def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str]) -> str:
+def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str], backend: str = "numpy") -> str:
     """The text of the module of a loss or a function."""
-    return formatted(render("module.py.j2", module=_Writer(tape, planned).module(header, formulas)))
+    made = _Writer(tape, planned).module(header, formulas)
+    return _with_loops(formatted(render(TEMPLATES[backend], module=made)), made)
+
+
+TEMPLATES = {"numpy": "module.py.j2", "cython": "module.pyx.j2"}
+
+
+def _with_loops(text: str, made: ModuleText) -> str:
+    """The module with its loops, which black cannot read, above the kernels."""
+    start = text.rindex(f"def {made.kernels[0].name}(")
+    return text[:start] + "".join(f"{loop.strip()}\n\n\n" for loop in made.loops) + text[start:]
 
 
 def statements(tape: Tape, planned: Plan) -> str:

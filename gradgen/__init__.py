@@ -22,7 +22,7 @@ from gradgen.declared import (
     simplex,
     unit_interval,
 )
-from gradgen.errors import NotSupportedError, SpecError
+from gradgen.errors import CompilationError, NotSupportedError, SpecError
 from gradgen.sympy_words import elementwise
 from gradgen.version import __version__
 from gradgen.words import (
@@ -42,6 +42,7 @@ from gradgen.words import (
 
 __all__ = [
     "SPD",
+    "CompilationError",
     "Diagonal",
     "Elementwise",
     "Function",

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from gradgen import pipeline, spec
-from gradgen.errors import NotSupportedError
+from gradgen import compiling, pipeline, spec
+from gradgen.errors import SpecError
 
 
 class Declaration(spec.Declaration):
@@ -21,6 +21,10 @@ class Declaration(spec.Declaration):
     def _generated(self) -> tuple[str, tuple[str, ...]]:
         return pipeline.generate_module(self.tape)
 
+    @cached_property
+    def _pyx(self) -> str:
+        return pipeline.generate_module(self.tape, "cython")[0]
+
     def _formulas_but(self, title: str) -> str:
         return "\n".join(line for line in self._generated[1] if not line.startswith(title))
 
@@ -29,12 +33,14 @@ class Declaration(spec.Declaration):
         return "\n".join(pipeline.formulas(self.tape, hvp=True) if hvp else self._generated[1])
 
     def source(self, backend: str = "numpy") -> str:
-        """The text of the generated module."""
-        _numpy_only(backend)
-        return self._generated[0]
+        """The text of the generated module; with ``backend="cython"`` as Cython takes it."""
+        _refuse_unknown(backend)
+        return self._pyx if backend == "cython" else self._generated[0]
 
     def compile(self, backend: str = "numpy") -> ModuleType:
-        """The generated module, made in memory."""
+        """The generated module, made in memory; with ``backend="cython"`` compiled, which a cache does once."""
+        if backend == "cython":
+            return compiling.load(self.source(backend), self.name)
         module = ModuleType(self.name, self.doc or None)
         exec(compile(self.source(backend), f"<generated {self.name}>", "exec"), module.__dict__)
         return module
@@ -59,9 +65,10 @@ class Function(Declaration, spec.Function):
         return self._formulas_but("value ")
 
 
-def _numpy_only(backend: str) -> None:
-    if backend != "numpy":
-        raise NotSupportedError(f"the backend {backend!r} is not supported yet", 'use backend="numpy"')
+def _refuse_unknown(backend: str) -> None:
+    if backend not in pipeline.BACKENDS:
+        known = " or ".join(f'backend="{name}"' for name in pipeline.BACKENDS)
+        raise SpecError(f"there is no backend {backend!r}", f"use {known}")
 
 
 def loss(

@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from gradgen import files
+from gradgen import compiling, files
 from gradgen.dims import Dim
 from gradgen.errors import Errors, SpecError
 from gradgen.foreign import refuse_foreign
-from gradgen.pipeline import Generated, costs, formulas, generate, listing
+from gradgen.pipeline import BACKENDS, Generated, costs, formulas, generate, listing
 from gradgen.spec import Declaration, load_spec
 from gradgen.tally import Cost
 from gradgen.tape import Tape
@@ -59,7 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("build", help="write the modules and their tests, print each derivative")
     build.add_argument("specs", nargs="+", type=Path, metavar="SPEC")
     build.add_argument("-o", "--output", type=Path, default=Path("generated"), help="the folder (default: generated)")
-    build.add_argument("--backend", choices=("numpy", "cython"), default="numpy")
+    build.add_argument(
+        "--backend",
+        choices=BACKENDS,
+        default="numpy",
+        help="with cython also the pyx files in cython/ below the folder, and their libraries beside them",
+    )
+    build.add_argument("--no-compile", action="store_true", help="write the pyx files, but make no libraries")
     build.add_argument("--only", action="append", metavar="NAME", help="this loss or function alone; may be repeated")
     build.add_argument(
         "--check",
@@ -101,29 +107,43 @@ def _later(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    if arguments.backend != "numpy":
-        raise SpecError("--backend cython is not supported yet")
     if arguments.watch:
         return _watch(arguments)
     declared = _declared(arguments.specs, arguments.only)
     if not arguments.check:
         refuse_foreign(arguments.output, _traced(declared), arguments.specs)
-    built = _generated(declared)
+    built = _generated(declared, arguments.backend)
     if arguments.check:
         whole = not arguments.only and _are_whole_folders(arguments.specs)
         stale = _check(arguments.output, _texts(built), whole)
         return _warned(built) or stale
-    return _write_built(arguments.output, built)
+    return _write_built(arguments.output, built, not arguments.no_compile)
 
 
-def _write_built(folder: Path, built: Sequence[Generated]) -> int:
-    """Write modules and tests, and print the formulas; 1 where a module differs from what its tests hold."""
+def _write_built(folder: Path, built: Sequence[Generated], compiled: bool) -> int:
+    """Write modules and tests, print the formulas, and compile; 1 where a module differs from what its tests hold, or
+    cannot be compiled."""
     _write(folder, _texts(built))
     for one in built:
         print(f"{one.name} -> {folder / one.name}.py\n{_indented(one.formulas)}")
         if one.warning:
             print(f"warning: {one.name}: {one.warning}; its tests hold no values", file=sys.stderr)
-    return _warned(built)
+    return max(_warned(built), _compile(folder, built, compiled))
+
+
+def _compile(folder: Path, built: Sequence[Generated], compiled: bool) -> int:
+    """Have libraries beside the pyx files, and none that fits no more; 1 where one cannot be made."""
+    texts = {folder / files.COMPILED / f"{one.name}.pyx": one.pyx for one in built if one.pyx}
+    sys.stdout.flush()
+    try:
+        for pyx, text in texts.items():
+            compiling.remove_stale(text, pyx)
+        failed = compiling.place_all(texts) if compiled else []
+    except OSError as error:
+        raise SpecError(f"cannot write to {folder / files.COMPILED}: {error.strerror}") from error
+    for told in dict.fromkeys(map(str, failed)):
+        print(told, file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _warned(built: Sequence[Generated]) -> int:
@@ -138,13 +158,13 @@ def _warned(built: Sequence[Generated]) -> int:
     return 1 if found else 0
 
 
-def _generated(declared: Iterable[Declaration]) -> list[Generated]:
+def _generated(declared: Iterable[Declaration], backend: str) -> list[Generated]:
     """What is built of them; everything that is wrong is told at once."""
     errors = Errors()
     built: list[Generated] = []
     for tape in _traced(declared):
         with errors.collected():
-            built.append(generate(tape))
+            built.append(generate(tape, backend))
     errors.report()
     return built
 
@@ -210,6 +230,9 @@ def _texts(built: Sequence[Generated]) -> dict[str, str]:
     for one in built:
         texts[f"{one.name}.py"] = one.module
         texts[f"test_{one.name}.py"] = one.tests
+        if one.pyx:
+            texts[f"{files.COMPILED}/__init__.py"] = ""
+            texts[f"{files.COMPILED}/{one.name}.pyx"] = one.pyx
     return texts
 
 
@@ -232,7 +255,8 @@ def _watch(arguments: argparse.Namespace) -> int:
         for spec in dict.fromkeys((*changed, *sorted(wrong))):
             wrong.discard(spec)
             try:
-                _write_built(arguments.output, _rebuilt(spec, arguments.output, arguments.only, names))
+                chosen = _renewed(spec, arguments.output, arguments.only, names)
+                _write_built(arguments.output, _generated(chosen, arguments.backend), not arguments.no_compile)
             except SpecError as error:
                 wrong.add(spec)
                 print(error, file=sys.stderr, flush=True)
@@ -249,10 +273,10 @@ def _watch(arguments: argparse.Namespace) -> int:
 PAUSE = 0.3  # seconds between two looks at the files
 
 
-def _rebuilt(
+def _renewed(
     spec: Path, folder: Path, only: Sequence[str] | None, names: dict[Path, list[files.Named]]
-) -> list[Generated]:
-    """What is built of a watched spec; ``names`` are those that each watched spec declares."""
+) -> list[Declaration]:
+    """What is to be built of a watched spec; ``names`` are those that each watched spec declares."""
     names.pop(spec, None)
     found = _load(spec)
     own = [_named(one) for one in found.values()]
@@ -260,7 +284,7 @@ def _rebuilt(
     names[spec] = own
     chosen = [one for one in found.values() if only is None or one.name in only]
     refuse_foreign(folder, _traced(chosen), names)
-    return _generated(chosen)
+    return chosen
 
 
 def _are_whole_folders(specs: Sequence[Path]) -> bool:
@@ -271,7 +295,8 @@ def _are_whole_folders(specs: Sequence[Path]) -> bool:
 def _check(folder: Path, texts: dict[str, str], whole: bool) -> int:
     changes = files.differences(folder, texts)
     if whole:
-        changes += "".join(f"orphan: {path}: no spec makes it\n" for path in files.orphans(folder, texts))
+        patterns = ("*.py", f"{files.COMPILED}/*.pyx") if any(name.endswith(".pyx") for name in texts) else ("*.py",)
+        changes += "".join(f"orphan: {path}: no spec makes it\n" for path in files.orphans(folder, texts, patterns))
     print(changes, end="")
     return 1 if changes else 0
 

@@ -7,13 +7,13 @@ float32 is computed in float64 and rounded at the end.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradgen import c_text, loops
 from gradgen.dims import is_one
-from gradgen.emit import Writer
+from gradgen.emit import Writer, formatted
 from gradgen.functions import DOCS, MAPPED, Function
-from gradgen.identifiers import Fresh, words
+from gradgen.identifiers import Fresh, free, words
 from gradgen.nodes import Node
 from gradgen.plan import Kernel, Plan
 from gradgen.spell import Body, Root
@@ -33,6 +33,17 @@ class Call:
     function: str
     arguments: tuple[str, ...]
     ending: tuple[str, ...]
+
+
+def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str]) -> str:
+    """The text of the module of a loss or a function, for Cython."""
+    writer = NativeWriter(tape, planned)
+    made = writer.module(header, formulas)
+    if writer.written:
+        made = replace(made, public=(*made.public, "set_num_threads"))
+    text = formatted(render("module.pyx.j2", module=made))
+    start = text.rindex(f"def {made.kernels[0].name}(")  # black cannot read what stands above
+    return text[:start] + "".join(f"{loop}\n\n\n" for loop in writer.loops()) + text[start:]
 
 
 class NativeWriter(Writer):
@@ -56,10 +67,13 @@ class NativeWriter(Writer):
         except loops.NoLoopsError:
             return super()._kernel(kernel, private)
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
-        written = c_text.written(f"{self.prefix}{private}_in_c", program, given, self.plan.names, self.ids.dims, doc)
-        return self._calling(kernel, private, given, written)
+        name = free(f"{self.prefix}{private}_loops", self.ids.taken)
+        written = c_text.written(f"{name}_in_c", program, given, self.plan.names, self.ids.dims, doc)
+        return self._calling(kernel, private, name, given, written)
 
-    def _calling(self, kernel: Kernel, private: str, given: dict[Node, str], written: c_text.Written) -> Function:
+    def _calling(
+        self, kernel: Kernel, private: str, name: str, given: dict[Node, str], written: c_text.Written
+    ) -> Function:
         """The private function, and the Cython function between it and C."""
         fresh = Fresh((*self.ids.taken, *given.values()))
         results = {root: fresh(root.name) for root in kernel.roots}
@@ -70,7 +84,7 @@ class NativeWriter(Writer):
         numbers = [results[root] for root in kernel.roots if not root.node.rank]
         lines = [f"{results[root]} = np.empty({self._tuple(root)}, dtype={typed}.dtype)" for root in arrays]
         handed = [given[p.node] for p in written.parameters if p.node is not None]
-        call = f"{self.prefix}{private}_loops({', '.join([*names, *handed, *(results[root] for root in arrays)])})"
+        call = f"{name}({', '.join([*names, *handed, *(results[root] for root in arrays)])})"
         lines.append(f"{', '.join(numbers)} = {call}" if numbers else call)
         shapes = tuple(s for root in arrays for s in root.node.shape)
         made = [Expr(results[root], fresh=True) for root in kernel.roots]
@@ -91,10 +105,16 @@ class NativeWriter(Writer):
         """The C functions with what they need, and the functions that call them."""
         if not self.written:
             return []
-        c = "\n\n".join((render("loops.h.j2").rstrip("\n"), *(one.text for one in self.written)))
+        c = "\n\n".join((render("loops.h.j2").rstrip("\n"), *(one.text for one in self.written), POP))
         declared = [_prototype(one) for one in self.written]
         helpers = render("loops_helpers.pyx.j2", c=c, declared=declared).rstrip("\n")
         return [helpers, *(render("loops.pyx.j2", call=call).rstrip("\n") for call in self.calls)]
+
+
+POP = """\
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC pop_options
+#endif"""
 
 
 def _prototype(written: c_text.Written) -> str:

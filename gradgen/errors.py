@@ -57,6 +57,18 @@ class NotSupportedError(SpecError):
     """The spec uses a word that is a part of the language but not supported yet."""
 
 
+class CompilationError(Exception):
+    """A module could not be compiled: what is missing or what failed, and what to do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
 class SpecErrors(SpecError):
     """Several errors of one build, in their order, each once. ``str`` gives all of them."""
 

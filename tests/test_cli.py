@@ -641,7 +641,6 @@ def test_bench_times_each_function(capsys: pytest.CaptureFixture[str], monkeypat
 @pytest.mark.parametrize(
     "call",
     [
-        ["build", "a.py", "--backend", "cython"],
         ["show", "a.py", "--latex"],
         ["explain", "a.py:good"],
         ["check", "a.py"],

@@ -41,13 +41,20 @@ format: $(READY) ## format the sources
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(READY) ## the quick suite and the emitted tests
-	$(BIN)/python -m pytest -q --ignore=tests/outside --ignore=tests/install --ignore=tests/gallery --ignore=generated/gallery
+# Two processes, since two cores are found everywhere: what is named here, and all the rest.
+BESIDE := tests/calculus tests/emit tests/kinks
+ELSEWHERE := tests/outside tests/install tests/gallery generated/gallery
 
-test-all: $(ORACLE) ## everything: outside oracles, seeds and install modes too, in two processes
-	@log=$$(mktemp); $(BIN)/python -m pytest -q tests/outside > $$log 2>&1 & outside=$$!; \
-	$(BIN)/python -m pytest -q --ignore=tests/outside; inside=$$?; \
-	wait $$outside; outside=$$?; cat $$log; rm -f $$log; exit $$((inside | outside))
+test: $(READY) ## the quick suite and the emitted tests, in two processes
+	@$(call together,-m "not slow" $(BESIDE),-m "not slow" $(BESIDE:%=--ignore=%) $(ELSEWHERE:%=--ignore=%))
+
+test-all: $(ORACLE) ## everything: slow tests, outside oracles, seeds and install modes too, in two processes
+	@$(call together,tests/outside,--ignore=tests/outside)
+
+# Two runs of pytest at once: what the first prints stands behind the second, and either may fail.
+together = log=$$(mktemp); $(BIN)/python -m pytest -q $(1) > $$log 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest -q $(2); rest=$$?; \
+	wait $$beside; beside=$$?; cat $$log; rm -f $$log; exit $$((beside | rest))
 
 table: $(ORACLE) ## print each word of the vocabulary on vectors, matrices and stacks against JAX (3 minutes)
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python tests/outside/vocabulary.py

@@ -44,5 +44,6 @@ class Definition:
         return self._place(found[0]) if found else self.function()
 
     def argument(self, name: str) -> Place:
-        found = [n for n in ast.walk(self._node.args) if isinstance(n, ast.arg) and n.arg == name] if self._node else []
+        children = ast.iter_child_nodes(self._node.args) if self._node else ()
+        found = [n for n in children if isinstance(n, ast.arg) and n.arg == name]
         return self._place(found[0]) if found else self.function()

@@ -160,10 +160,10 @@ def solve(shapes: Sequence[tuple[str, Sequence[Size]]], given: Iterable[Dim] = (
     """
     steps: list[Step] = []
     known = set(given)
-    pending = [(name, axis, size) for name, shape in shapes for axis, size in enumerate(shape)]
-    everything = sorted({dim for _, _, size in pending for dim in size.symbols})
+    sizes = [(name, axis, size) for name, shape in shapes for axis, size in enumerate(shape)]
+    pending = sorted(sizes, key=lambda entry: entry[2].symbol is None)
     while pending:
-        for entry in sorted(pending, key=lambda e: e[2].symbol is None):
+        for entry in pending:
             name, axis, size = entry
             unknown = sorted(size.symbols - known)
             if not unknown:
@@ -176,6 +176,6 @@ def solve(shapes: Sequence[tuple[str, Sequence[Size]]], given: Iterable[Dim] = (
                 known.add(unknown[0])
                 break
         else:
-            return steps, [dim for dim in everything if dim not in known]
+            return steps, sorted({dim for _, _, size in pending for dim in size.symbols} - known)
         pending.remove(entry)
     return steps, []

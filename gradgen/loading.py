@@ -48,6 +48,7 @@ class Folder:
             before = sys.path[:], sys.dont_write_bytecode
             for name in hidden:
                 del sys.modules[name]
+            others = set(sys.modules)
             sys.modules.update(self._modules)
             sys.path.insert(0, self.path)
             sys.dont_write_bytecode = True
@@ -55,7 +56,8 @@ class Folder:
             try:
                 yield
             finally:
-                self._modules = {k: m for k, m in sys.modules.items() if self._holds(k, m, names)}
+                found = {k: sys.modules[k] for k in sys.modules.keys() - others}
+                self._modules = {k: m for k, m in found.items() if self._holds(k, m, names)}
                 for name in self._modules:
                     del sys.modules[name]
                 sys.modules.update(hidden)

@@ -667,6 +667,7 @@ def build_in_a_process(folder: Path, seed: str, specs: list[str]) -> dict[str, b
     return {path.name: path.read_bytes() for path in folder.glob("*.py")}
 
 
+@pytest.mark.slow
 def test_the_same_bytes_under_every_hash_seed(tmp_path: Path) -> None:
     specs = [str(ROOT / "specs" / f"{name}.py") for name in ("ridge", "softmax_regression", "gaussian_mixture")]
     first = build_in_a_process(tmp_path / "first", "1", specs)

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_every_contender_has_a_ratio(tmp_path: Path) -> None:
     report = tmp_path / "RESULTS.md"
     options = ["--only", "ridge", "--size", "tiny", "--contender", "gradgen,bound", "--seconds", "0.2"]

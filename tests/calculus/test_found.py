@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import black
+import pytest
 
 from gradgen.cli import main
+
+pytestmark = pytest.mark.slow
 
 FOUND = sorted((Path(__file__).parent / "found").glob("*.py"))
 

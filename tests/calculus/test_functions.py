@@ -12,6 +12,8 @@ from gradgen.derive import derive
 from gradgen.lower import lower
 from gradgen.nodes import arena
 
+pytestmark = pytest.mark.usefixtures("unformatted")
+
 SQUARE = "A: Matrix[n, n], B: Matrix[n, n], x: Vector[n]"
 
 

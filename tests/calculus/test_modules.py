@@ -96,11 +96,13 @@ NAMES = (
 ).split()
 
 
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_variable_may_have_any_name(name: str) -> None:
     check(f"A_: Matrix[n, d], {name}: Vector[d]", f"((A_ @ {name})**4).sum() + {name} @ {name}", name)
 
 
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_data_may_have_any_name(name: str) -> None:
     check(f"{name}: Matrix[n, d], v_: Vector[d], s_: Scalar", f"(({name} @ v_)**4).mean() * s_", ("v_", "s_"))

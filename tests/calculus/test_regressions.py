@@ -10,6 +10,8 @@ from snippets import close, differences, draw, kernel, loss, losses, statements,
 
 from gradgen import pipeline
 
+pytestmark = pytest.mark.usefixtures("unformatted")
+
 R = "X: Matrix[n, d], y: Vector[n], w: Vector[d]"
 V = "X: Matrix[n, d], v: Vector[n], u: Vector[n], s: Scalar, P: Vector[n]"
 

@@ -267,12 +267,14 @@ FORMULAS: dict[str, tuple[str, str, str | tuple[str, ...], str]] = {
 }
 
 
+@pytest.mark.usefixtures("unformatted")
 @pytest.mark.parametrize("said", FORMULAS)
 def test_gradients_as_one_would_write_them(said: str) -> None:
     signature, body, wrt, wanted = FORMULAS[said]
     assert formula(signature, body, wrt).splitlines()[1] == wanted
 
 
+@pytest.mark.usefixtures("unformatted")
 @pytest.mark.parametrize("said", FORMULAS)
 def test_those_gradients_are_right(said: str) -> None:
     signature, body, wrt, _ = FORMULAS[said]
@@ -329,6 +331,7 @@ def test_nodes_grow_linearly(said: str) -> None:
     assert long <= 2.5 * short
 
 
+@pytest.mark.usefixtures("unformatted")
 @pytest.mark.parametrize("said", LOOPS)
 def test_text_grows_linearly(said: str) -> None:
     signature, start, step, result, wrt, times = LOOPS[said]
@@ -351,10 +354,12 @@ def test_a_chain_of_three_thousand_operations() -> None:
         assert len(order(roots)) < 10_000
 
 
+@pytest.mark.usefixtures("unformatted")
 def test_twenty_repeated_squares_stay_small() -> None:
     assert len(grown("P: Matrix[n, n]", "Q = P", "Q = Q @ Q", 20, "np.sum(Q)", "P")) < 10_000
 
 
+@pytest.mark.usefixtures("unformatted")
 def test_twenty_five_fibonacci_products_stay_small() -> None:
     assert len(grown("x: Vector[n], y: Vector[n]", "a, b = x, y", "a, b = b, a * b", 25, "np.sum(b)", "x")) < 30_000
 

@@ -30,6 +30,7 @@ def calls(text: str, function: str) -> list[ast.Call]:
     return [node for node in found if ast.unparse(node.func) == function]
 
 
+@pytest.mark.sweep(3)
 @pytest.mark.parametrize("case", everything(), ids=str)
 def test_an_expression_becomes_these_statements(case: Case) -> None:
     """The text is the expected one, computes the value of the spec, keeps float32, and returns a new array."""

@@ -16,6 +16,8 @@ from gradgen.scalar import ScalarFormula
 from gradgen.translation import RELATIONS, SAME, translate
 from gradgen.walk import order
 
+pytestmark = pytest.mark.usefixtures("unformatted")
+
 t, u = sympy.symbols("t u", real=True)
 ANY = (-2.3, -0.7, 0.4, 1.9)
 ABOVE = (0.3, 0.9, 1.7, 4.0)

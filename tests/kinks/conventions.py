@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+import warnings
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,13 +66,27 @@ def of_square(result, X, loss, grad, hvp=None, direction=None):
 EMPTY, NONE = np.zeros(0), np.zeros((0, 0))
 
 
-def compiled(case, folder):
-    """The generated module of a case."""
+def declared(case):
+    """The loss of a case."""
     wrt = case.wrt.split()
-    path = folder / "some_spec.py"
     quoted = repr(tuple(wrt) if len(wrt) > 1 else wrt[0])
-    path.write_text(HEAD.format(wrt=quoted, arguments=case.arguments, result=case.result))
-    return gradgen.load(path)["some"].compile()
+    return loaded(HEAD.format(wrt=quoted, arguments=case.arguments, result=case.result))
+
+
+@cache
+def loaded(text):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "some_spec.py"
+        path.write_text(text, encoding="utf-8")
+        with warnings.catch_warnings(action="error"):  # the tests of silence may be given what was made before
+            found = gradgen.load(path)["some"]
+            found.source()
+    return found
+
+
+def compiled(case):
+    """The generated module of a case."""
+    return declared(case).compile()
 
 
 def named_inputs(case):
@@ -88,9 +106,9 @@ def same(found, wanted):
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
 
 
-def outcomes(case, folder):
+def outcomes(case):
     """What the functions of the module give, plain and bound, each with what they should give."""
-    module = compiled(case, folder)
+    module = compiled(case)
     values = named_inputs(case)
     wrt = case.wrt.split()
     ones = (np.ones(np.shape(values[variable])) for variable in wrt)
@@ -123,14 +141,14 @@ def conventions(cases):
 
     @pytest.mark.filterwarnings("ignore::RuntimeWarning")
     @pytest.mark.parametrize("name", cases)
-    def test_conventions(name, tmp_path):
-        for pair in outcomes(cases[name], tmp_path):
+    def test_conventions(name):
+        for pair in outcomes(cases[name]):
             same(*pair)
 
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize("name", [name for name, case in cases.items() if finite(case)])
-    def test_silence(name, tmp_path):
-        for _ in outcomes(cases[name], tmp_path):
+    def test_silence(name):
+        for _ in outcomes(cases[name]):
             pass
 
     return test_conventions, test_silence

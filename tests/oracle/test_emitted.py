@@ -181,7 +181,8 @@ def mutated(loss, old, new):
 
 def run(folder, **environment):
     """The failing test functions in each subfolder, and how many tests ran."""
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    plain = ["--tb=no", "--assert=plain", "--import-mode=importlib", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", *plain]
     subprocess.run(
         [*command, "--rootdir", folder, "-c", "/dev/null", "--junitxml", folder / "out.xml", folder],
         capture_output=True, check=False, cwd=folder, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
@@ -203,6 +204,7 @@ def failures(tmp_path_factory):
     return run(folder)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_a_wrong_module_fails(failures, name):
     assert failures.get(f"wrong{list(MUTATIONS).index(name)}")
@@ -237,11 +239,13 @@ SEEN_BY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SEEN_BY)
 def test_each_guard_sees_its_own_fault_alone(failures, name):
     assert failures[f"wrong{list(MUTATIONS).index(name)}"] == {SEEN_BY[name]}
 
 
+@pytest.mark.slow
 def test_wrong_derivatives_are_seen_by_values_and_by_differences(failures):
     names = "a sign", "a factor 1 + 1e-6", "a factor 1 + 1e-6 in a product", "a dropped term"
     more = (
@@ -263,6 +267,7 @@ def test_a_right_module_passes(tmp_path):
     assert count >= 300
 
 
+@pytest.mark.slow
 def test_only_the_singular_case_sees_cofactors_by_the_inverse(failures):
     """What holds at regular matrices alone is caught at the singular one; random inputs are regular."""
     for name in ("cofactors by the inverse", "no second cofactors"):
@@ -273,7 +278,7 @@ def test_only_the_singular_case_sees_cofactors_by_the_inverse(failures):
 
 def test_the_compiled_module_is_taken_where_asked(tmp_path):
     """With GRADGEN_BACKEND=cython the module of the subfolder counts, and a missing one is an error."""
-    folder = write(tmp_path / "here", mutated("ridge", "r @ r", "2 * r @ r"), ridge())
+    folder = write(tmp_path / "here", mutated(*MUTATIONS["another flat loss"]), ridge())
     assert run(tmp_path, GRADGEN_BACKEND="cython")[0]
     (folder / "cython").mkdir()
     (folder / "cython" / "ridge.py").write_text(module_text(ridge()))
@@ -290,6 +295,7 @@ def load(folder, recorded, text):
     return module
 
 
+@pytest.mark.sweep(7)
 @pytest.mark.parametrize("name", LOSSES)
 def test_check_raises_no_false_alarm(name, tmp_path):
     recorded = LOSSES[name]()
@@ -324,12 +330,12 @@ def test_check_sees_a_wrong_derivative_at_most_seeds(name, tmp_path):
     assert seen >= 18
 
 
+@pytest.mark.slow
 def test_first_line_and_size():
-    for loss in LOSSES.values():
-        recorded = loss()
-        text = black.format_str(render(recorded), mode=black.Mode(line_length=120))
+    for loss in LOSSES:
+        text = black.format_str(emitted_text(loss), mode=black.Mode(line_length=120))
         assert text.startswith(HEADER.split("{")[0])
-        assert f"from {recorded.name}; do not edit." in text.splitlines()[0]
+        assert f"from {loss}; do not edit." in text.splitlines()[0]
         assert len(text.splitlines()) < 500
 
 
@@ -343,8 +349,8 @@ def test_what_a_loss_does_not_need_is_not_emitted():
 
 
 def test_every_emitted_file_is_python():
-    for loss in (*LOSSES.values(), network, softmax_regression):
-        compile(render(loss()), "test", "exec")
+    for text in (*map(emitted_text, LOSSES), *(render(loss()) for loss in (network, softmax_regression))):
+        compile(text, "test", "exec")
 
 
 def test_names_of_arguments_and_dimensions_do_not_collide():

@@ -10,6 +10,8 @@ from test_emitted import run
 import gradgen
 from gradgen import pipeline
 
+pytestmark = pytest.mark.slow
+
 SPEC = """
 import numpy as np
 import scipy.special

@@ -416,6 +416,7 @@ def test_where_protects_its_branch():
     assert chosen(loss)[0] == "normal"
 
 
+@pytest.mark.slow
 def test_the_same_choice_under_any_hash_seed():
     code = (
         "import sys; sys.path.insert(0, 'tests/oracle'); import handmade_tapes as t\n"

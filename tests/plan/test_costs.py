@@ -22,7 +22,6 @@ from gradgen.derive import derive
 from gradgen.dims import Dim, Size
 from gradgen.lower import lower
 from gradgen.nodes import arena
-from gradgen.pipeline import generate_module
 from gradgen.plan import plan
 from gradgen.spec import Declaration, load_spec
 from gradgen.tally import tally
@@ -164,6 +163,8 @@ def arrays(shapes: Mapping[str, Any], sizes: Mapping[Any, int], indices: set[str
     return made
 
 
+@pytest.mark.sweep(4)
+@pytest.mark.usefixtures("unformatted")
 @pytest.mark.parametrize("one", declared())
 def test_costs_are_what_the_code_does(one: Declaration) -> None:
     tape = one.tape
@@ -176,7 +177,7 @@ def test_costs_are_what_the_code_does(one: Declaration) -> None:
         planned = plan(derive(lower(tape), tape.wrt))
         writer = emit._Writer(tape, planned)
         priced = [(f, writer.costs(f)) for f in writer.private()]
-    module = watching(generate_module(tape)[0])
+        module = watching(emit.module(tape, planned, "", ()))
     named = [size for f, _ in priced for _, shape in f.shapes for size in shape]
     named += [a.below for a in tape.arguments if a.below is not None]
     dims = sorted({d for size in named for d in size.symbols})

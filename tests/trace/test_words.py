@@ -309,10 +309,11 @@ def cases() -> Iterator[Any]:
             yield from ((name, word, s) for s in shapes)
 
 
-CASES = [pytest.param(word, shape, id=f"{name}-{shape[0]}-{shape[1]}") for name, word, shape in cases()]
-
-
-@pytest.mark.parametrize(("word", "shape"), CASES)
+# No global holds the cases: a trace looks through the globals of a word.
+@pytest.mark.sweep(4)
+@pytest.mark.parametrize(
+    ("word", "shape"), [pytest.param(word, shape, id=f"{name}-{shape[0]}-{shape[1]}") for name, word, shape in cases()]
+)
 def test_a_word_is_numpys(word: Case, shape: Any) -> None:
     """The recorded shape, and the value that the recorded calls give in float64."""
     declared, size = shape

@@ -54,19 +54,12 @@ def _hvp(wins, s, lam, ds):
 
 def _hessian(wins, s, lam):
     """The Hessian by s."""
-    n = wins.shape[0]
     gap = s[:, None] - s
     tail = np.exp(-np.abs(gap))
     ratio = tail / (1 + tail) ** 2
-    t1 = wins * ratio
-    hessian = (
-        lam * np.eye(n, dtype=wins.dtype)
-        + np.diag(np.einsum("ij,ij->j", wins, ratio))
-        + np.diag(np.einsum("ij,ij->i", wins, ratio))
-        - t1.T
-        - t1
-    )
-    return hessian
+    t1 = np.einsum("ij,ij->i", wins, ratio) + np.einsum("ij,ij->j", wins, ratio) + lam
+    t2 = wins * ratio
+    return np.diag(t1) - t2.T - t2
 
 
 def loss(wins, s, lam):

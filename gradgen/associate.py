@@ -17,7 +17,7 @@ from gradgen.atoms import HALF, power_of
 from gradgen.cost import Pairs, Tree, contraction, entries
 from gradgen.dims import TYPICAL
 from gradgen.labels import Labels
-from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, label_sizes, operand, product, view
+from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, label_sizes, operand, product
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.solve import solve
 from gradgen.text import magnitude
@@ -232,10 +232,7 @@ def _power_alone(node: Product) -> Node:
     """A product of one factor: a power is an atom of its own, but for a sum of squares and a reciprocal."""
     if not node.factors or node.factors[0][2] in (1, -1) or (node.summed and node.factors[0][2] == 2):
         return node
-    inner, labels, power = node.factors[0]
-    if not node.summed:
-        return view(1, _raised(inner, power), labels, node.shape)
-    return product([(_raised(inner, power), labels, 1)], node.shape)
+    return product([_part(node.factors[0]).factor], node.shape)
 
 
 def _raised(node: Node, power: Number) -> Node:

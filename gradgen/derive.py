@@ -19,6 +19,7 @@ from gradgen.factor import factor
 from gradgen.flatten import flatten
 from gradgen.guard import guard
 from gradgen.lower import Lowered
+from gradgen.narrow import narrowed
 from gradgen.nodes import (
     Add,
     Map,
@@ -38,7 +39,8 @@ from gradgen.nodes import (
 from gradgen.opening import opened
 from gradgen.ops.reduce import Reduce
 from gradgen.rules import merge_masks, simplify, tidy
-from gradgen.walk import Name, Names, core, order, settle, uses
+from gradgen.structured import sum_of_diagonals
+from gradgen.walk import Name, Names, core, order, rewrite, settle, uses
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ def _varied(
 
 def _simplified(lowered: Lowered, names: Names) -> list[Node]:
     """The value in normal form. Laws come before guards: under a guard few would match."""
-    plain = simplify(flatten([lowered.value], names), names)
+    whole = flatten([lowered.value], names)
+    thin = narrowed(whole, names)
+    plain = simplify(whole if thin == whole else flatten(thin, names), names)
     flat = flatten(by_blocks(guard(plain, names), names), names)
     taken = by_entries(flat, names)
     return flat if taken == flat else flatten(simplify(flatten(taken, names), names), names)
@@ -173,8 +177,11 @@ def normal(roots: list[Node], names: Names) -> list[Node]:
     parted = by_entries(by_blocks(flat, names), names)
     if parted != flat:
         flat = flatten(parted, names)
-    joined = opened(merge_masks(factor(tidy(flat, names), names), names), names)
-    return signed(joined if joined == flat else flatten(joined, names))
+    found = narrowed(opened(merge_masks(factor(tidy(flat, names), names), names), names), names)
+    if found != flat:
+        found = flatten(found, names)
+    joined = rewrite(found, lambda node: sum_of_diagonals(node) or node, names)
+    return signed(found if joined == found else flatten(joined, names))
 
 
 def signed(roots: list[Node]) -> list[Node]:

@@ -291,6 +291,9 @@ class _Writer:
             return Math(f"‖{math.text}‖²", POSTFIX)
         if len(labels) == 2 and labels[0] == labels[1] and not node.rank:
             return Math(f"tr({_power(self.done[factor], power, 2).text})")
+        if not node.rank and power == 1 and isinstance(factor, Add) and {k for _, _, k in factor.terms} == {(0, 0)}:
+            whole = sorted(((c, n, (0, 1)) for c, n, _ in factor.terms), key=lambda term: term[0] < 0)
+            return Math(f"tr({self._added(whole, (0, 1))})")
         inside = _power(math, power, factor.rank)
         if not node.rank:
             return Math(f"sum({inside.text})")

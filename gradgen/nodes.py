@@ -451,25 +451,31 @@ def _reduced(node: Node, power: Number) -> Number:
 
 
 def _dissolve(powers: Powers, sizes: dict[int, Size], rank: int) -> Powers:
-    """Identities go: a summed label of one is the other label."""
-    for node, labels in [key for key in powers if isinstance(key[0], Delta)]:
-        if (node, labels) not in powers:
-            return _dissolve(powers, sizes, rank)
-        i, j = labels
-        if i == j:
-            del powers[node, labels]
-        elif max(i, j) >= rank:
-            del powers[node, labels]
-            gone, kept = max(i, j), min(i, j)
-            sizes.pop(gone)
-            moved: Powers = {}
-            for (other, old), power in powers.items():
-                _, core, new = operand(other, tuple(kept if k == gone else k for k in old))
-                moved[core, new] = moved.get((core, new), 0) + power
-            return _dissolve(moved, sizes, rank)
-        else:
-            powers[node, labels] = 1
+    """Identities go: a summed label of one is the other label.
+
+    Between two axes of the result one stays, and what else runs along the second axis is taken along the first: off
+    the diagonal the product is 0 whatever stands there, infinities included.
+    """
+    for identity, labels in [key for key in powers if isinstance(key[0], Delta)]:
+        kept, gone = labels
+        rest = {key: power for key, power in powers.items() if key != (identity, labels)}
+        if kept == gone or gone >= rank:
+            if kept != gone:
+                sizes.pop(gone)
+            return _dissolve(_moved(rest, gone, kept), sizes, rank)
+        powers[identity, labels] = 1
+        if any(gone in where for _, where in rest):
+            return _dissolve(_moved(rest, gone, kept) | {(identity, labels): 1}, sizes, rank)
     return powers
+
+
+def _moved(powers: Powers, gone: int, kept: int) -> Powers:
+    """The powers where the label ``gone`` is the label ``kept``."""
+    moved: Powers = {}
+    for (node, old), power in powers.items():
+        _, core, new = operand(node, tuple(kept if k == gone else k for k in old))
+        moved[core, new] = _reduced(core, moved.get((core, new), 0) + power)
+    return moved
 
 
 def _misses(powers: Powers) -> bool:
@@ -497,7 +503,7 @@ def _core(factors: list[Factor], sizes: dict[int, Size], shape: Shape, coefficie
     out = [label for label in range(len(shape)) if label in present]
     groups = _groups(factors)
     colours = {label: hash((number(sizes[label].key), label < len(shape))) for label in sorted(present)}
-    order = canonical(groups, colours, out)
+    order = _upright(canonical(groups, colours, out), factors)
     place = {label: axis for axis, label in enumerate(order)}
     inner = [label for label in sorted(present) if label >= len(shape)]
     ordered = _arranged(factors, place, inner, sizes)
@@ -507,6 +513,16 @@ def _core(factors: list[Factor], sizes: dict[int, Size], shape: Shape, coefficie
         symmetric = _is_diagonal(ordered) or _swaps(ordered) or _swaps(_laid_open(ordered))
     signature = tuple(hash((node.digest, tag(power), *labels)) for node, labels, power in ordered)
     return view(coefficient, intern(Product, core_shape, (ordered,), signature, symmetric), order, shape)
+
+
+def _upright(order: Labels, factors: Sequence[Factor]) -> Labels:
+    """The order with the two axes of each identity as they are numbered: what else stands on it is on the first. A
+    diagonal matrix is its own transpose, and needs no order."""
+    places = {label: axis for axis, label in enumerate(order)}
+    for node, labels, _ in factors if len(order) > 2 else ():
+        if isinstance(node, Delta):
+            places |= zip(labels, sorted(places[k] for k in labels), strict=True)
+    return tuple(sorted(places, key=places.__getitem__))
 
 
 MOST_SWAPPED = 8

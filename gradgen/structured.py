@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gradgen.atoms import call
-from gradgen.nodes import Delta, Node, Product, Triangle, delta, product
+from gradgen.labels import Labels
+from gradgen.nodes import (
+    Add,
+    Delta,
+    Factor,
+    Node,
+    Number,
+    Operand,
+    Product,
+    Shape,
+    Triangle,
+    add,
+    delta,
+    inlined,
+    product,
+)
 from gradgen.ops.determinant import Det, DetSign, LogDet
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.reduce import prod
@@ -54,6 +71,48 @@ def triangle_on_diagonal(node: Node) -> Node | None:
         if isinstance(mask, Triangle) and mask.offset >= 0 and on:
             return product([f for f in node.factors if f != (mask, labels, power)], node.shape)
     return None
+
+
+def sum_of_diagonals(node: Node) -> Node | None:
+    """diag(x) + diag(y) = diag(x + y), and diag(x) + c I = diag(x + c)"""
+    if not isinstance(node, Add):
+        return None
+    found: dict[Labels, list[tuple[Number, list[Factor]]]] = {}
+    others: list[Operand] = []
+    for c, inner, labels in node.terms:
+        pair, rest = _on_identity(inner, labels, node.rank)
+        if pair:
+            found.setdefault(pair, []).append((c, rest))
+        else:
+            others.append((c, inner, labels))
+    if all(len(terms) == 1 for terms in found.values()):
+        return None
+    joined = [_diagonal_of_sum(terms, pair, node.shape) for pair, terms in found.items()]
+    return add([*others, *((1, n, tuple(range(node.rank))) for n in joined)], node.shape)
+
+
+def _on_identity(node: Node, labels: Labels, rank: int) -> tuple[Labels, list[Factor]]:
+    """The two axes of a sum on whose diagonal a term stands, with its other factors; no axes where it is elsewhere."""
+    factors = inlined(node, labels, rank) if isinstance(node, Product) else [(node, labels, 1)]
+    for position, (factor, pair, _) in enumerate(factors):
+        if isinstance(factor, Delta):
+            return (min(pair), max(pair)), [*factors[:position], *factors[position + 1 :]]
+    return (), []
+
+
+def _diagonal_of_sum(terms: Sequence[tuple[Number, list[Factor]]], pair: Labels, shape: Shape) -> Node:
+    """The sum of what stands on the first of two axes, beside the other axes, put on their diagonal."""
+    first, second = pair
+    kept = tuple(axis for axis in range(len(shape)) if axis != second)
+    inner = tuple(shape[axis] for axis in kept)
+
+    def under(label: int) -> int:
+        label = first if label == second else label
+        return label - (label > second)
+
+    moved = [(c, [(n, tuple(map(under, labels)), power) for n, labels, power in rest]) for c, rest in terms]
+    total = add([(c, product(rest, inner), tuple(range(len(inner)))) for c, rest in moved], inner)
+    return product([(total, kept, 1), (delta(shape[first]), pair, 1)], shape)
 
 
 STRUCTURED_LAWS = (det_of_triangular, logdet_of_triangular, detsign_of_triangular, inverse_of_diagonal)

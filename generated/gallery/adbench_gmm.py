@@ -122,31 +122,31 @@ def _hvp(x, alphas, means, q, L, gamma, dalphas, dmeans, dq, dL):
     weights2 = np.exp(terms - terms.max(axis=1)[:, None])
     softmax2 = weights2 / weights2.sum(axis=1)[:, None]
     difference2 = dterms - np.einsum("ij,ij->i", dterms, softmax2)[:, None]
-    t3 = softmax2 * difference2
-    t4 = t3.sum(axis=0)
-    t5 = np.einsum("ijk,ij->jk", z, softmax2)
-    t6 = t5.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
-    t7 = z * t3[:, :, None] + softmax2[:, :, None] * dz
-    t8 = t7.sum(axis=0)
-    t9 = t8.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
+    dgrad_terms = softmax2 * difference2
+    dgrad_terms_sum = dgrad_terms.sum(axis=0)
+    hvp_alphas = dgrad_terms_sum - n * softmax * (dalphas - dalphas.dot(softmax))
+    t3 = np.einsum("ijk,ij->jk", z, softmax2)
+    t4 = t3.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
+    t5 = z * dgrad_terms[:, :, None] + softmax2[:, :, None] * dz
+    t6 = t5.sum(axis=0)
+    t7 = t6.T[:, None, :] * np.tri(d, d, -1, dtype=x.dtype)[:, :, None]
     hvp_means = (
-        np.einsum("ijk,kij->kj", t6, dL)
-        + np.einsum("ijk,kij->kj", t9, L)
-        + t2 * t5
-        + exponential * t8
+        np.einsum("ijk,kij->kj", t4, dL)
+        + np.einsum("ijk,kij->kj", t7, L)
+        + t2 * t3
+        + exponential * t6
     )
     gamma_squared = gamma**2
-    t10 = np.einsum("ijk,ijl->jlk", difference, t7)
-    t11 = dmeans[:, None, :] * t5[:, :, None]
+    t8 = np.einsum("ijk,ijl->jlk", difference, t5)
+    t9 = dmeans[:, None, :] * t3[:, :, None]
     hvp_q = (
-        t4[:, None]
+        dgrad_terms_sum[:, None]
         + 2 * gamma_squared * dq * exponential**2
-        + exponential * t11.diagonal(axis1=1, axis2=2)
-        - exponential * t10.diagonal(axis1=1, axis2=2)
+        + exponential * t9.diagonal(axis1=1, axis2=2)
+        - exponential * t8.diagonal(axis1=1, axis2=2)
         - t2 * np.einsum("ijk,ij->jk", difference * z, softmax2)
     )
-    hvp_alphas = t4 - n * softmax * (dalphas - dalphas.dot(softmax))
-    return (hvp_alphas, hvp_means, hvp_q, np.tril(t11 + gamma_squared * dL - t10, -1))
+    return (hvp_alphas, hvp_means, hvp_q, np.tril(t9 + gamma_squared * dL - t8, -1))
 
 
 def loss(x, alphas, means, q, L, gamma, m):

@@ -122,22 +122,21 @@ def _hvp(X, weights, means, precisions_cholesky, dmeans, dprecisions_cholesky):
     hvp_means = np.einsum("ij,jki->jk", t3, precisions_cholesky) + np.einsum(
         "ijk,ik->ij", dprecisions_cholesky, ratio
     )
-    ratio2 = (
+    ratio2 = (t1.sum(axis=0) / n)[:, None] / precisions_cholesky.diagonal(
+        axis1=1, axis2=2
+    )
+    ratio3 = (
         dprecisions_cholesky.diagonal(axis1=1, axis2=2)
         / precisions_cholesky.diagonal(axis1=1, axis2=2) ** 2
     )
-    t4 = ((softmax.sum(axis=0) / n)[:, None] * ratio2)[:, :, None] * np.eye(
+    t4 = (ratio2 - (softmax.sum(axis=0) / n)[:, None] * ratio3)[:, :, None] * np.eye(
         d, dtype=X.dtype
     )
-    ratio3 = (t1.sum(axis=0) / n)[:, None] / precisions_cholesky.diagonal(
-        axis1=1, axis2=2
-    )
     hvp_precisions_cholesky = (
-        ratio3[:, :, None] * np.eye(d, dtype=X.dtype)
-        + means[:, :, None] * t3.T[:, None, :]
+        means[:, :, None] * t3.T[:, None, :]
+        + t4
         + dmeans[:, :, None] * ratio[:, None, :]
         - np.einsum("ijk,il->klj", t2, X)
-        - t4
     )
     return (hvp_means, hvp_precisions_cholesky)
 

@@ -230,73 +230,80 @@ def _hessian(X, y, theta):
     t7 = scipy.linalg.solve_triangular(
         L, 0.5 * (t6.T + t6), trans=1, lower=True, check_finite=False
     )
-    t8 = np.linalg.inv(L)
-    t9 = np.diag(hyper)
-    t10 = t9[1:-1]
+    grad_K = scipy.linalg.solve_triangular(
+        L, t7.T, trans=1, lower=True, check_finite=False
+    )
+    t8 = t3 * grad_K.T
+    t9 = difference * t8[:, :, None]
+    t10 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
     power = t2**2
-    t11 = X[:, None, :] * t10.T / power
-    difference4 = t11[:, None, :, :] - t11
-    t12 = np.einsum(
+    t11 = np.einsum("ij,ij->j", t9.sum(axis=1), X)
+    grad_hyper = np.concatenate(
+        (
+            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
+            t10 / power - t11 / power,
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
+        )
+    )
+    t12 = np.linalg.inv(L)
+    t13 = np.diag(hyper)
+    t14 = t13[1:-1]
+    t15 = X[:, None, :] * t14.T / power
+    difference4 = t15[:, None, :, :] - t15
+    t16 = np.einsum(
         "ijkl,jil->ijk",
         difference4,
         difference.transpose(1, 0, 2) * exponential[:, :, None],
     )
-    t13 = t9[0]
-    t14 = (
-        t9[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
-        + exponential[:, :, None] * t13
-        - t1 * t12
+    t17 = t13[0]
+    t18 = (
+        t13[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
+        + exponential[:, :, None] * t17
+        - t1 * t16
     )
-    t15 = np.einsum("ij,kjl->ikl", t8, 0.5 * (t14 + t14.transpose(1, 0, 2)))
-    t16 = difference2[:, :, None] * np.einsum("ij,kjl->ikl", t8, t15)
-    t17 = np.einsum("ij,jkl->ikl", L, t16)
-    t18 = np.einsum("ij,kil->kjl", t8, np.einsum("ij,jkl->ikl", t8, t17))
-    t19 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
-    t20 = difference2[:, :, None] * np.einsum("ij,ikl->kjl", difference3, t17)
-    ratio2 = t17.diagonal(axis1=0, axis2=1).T / (L.diagonal() ** 2)[:, None]
-    t21 = L.T[:, :, None] * ratio2
-    t22 = z[:, None, None] * t18.transpose(1, 2, 0).dot(z)
-    t23 = t18.transpose(0, 2, 1).dot(y)
-    t24 = t23[:, None, :] * t4[:, None]
-    t25 = scipy.linalg.solve_triangular(L, t23, trans=1, lower=True, check_finite=False)
-    t26 = z[:, None, None] * t25
-    t27 = difference2[:, :, None] * (
-        np.einsum("ij,kil->jkl", L, -t22 - t26 - t24) + t21
+    t19 = np.einsum("ij,kjl->ikl", t12, 0.5 * (t18 + t18.transpose(1, 0, 2)))
+    t20 = difference2[:, :, None] * np.einsum("ij,kjl->ikl", t12, t19)
+    t21 = np.einsum("ij,jkl->ikl", L, t20)
+    t22 = np.einsum("ij,kil->kjl", t12, np.einsum("ij,jkl->ikl", t12, t21))
+    t23 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
+    t24 = difference2[:, :, None] * np.einsum("ij,ikl->kjl", difference3, t21)
+    ratio2 = t21.diagonal(axis1=0, axis2=1).T / (L.diagonal() ** 2)[:, None]
+    t25 = L.T[:, :, None] * ratio2
+    t26 = z[:, None, None] * t22.transpose(1, 2, 0).dot(z)
+    t27 = t22.transpose(0, 2, 1).dot(y)
+    t28 = t27[:, None, :] * t4[:, None]
+    t29 = scipy.linalg.solve_triangular(L, t27, trans=1, lower=True, check_finite=False)
+    t30 = z[:, None, None] * t29
+    t31 = difference2[:, :, None] * (
+        np.einsum("ij,kil->jkl", L, -t26 - t30 - t28) + t25
     )
-    t28 = (
-        t21.transpose(1, 0, 2)
+    t32 = (
+        t25.transpose(1, 0, 2)
+        - np.einsum("ij,kil->kjl", L, t30)
+        - np.einsum("ij,kil->kjl", L, t28)
         - np.einsum("ij,kil->kjl", L, t26)
-        - np.einsum("ij,kil->kjl", L, t24)
-        - np.einsum("ij,kil->kjl", L, t22)
     )
-    t29 = 0.5 * (t27 + difference2.T[:, :, None] * t28 + t20 + t20.transpose(1, 0, 2))
-    t30 = np.einsum("ij,jkl->ikl", -0.5 * (t19 + t19.T), t18) + np.einsum(
-        "ij,ikl->kjl", t8, t29
+    t33 = 0.5 * (t31 + difference2.T[:, :, None] * t32 + t24 + t24.transpose(1, 0, 2))
+    t34 = np.einsum("ij,jkl->ikl", -0.5 * (t23 + t23.T), t22) + np.einsum(
+        "ij,ikl->kjl", t12, t33
     )
-    difference5 = np.einsum("ij,ikl->kjl", t8, t30) - np.einsum("ij,jkl->ikl", t7, t18)
-    grad_K = scipy.linalg.solve_triangular(
-        L, t7.T, trans=1, lower=True, check_finite=False
-    )
-    t31 = t3 * grad_K.T
-    t32 = difference * t31[:, :, None]
-    t33 = np.einsum("ij,ij->j", t32.sum(axis=1), X)
-    t34 = t2 * power
-    t35 = np.einsum("ij,ij->j", t32.sum(axis=0), X)
+    difference5 = np.einsum("ij,ikl->kjl", t12, t34) - np.einsum("ij,jkl->ikl", t7, t22)
+    t35 = t2 * power
     t36 = (
         t3[:, :, None] * difference5
-        + t13 * (exponential * grad_K)[:, :, None]
-        - t12 * (t1 * grad_K)[:, :, None]
+        + t17 * (exponential * grad_K)[:, :, None]
+        - t16 * (t1 * grad_K)[:, :, None]
     )
     t37 = (
-        difference4 * t31.T[:, :, None, None]
+        difference4 * t8.T[:, :, None, None]
         + difference[:, :, None, :] * t36[:, :, :, None]
     )
     t38 = np.einsum("ijk,ik->kj", t37.sum(axis=0) - t37.sum(axis=1), X)
     difference6 = t38 / power[:, None] - 2 * (
-        t10 * (t35 / t34)[:, None] - t10 * (t33 / t34)[:, None]
+        t14 * (t10 / t35)[:, None] - t14 * (t11 / t35)[:, None]
     )
     difference7 = np.einsum("ij,ijk->k", exponential, difference5) - np.einsum(
-        "ij,ijk->k", grad_K, t12
+        "ij,ijk->k", grad_K, t16
     )
     t39 = np.concatenate(
         (
@@ -305,14 +312,7 @@ def _hessian(X, y, theta):
             difference5.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
         )
     )
-    grad_hyper = np.concatenate(
-        (
-            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
-            t35 / power - t33 / power,
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
-    )
-    return hyper[:, None] * t39 + hyper * np.diag(grad_hyper)
+    return hyper[:, None] * t39 + np.diag(hyper * grad_hyper)
 
 
 def loss(X, y, theta):

@@ -129,7 +129,7 @@ def _hessian(X, y, theta):
             t10.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
         )
     )
-    return exponential[:, None] * t11 + exponential * np.diag(t4)
+    return exponential[:, None] * t11 + np.diag(exponential * t4)
 
 
 def loss(X, y, theta):

@@ -172,64 +172,64 @@ def _hessian(x, y, theta):
     """The Hessian by theta."""
     n = x.shape[0]
     exponential = np.exp(theta)
-    t1 = np.diag(exponential)
     length = exponential[0]
     length_squared = length**2
     period = exponential[1]
     distance = np.abs(x[:, None] - x)
     ratio = distance.T / period
-    t2 = np.sin(3.141592653589793 * ratio)
+    t1 = np.sin(3.141592653589793 * ratio)
     noise = exponential[2]
-    exponential2 = np.exp(-2 * (t2 / length) ** 2)
+    exponential2 = np.exp(-2 * (t1 / length) ** 2)
     K = noise * np.eye(n, dtype=x.dtype) + exponential2.T
-    t3 = np.linalg.inv(K)
-    t4 = np.linalg.solve(K, y)
-    t5 = np.linalg.solve(K.T, y)
-    grad_K = 0.5 * (np.outer(t5, t4) - t3.T)
-    t6 = exponential2 * t2 * grad_K.T
-    ratio2 = t6 / length
-    total = np.vdot(t2, ratio2)
+    t2 = np.linalg.inv(K)
+    t3 = np.linalg.solve(K, y)
+    t4 = np.linalg.solve(K.T, y)
+    grad_K = 0.5 * (np.outer(t4, t3) - t2.T)
+    t5 = exponential2 * t1 * grad_K.T
+    ratio2 = t5 / length
+    total = np.vdot(t1, ratio2)
     period_squared = period**2
-    t7 = length * period_squared
-    t8 = np.cos(3.141592653589793 * ratio)
-    total2 = np.vdot(distance, (t8 * ratio2).T)
-    t9 = np.concatenate(
+    t6 = length * period_squared
+    t7 = np.cos(3.141592653589793 * ratio)
+    total2 = np.vdot(distance, (t7 * ratio2).T)
+    t8 = np.concatenate(
         (
             np.full(1, 4 * total / length_squared, dtype=x.dtype),
-            np.full(1, 12.566370614359172 * total2 / t7, dtype=x.dtype),
+            np.full(1, 12.566370614359172 * total2 / t6, dtype=x.dtype),
             np.full(1, np.trace(grad_K), dtype=x.dtype),
         )
     )
-    t10 = distance.T * t8
-    t11 = t1[:, 1]
-    t12 = t10[:, :, None] * (t11 / period_squared)
-    t13 = t1[:, 0]
+    t9 = distance.T * t7
+    t10 = np.diag(exponential)
+    t11 = t10[1]
+    t12 = t9[:, :, None] * (t11 / period_squared)
+    t13 = t10[0]
     ratio3 = t13 / length_squared
-    t14 = -3.141592653589793 * t12 / length - t2[:, :, None] * ratio3
-    t15 = t2 * exponential2
-    t16 = np.einsum("ij,ikl->kjl", t3, t14 * t15[:, :, None] / length)
-    t17 = np.einsum("ij,jkl->ikl", t3, t1[:, 2] * t3[:, :, None] - 4 * t16)
+    t14 = -3.141592653589793 * t12 / length - t1[:, :, None] * ratio3
+    t15 = t1 * exponential2
+    t16 = np.einsum("ij,ikl->kjl", t2, t14 * t15[:, :, None] / length)
+    t17 = np.einsum("ij,jkl->ikl", t2, t10[2] * t2[:, :, None] - 4 * t16)
     t18 = 0.5 * (
         t17
-        - t17.transpose(0, 2, 1).dot(y)[:, None, :] * t5[:, None]
-        - t17.transpose(1, 2, 0).dot(y) * t4[:, None, None]
+        - t17.transpose(0, 2, 1).dot(y)[:, None, :] * t4[:, None]
+        - t17.transpose(1, 2, 0).dot(y) * t3[:, None, None]
     )
     t19 = np.multiply(
-        t14, (exponential2 * t2**2 / length * grad_K.T)[:, :, None], out=t14
+        t14, (exponential2 * t1**2 / length * grad_K.T)[:, :, None], out=t14
     )
     t20 = (
         t15[:, :, None] * t18
         - 3.141592653589793 * t12 * (exponential2 * grad_K.T)[:, :, None]
         - 4 * t19
     )
-    difference = t20 / length - ratio3 * t6[:, :, None]
+    difference = t20 / length - ratio3 * t5[:, :, None]
     difference2 = np.einsum(
-        "ijk,ij->k", difference, t2
+        "ijk,ij->k", difference, t1
     ) - 3.141592653589793 * np.einsum("ij,ijk->k", ratio2, t12)
     difference3 = difference2 / length_squared - 2 * total / length**3 * t13
     t21 = (
-        3.141592653589793 * np.vdot(distance.T**2, t2 * ratio2) / t7 * t11
-        + np.einsum("ijk,ij->k", difference, t10) / length
+        3.141592653589793 * np.vdot(distance.T**2, t1 * ratio2) / t6 * t11
+        + np.einsum("ijk,ij->k", difference, t9) / length
         - total2 / length_squared * t13
     )
     difference4 = t21 / period_squared - 2 * total2 / (length * period**3) * t11
@@ -240,7 +240,7 @@ def _hessian(x, y, theta):
             t18.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
         )
     )
-    return t1 * t9[:, None] + exponential[:, None] * t22
+    return exponential[:, None] * (np.diag(t8) + t22)
 
 
 def loss(x, y, theta):

@@ -171,74 +171,76 @@ def _hessian(X, y, theta):
     """The Hessian by theta."""
     n = X.shape[0]
     exponential = np.exp(theta)
-    t1 = np.diag(exponential)
     alpha = exponential[0]
     length = exponential[1]
     length_squared = length**2
-    t2 = alpha * length_squared
+    t1 = alpha * length_squared
     difference = X[:, None, :] - X
     gram = np.einsum("ijk,ijk->ij", difference, difference)
-    t3 = 1 + 0.5 * gram / t2
-    t4 = t3 ** (-alpha)
+    t2 = 1 + 0.5 * gram / t1
+    t3 = t2 ** (-alpha)
     noise = exponential[2]
-    K = noise * np.eye(n, dtype=X.dtype) + t4
-    t5 = np.linalg.inv(K)
-    t6 = np.linalg.solve(K, y)
-    grad_K = 0.5 * (np.outer(t6, t6) - t5)
-    t7 = t4 * np.log(np.where(t4 != 0, t3, 1))
-    t8 = -1 - alpha
-    t9 = t3**t8
-    power = t2**2
+    K = noise * np.eye(n, dtype=X.dtype) + t3
+    t4 = np.linalg.inv(K)
+    t5 = np.diag(exponential)
+    t6 = t5[0]
+    t7 = alpha * length
+    t8 = t5[1]
+    t9 = 2 * t7 * t8 + length_squared * t6
+    power = t1**2
+    t10 = gram[:, :, None] * (t9 / power)
+    t11 = -1 - alpha
+    t12 = t2**t11
+    t13 = np.einsum("ij,jkl->kil", t4, alpha * t12[:, :, None] * t10)
+    t14 = t3 * np.log(np.where(t3 != 0, t2, 1))
+    t15 = (
+        0.5 * t13
+        + t5[2] * t4[:, :, None]
+        - t6 * np.linalg.solve(K, t14.T).T[:, :, None]
+    )
+    t16 = np.einsum("ijk,li->jlk", t15, t4)
+    t17 = np.linalg.solve(K, y)
+    t18 = t17[:, None, None] * t16.transpose(0, 2, 1).dot(y)
+    t19 = 0.5 * (t16 - t18 - t18.transpose(1, 0, 2))
+    grad_K = 0.5 * (np.outer(t17, t17) - t4)
     ratio = alpha / power
-    t10 = ratio * np.vdot(t9, gram * grad_K)
-    t11 = alpha * length
-    t12 = np.concatenate(
+    t20 = ratio * np.vdot(t12, gram * grad_K)
+    t21 = length * t20
+    t22 = t12 * grad_K
+    t23 = t12 * np.log(np.where(t12 != 0, t2, 1))
+    t24 = -t6 * t23[:, :, None] - 0.5 * t10 * (t11 * t2 ** (t11 - 1))[:, :, None]
+    t25 = (
+        t24 * (ratio * grad_K)[:, :, None]
+        + t6 / power * t22[:, :, None]
+        + (ratio * t12)[:, :, None] * t19
+        - 2 * alpha / t1**3 * t9 * t22[:, :, None]
+    )
+    t26 = np.einsum("ijk,ji->k", t25, gram)
+    t27 = (t12 - alpha * t23)[:, :, None] * t10.transpose(1, 0, 2)
+    t28 = t6 * (t14 * np.log(np.where(t14 != 0, t2, 1)))[:, :, None]
+    t29 = (
+        0.5 * length_squared * t26
+        + t21 * t8
+        - np.einsum("ij,jik->k", grad_K, -0.5 * t27 - t28)
+        - np.einsum("ij,ijk->k", t14, t19)
+    )
+    t30 = np.concatenate(
         (
-            np.full(1, 0.5 * length_squared * t10 - np.vdot(grad_K, t7), dtype=X.dtype),
-            np.full(1, t11 * t10, dtype=X.dtype),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
+            t29[None],
+            (alpha * t20 * t8 + t7 * t26 + t21 * t6)[None],
+            t19.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
         )
-    )
-    t13 = t1[:, 0]
-    t14 = t1[:, 1]
-    t15 = 2 * t11 * t14 + length_squared * t13
-    t16 = gram[:, :, None] * (t15 / power)
-    t17 = np.einsum("ij,jkl->kil", t5, alpha * t9[:, :, None] * t16)
-    t18 = (
-        0.5 * t17
-        + t1[:, 2] * t5[:, :, None]
-        - t13 * np.linalg.solve(K, t7.T).T[:, :, None]
-    )
-    t19 = np.einsum("ijk,li->jlk", t18, t5)
-    t20 = t6[:, None, None] * t19.transpose(0, 2, 1).dot(y)
-    t21 = 0.5 * (t19 - t20 - t20.transpose(1, 0, 2))
-    t22 = length * t10
-    t23 = t9 * grad_K
-    t24 = t9 * np.log(np.where(t9 != 0, t3, 1))
-    t25 = -t13 * t24[:, :, None] - 0.5 * t16 * (t8 * t3 ** (t8 - 1))[:, :, None]
-    t26 = (
-        t25 * (ratio * grad_K)[:, :, None]
-        + t13 / power * t23[:, :, None]
-        + (ratio * t9)[:, :, None] * t21
-        - 2 * alpha / t2**3 * t15 * t23[:, :, None]
-    )
-    t27 = np.einsum("ijk,ji->k", t26, gram)
-    t28 = t13 * (t7 * np.log(np.where(t7 != 0, t3, 1)))[:, :, None]
-    t29 = -0.5 * (t9 - alpha * t24)[:, :, None] * t16.transpose(1, 0, 2) - t28
-    t30 = (
-        0.5 * length_squared * t27
-        + t22 * t14
-        - np.einsum("ij,jik->k", grad_K, t29)
-        - np.einsum("ij,ijk->k", t7, t21)
     )
     t31 = np.concatenate(
         (
-            t30[None],
-            (alpha * t10 * t14 + t11 * t27 + t22 * t13)[None],
-            t21.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+            np.full(
+                1, 0.5 * length_squared * t20 - np.vdot(grad_K, t14), dtype=X.dtype
+            ),
+            np.full(1, t7 * t20, dtype=X.dtype),
+            np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    return t1 * t12[:, None] + exponential[:, None] * t31
+    return exponential[:, None] * (t30 + np.diag(t31))
 
 
 def loss(X, y, theta):

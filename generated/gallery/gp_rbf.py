@@ -157,59 +157,59 @@ def _hessian(X, y, theta):
     length = exponential[1]
     ratio = X / length
     difference = ratio[:, None, :] - ratio
-    exponential2 = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
-    amplitude = exponential[0]
     noise = exponential[2]
+    amplitude = exponential[0]
+    exponential2 = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     t1 = amplitude * exponential2
     K = t1 + noise * np.eye(n, dtype=X.dtype)
-    t2 = np.linalg.solve(K, y)
-    t3 = np.linalg.inv(K)
-    grad_K = 0.5 * (np.outer(t2, t2) - t3)
-    t4 = amplitude * grad_K
-    t5 = exponential2 * t4
-    t6 = difference * t5[:, :, None]
-    total = np.vdot(t6.sum(axis=1) - t6.sum(axis=0), X)
+    t2 = np.linalg.inv(K)
+    t3 = np.diag(exponential)
+    t4 = t3[0]
     length_squared = length**2
-    t7 = np.concatenate(
+    t5 = t3[1]
+    t6 = X[:, :, None] * (t5 / length_squared)
+    difference2 = t6[:, None, :, :] - t6
+    t7 = exponential2[:, :, None] * np.einsum("ijk,jikl->ijl", difference, difference2)
+    t8 = (
+        t2[:, :, None] * t3[2]
+        + t4 * np.linalg.solve(K, exponential2)[:, :, None]
+        - np.einsum("ijk,li->ljk", amplitude * t7, t2)
+    )
+    t9 = np.einsum("ij,kjl->kil", t2, t8)
+    t10 = np.linalg.solve(K, y)
+    t11 = t10[:, None] * t9.transpose(0, 2, 1).dot(y)[:, None, :]
+    t12 = 0.5 * (t9 - t11 - t11.transpose(1, 0, 2))
+    grad_K = 0.5 * (np.outer(t10, t10) - t2)
+    t13 = amplitude * grad_K
+    t14 = (
+        t4 * (exponential2 * grad_K)[:, :, None]
+        + t1[:, :, None] * t12
+        - t7 * t13[:, :, None]
+    )
+    t15 = difference.transpose(1, 0, 2)[:, :, :, None] * t14[:, :, None, :]
+    t16 = exponential2 * t13
+    t17 = np.add(t15, difference2 * t16[:, :, None, None], out=t15)
+    t18 = np.einsum("ijk,ij->k", t17.sum(axis=0) - t17.sum(axis=1), X)
+    t19 = np.multiply(difference, t16[:, :, None], out=difference)
+    total = np.vdot(t19.sum(axis=1) - t19.sum(axis=0), X)
+    difference3 = np.einsum("ijk,ij->k", t12, exponential2) - np.einsum(
+        "ijk,ji->k", t7, grad_K
+    )
+    t20 = np.concatenate(
+        (
+            difference3[None],
+            (t18 / length_squared - 2 * total / length**3 * t5)[None],
+            t12.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+        )
+    )
+    t21 = np.concatenate(
         (
             np.full(1, np.vdot(grad_K, exponential2), dtype=X.dtype),
             np.full(1, total / length_squared, dtype=X.dtype),
             np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    t8 = np.diag(exponential)
-    t9 = t8[0]
-    t10 = t8[1]
-    t11 = X[:, :, None] * (t10 / length_squared)
-    difference2 = t11[:, None, :, :] - t11
-    t12 = exponential2[:, :, None] * np.einsum("ijk,jikl->ijl", difference, difference2)
-    t13 = (
-        t3[:, :, None] * t8[2]
-        + t9 * np.linalg.solve(K, exponential2)[:, :, None]
-        - np.einsum("ijk,li->ljk", amplitude * t12, t3)
-    )
-    t14 = np.einsum("ij,kjl->kil", t3, t13)
-    t15 = t2[:, None] * t14.transpose(0, 2, 1).dot(y)[:, None, :]
-    t16 = 0.5 * (t14 - t15 - t15.transpose(1, 0, 2))
-    t17 = (
-        t9 * (exponential2 * grad_K)[:, :, None]
-        + t1[:, :, None] * t16
-        - t12 * t4[:, :, None]
-    )
-    t18 = difference.transpose(1, 0, 2)[:, :, :, None] * t17[:, :, None, :]
-    t19 = np.add(t18, difference2 * t5[:, :, None, None], out=t18)
-    t20 = np.einsum("ijk,ij->k", t19.sum(axis=0) - t19.sum(axis=1), X)
-    difference3 = np.einsum("ijk,ij->k", t16, exponential2) - np.einsum(
-        "ijk,ji->k", t12, grad_K
-    )
-    t21 = np.concatenate(
-        (
-            difference3[None],
-            (t20 / length_squared - 2 * total / length**3 * t10)[None],
-            t16.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
-        )
-    )
-    return exponential[:, None] * t21 + t8 * t7[:, None]
+    return exponential[:, None] * (np.diag(t21) + t20)
 
 
 def loss(X, y, theta):

@@ -177,6 +177,11 @@ def _bounds(pick: Span | Size) -> tuple[Size, Size]:
     return (pick, pick + 1) if isinstance(pick, Size) else (pick.start, pick.stop)
 
 
+def _is_all(pick: Pick, size: Size) -> bool:
+    """Whether a pick leaves an axis of this size as it is."""
+    return pick is None or pick == Span(Size.of(0), size)
+
+
 def apart(one: Pick, other: Pick) -> bool:
     """Whether two picks of an axis have no entry in common."""
     if one is None or other is None:
@@ -256,9 +261,10 @@ def select(node: Node, picks: Picks) -> Node:
     inner = tuple(picks[k] for k in held)
     left = kept(picks)
     axes = tuple(left.index(k) for k in held if k in left)
-    if all(pick is None for pick in inner):
+    plain = len(held) == len(labels)
+    if all(pick is None or (plain and _is_all(pick, node.shape[k])) for k, pick in zip(held, inner, strict=True)):
         return view(c, core, tuple(left.index(k) for k in labels), shape)
-    if len(held) == len(labels):  # not a diagonal: the picks of the core's own axes
+    if plain:  # not a diagonal: the picks of the core's own axes
         inner, place = tuple(picks[k] for k in labels), {label: axis for axis, label in enumerate(labels)}
         axes = tuple(left.index(k) for k in labels if k in left)
         found = _unembedded(core, inner) if isinstance(core, Embed) else None
@@ -303,6 +309,8 @@ def embed(node: Node, picks: Picks, shape: Shape) -> Node:
     """Zeros of the given shape with the node at the picked entries."""
     if is_zero(node):
         return zero(shape)
+    if all(_is_all(pick, size) for pick, size in zip(picks, shape, strict=True)):
+        return node
     c, core, labels = operand(node, tuple(range(node.rank)))
     whole = len(labels) == node.rank and len(set(labels)) == node.rank
     if whole and isinstance(core, Embed):

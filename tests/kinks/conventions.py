@@ -125,6 +125,9 @@ def outcomes(case):
     if case.hvp is not None:
         yield module.hvp(*values.values(), *directions), case.hvp
         yield bound.hvp(*variables, *directions), case.hvp
+        if hasattr(module, "hessian"):
+            yield np.dot(module.hessian(*values.values()), directions[0]), case.hvp
+            yield np.dot(bound.hessian(*variables), directions[0]), case.hvp
 
 
 def parts(result):

@@ -9,6 +9,8 @@ CASES = {
     "abs": of_vector("np.sum(np.abs(x))", [-2, 0, 3], 5, [-1, 0, 1], [0, 0, 0]),
     "abs in a product": of_vector("np.sum(x * np.abs(x))", [-2, 0, 3], 5, [4, 0, 6], [-2, 0, 2]),
     "abs of a sum": of_vector("np.abs(x[0] - x[1])", [2, 2], 0, [0, 0], [0, 0]),
+    "a power of abs": of_vector("np.sum(np.abs(x) ** 2.5)", [-4, 0, 1], 33, [-20, 0, 2.5], [7.5, 0, 3.75]),
+    "a power of abs times x": of_vector("np.sum(x * np.abs(x) ** 1.5)", [-1, 0, 4], 31, [2.5, 0, 20], [-3.75, 0, 7.5]),
     "sign": of_vector("np.sum(np.sign(x) * x)", [-2, 0, 3], 5, [-1, 0, 1], [0, 0, 0]),
     "relu": of_vector("np.sum(relu(x))", [-2, 0, 3], 3, [0, 0, 1], [0, 0, 0]),
     "relu squared": of_vector("np.sum(relu(x) ** 2)", [-2, 0, 3], 9, [0, 0, 6], [0, 0, 2]),

@@ -33,6 +33,7 @@ class Call:
     function: str
     arguments: tuple[str, ...]
     ending: tuple[str, ...]
+    kind: str
 
 
 def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str]) -> str:
@@ -50,7 +51,8 @@ class NativeWriter(Writer):
     """Writes private functions that call C; what loops cannot compute stays NumPy."""
 
     def __init__(self, tape: Tape, planned: Plan, prefix: str = "") -> None:
-        """``prefix`` goes before the names of what is compiled, where several modules are compiled as one."""
+        """``prefix`` goes before the names of what is compiled, where several modules share one library, which they
+        call."""
         super().__init__(tape, planned)
         self.prefix = prefix
         self.written: list[c_text.Written] = []
@@ -91,9 +93,8 @@ class NativeWriter(Writer):
         body = Body(tuple(lines), tuple(made), (*sizes, *shapes), (typed,) if arrays else ())
         used = {n: said for n, said in given.items() if said in handed or said == typed}
         self.written.append(written)
-        self.calls.append(
-            _call(f"{self.prefix}{private}_loops", written, [root.node.rank > 0 for root in kernel.roots])
-        )
+        shaped = [root.node.rank > 0 for root in kernel.roots]
+        self.calls.append(_call(name, written, shaped, "def" if self.prefix else "cdef object"))
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         return self._function(private, doc, body, used, self._result(kernel.name, body), self.ids.arguments)
 
@@ -103,12 +104,16 @@ class NativeWriter(Writer):
 
     def loops(self) -> list[str]:
         """The C functions with what they need, and the functions that call them."""
-        if not self.written:
-            return []
-        c = "\n\n".join((render("loops.h.j2").rstrip("\n"), *(one.text for one in self.written), POP))
-        declared = [_prototype(one) for one in self.written]
-        helpers = render("loops_helpers.pyx.j2", c=c, declared=declared).rstrip("\n")
-        return [helpers, *(render("loops.pyx.j2", call=call).rstrip("\n") for call in self.calls)]
+        return loops_text(self.written, self.calls)
+
+
+def loops_text(written: Sequence[c_text.Written], calls: Sequence[Call]) -> list[str]:
+    """The C functions with what they need, and the functions that call them; nothing where there are none."""
+    if not written:
+        return []
+    c = "\n\n".join((render("loops.h.j2").rstrip("\n"), *(one.text for one in written), POP))
+    helpers = render("loops_helpers.pyx.j2", c=c, declared=[_prototype(one) for one in written])
+    return [helpers.rstrip("\n"), *(render("loops.pyx.j2", call=call).rstrip("\n") for call in calls)]
 
 
 POP = """\
@@ -122,7 +127,7 @@ def _prototype(written: c_text.Written) -> str:
     return f"int {written.name}({', '.join(c_text.TYPES[p.kind].rstrip() for p in written.parameters)}) nogil"
 
 
-def _call(name: str, written: c_text.Written, arrays: Sequence[bool]) -> Call:
+def _call(name: str, written: c_text.Written, arrays: Sequence[bool], kind: str) -> Call:
     """``arrays`` says of each result whether it is an array; numbers are returned."""
     results = [p for p in written.parameters if p.kind == "result"]
     taken = {"array": "_doubles", "indices": "_integers"}
@@ -149,4 +154,4 @@ def _call(name: str, written: c_text.Written, arrays: Sequence[bool]) -> Call:
         for line in (f"if {p.name}_ is not {p.name}:", f"    {p.name}[...] = {p.name}_")
     ]
     ending += [f"return {', '.join(numbers)}"] if numbers else []
-    return Call(name, tuple(parameters), tuple(lines), written.name, tuple(arguments), tuple(ending))
+    return Call(name, tuple(parameters), tuple(lines), written.name, tuple(arguments), tuple(ending), kind)

@@ -17,7 +17,7 @@ from gradgen.atoms import HALF, power_of
 from gradgen.cost import Pairs, Tree, contraction, entries
 from gradgen.dims import TYPICAL
 from gradgen.labels import Labels
-from gradgen.nodes import Factor, Map, Node, Number, Product, Shape, apply, label_sizes, operand, product
+from gradgen.nodes import Delta, Factor, Map, Node, Number, Product, Shape, apply, label_sizes, operand, product
 from gradgen.ops.inverse import Inverse
 from gradgen.ops.solve import solve
 from gradgen.text import magnitude
@@ -252,9 +252,9 @@ def _entrywise_power(node: Node, power: Number) -> Node:
 def _is_case(node: Product) -> bool:
     """Whether a product of two factors is emitted as it stands: entrywise, or a contraction of plain factors over
     shared labels."""
-    (_, a, p), (_, b, q) = node.factors
+    (x, a, p), (y, b, q) = node.factors
     if not node.summed:
-        return abs(p) == 1 and abs(q) == 1 and not (p == q == -1)
+        return abs(p) == 1 and abs(q) == 1 and not (p == q == -1) and not (min(p, q) < 0 and Delta in map(type, (x, y)))
     return (
         p == q == 1
         and bool(a)
@@ -371,7 +371,7 @@ def _leaves(tree: Tree) -> list[int]:
 def _pair(left: _Part, right: _Part, needed: frozenset[int]) -> _Part:
     union = tuple(dict.fromkeys((*left.labels, *right.labels)))
     kept = tuple(k for k in union if k in needed)
-    if len(kept) < len(union):
+    if len(kept) < len(union) or Delta in (type(left.node), type(right.node)):  # 0 / 0 off a diagonal
         left, right = left.plain(), right.plain()
     if left.inverse and right.inverse:
         joined = _pair(_Part(left.node, left.labels), _Part(right.node, right.labels), needed)

@@ -2,6 +2,9 @@
 
 ``partials(y, *x)`` gives the derivative by each argument from the value y and the arguments x, all nodes of one shape;
 None is an argument by which the derivative is 0. Atoms of `MASKS` are 0/1 and piecewise constant.
+
+Where a derivative is infinite, the result is: the second one of |x|^1.5 at 0 is. What is infinite times a coefficient
+that is 0 is 0: the second one of |x|ᵖ at p = 1 and x = 0.
 """
 
 from __future__ import annotations
@@ -14,9 +17,10 @@ from math import log as ln
 
 import numpy as np
 
-from gradgen.nodes import Atom, Map, Node, Number, apply
+from gradgen.nodes import Atom, Count, Map, Node, Number, Symbol, apply, operand
 
 HALF = Fraction(1, 2)
+POSITIVE = frozenset(("exp", "exp2", "cosh", "sigmoid", "softplus"))
 DEGREES = 2  # the highest derivative that is ever asked of a function
 ATOMS: dict[str, Atom] = {}
 MASKS = frozenset("greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not".split())
@@ -29,6 +33,7 @@ VALUES: dict[str, Callable[..., float]] = {
     },
     "absolute": abs,
     "sign": lambda x: (x > 0) - (x < 0),
+    "lowered": lambda x: x - (x != 0),
     "relu": lambda x: max(x, 0.0),
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x)),
     "softplus": lambda x: max(x, 0.0) + math.log1p(math.exp(-abs(x))),
@@ -107,6 +112,7 @@ _unary("arccosh", lambda y, x: (x**2 - 1) ** -HALF)
 _unary("arctanh", lambda y, x: 1 / (1 - x**2))
 _unary("root", lambda y, x: 1 / (2 * call("nonzero", y)))  # a norm, from its square: derivative 0 at 0
 _unary("nonzero", lambda y, x: 1 + 0 * x)  # infinite at 0, so that dividing by it gives 0
+_unary("lowered", lambda y, x: 1 + 0 * x)  # x - 1, but 0 where x is
 _unary("regular", lambda y, x: 1 + 0 * x)  # NaN at 0, where what divides by it has no value
 _unary("absolute", lambda y, x: call("sign", x))
 _unary("sign", lambda y, x: None)
@@ -154,27 +160,38 @@ def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     return call("sigmoid", a - b), call("sigmoid", b - a)
 
 
-@_atom("power")
-def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-    return b * call("power", a, b - 1), call("power_log", a, b)
+def is_positive(node: Node) -> bool:
+    """Whether a node is positive at every point: its powers have no kink."""
+    if isinstance(node, Map):
+        return node.atom.name in POSITIVE
+    return isinstance(node, Count) or (isinstance(node, Symbol) and "positive" in node.facts)
+
+
+def _lowered(a: Node, b: Node) -> Node:
+    """The exponent of the derivative b aᵇ⁻¹, so that this is 0 where b is, also at a = 0."""
+    plain = any(c > 0 and is_positive(n) for c, n, _ in (operand(x, tuple(range(x.rank))) for x in (a, b)))
+    return b - 1 if plain else call("lowered", b)
+
+
+def _power(name: str, slope: str, by_exponent: Callable[[Node, Node], Node]) -> None:
+    """A power aᵇ with a node as its exponent; its derivative by a is b times the power ``slope`` with b - 1."""
+
+    def partials(exponent: Callable[[Node, Node], Node]) -> Callable[..., tuple[Node | None, ...]]:
+        return lambda y, a, b: (b * call(slope, a, exponent(a, b)), by_exponent(a, b))
+
+    ATOMS[name] = Atom(name, partials(lambda a, b: b - 1), first=partials(_lowered))
+
+
+_power("power", "power", lambda a, b: call("power_log", a, b))
+# |a|ᵇ, whose second derivative at 0 is b (b - 1) |0|ᵇ⁻² (a sign squared would be 0 there), and sign(a) |a|ᵇ
+_power("size_power", "signed_power", lambda a, b: call("power_log", call("absolute", a), b))
+_power("signed_power", "size_power", lambda a, b: call("sign", a) * call("power_log", call("absolute", a), b))
 
 
 @_atom("power_log")
 def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     """aᵇ log(a), 0 where the power is"""
     return call("power", a, b - 1) + b * call("power_log", a, b - 1), call("xlogy", y, a)
-
-
-@_atom("size_power")
-def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-    """|a|ᵇ, whose second derivative at 0 is b (b - 1) |0|ᵇ⁻²: a sign squared would be 0 there"""
-    return b * call("signed_power", a, b - 1), call("power_log", call("absolute", a), b)
-
-
-@_atom("signed_power")
-def _(y: Node, a: Node, b: Node) -> tuple[Node, Node]:
-    """sign(a) |a|ᵇ"""
-    return b * call("size_power", a, b - 1), call("sign", a) * call("power_log", call("absolute", a), b)
 
 
 @_atom("xlogy")

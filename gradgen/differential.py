@@ -102,7 +102,9 @@ def _chain(node: Map, tangents: Tangents, extra: Shape) -> Node:
     """d f(x, y) = f_x dx + f_y dy, entry by entry"""
     more = _behind(node, extra)
     shape = (*node.shape, *extra)
-    partials = node.atom.partials(node, *(node.argument(k) for k in range(len(node.arguments))))
+    moving = any(argument in tangents for _, argument, _ in node.arguments[1:])
+    derivatives = node.atom.partials if moving else node.atom.first
+    partials = derivatives(node, *(node.argument(k) for k in range(len(node.arguments))))
     terms = []
     for (c, argument, labels), partial in zip(node.arguments, partials, strict=True):
         if partial is not None and argument in tangents:

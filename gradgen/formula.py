@@ -249,6 +249,8 @@ class _Writer:
             return Math(f"max({parts[0].text}, 0)")
         if name in ("nonzero", "regular"):
             return parts[0]
+        if name == "lowered":
+            return Math(f"{parts[0].text} - 1", SUM)
         if name == "root":
             square = parts[0].text.removesuffix("²")
             return Math(square if square.startswith("‖") and square.endswith("‖") else f"sqrt({parts[0].text})")

@@ -616,10 +616,11 @@ def inlined(inner: Product, labels: Labels, fresh: int) -> list[Factor]:
 class Atom:
     """A scalar function, applied entry by entry. Atoms are made in `gradgen.atoms`, which states their derivatives.
 
-    ``value`` computes it on numbers, so that constants fold; ``mask`` says that its values are 0 and 1.
+    ``value`` computes it on numbers, so that constants fold; ``mask`` says that its values are 0 and 1; ``first`` are
+    the partial derivatives where the first argument alone varies: no result is ever differentiated by another.
     """
 
-    __slots__ = ("exponent", "mask", "name", "partials", "value")
+    __slots__ = ("exponent", "first", "mask", "name", "partials", "value")
 
     def __init__(
         self,
@@ -628,8 +629,10 @@ class Atom:
         value: Callable[..., float] | None = None,
         mask: bool = False,
         exponent: Number = 1,
+        first: Callable[..., tuple[Node | None, ...]] | None = None,
     ) -> None:
         self.name, self.partials, self.value, self.mask, self.exponent = name, partials, value, mask, exponent
+        self.first = first or partials
 
     def folded(self, operands: Sequence[Operand]) -> Number | None:
         """The value at constants, where it is a finite number."""

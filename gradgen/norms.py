@@ -1,4 +1,9 @@
-"""Norms of vectors and matrices, of every order."""
+"""Norms of vectors and matrices, of every order.
+
+Where a norm is not smooth its derivatives are 0, as at all kinks. For an order between 1 and 2 a zero entry is such a
+point of the second derivative, which is infinite there: left out, the product with a direction is right wherever that
+leaves the entry at 0, and in all other entries; 0 times infinity would be NaN.
+"""
 
 from __future__ import annotations
 
@@ -72,8 +77,7 @@ def _of_vectors(x: Array, order: Any, axes: tuple[int, ...], keepdims: Any) -> A
 
 
 def _of_order(size: Array, order: float, axes: tuple[int, ...], keepdims: Any) -> Array:
-    """``sum(size ** p) ** (1 / p)``, which is constant 0 where the sum is; for p < 2 what is 0 is a kink, and left
-    out."""
+    """``sum(size ** p) ** (1 / p)``, which is constant 0 where the sum is; for p < 2 what is 0 is left out."""
     powers = entrywise("power", size, order) if order >= 2 else _powers(size, order)
     summed = total(powers, axes, keepdims=keepdims)
     some = entrywise("greater", summed, 0.0, boolean=True)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from gradgen.atoms import call
+from gradgen.atoms import call, is_positive
 from gradgen.labels import Labels
-from gradgen.nodes import Add, Count, Factor, Map, Node, Number, Product, Symbol, product, view
-
-POSITIVE = frozenset(("exp", "exp2", "cosh", "sigmoid", "softplus"))
+from gradgen.nodes import Add, Factor, Map, Node, Number, Product, product, view
 
 
 def power_of_squares(node: Node) -> Node | None:
@@ -58,7 +56,7 @@ def _sizes(base: Product, power: Fraction) -> list[Factor]:
     for node, labels, p in base.factors:
         exponent = p * power
         whole = int(exponent) if exponent.denominator == 1 else exponent
-        bare = _is_positive(node) or (isinstance(whole, int) and whole % 2 == 0)
+        bare = is_positive(node) or (isinstance(whole, int) and whole % 2 == 0)
         found.append((node if bare else call("absolute", node), labels, whole))
     return found
 
@@ -67,19 +65,12 @@ def _is_square(node: Node) -> bool:
     """Whether a node is a product of even powers and of what is positive."""
     if not isinstance(node, Product):
         return False
-    even = [p for n, _, p in node.factors if isinstance(p, int) and p % 2 == 0 and not _is_positive(n)]
-    return any(p > 0 for p in even) and len(even) == sum(not _is_positive(n) for n, _, _ in node.factors)
+    even = [p for n, _, p in node.factors if isinstance(p, int) and p % 2 == 0 and not is_positive(n)]
+    return any(p > 0 for p in even) and len(even) == sum(not is_positive(n) for n, _, _ in node.factors)
 
 
 def _is_sum_of_squares(node: Node) -> bool:
     return isinstance(node, Add) and all(c > 0 and _is_square(n) for c, n, _ in node.terms)
-
-
-def _is_positive(node: Node) -> bool:
-    """Whether a node is positive at every point: its powers have no kink."""
-    if isinstance(node, Map):
-        return node.atom.name in POSITIVE
-    return isinstance(node, Count) or (isinstance(node, Symbol) and "positive" in node.facts)
 
 
 def powers_of_norm(node: Node) -> Node | None:

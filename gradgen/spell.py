@@ -72,6 +72,7 @@ MAP_HINTS = {
     "log": "logarithm",
     "root": "norm",
     "nonzero": "norm",
+    "lowered": "exponent",
     "power_of": "power",
 }
 INFIX = {
@@ -563,6 +564,8 @@ class Speller:
             return self._nonzero(node, parts[0])
         if name == "regular":
             return text.call("np.where", Expr(f"{parts[0].at(text.SUM)} != 0", text.COMPARE), parts[0], after="np.nan")
+        if name == "lowered":
+            return Expr(f"{parts[0].at(text.SUM)} - ({parts[0].at(text.SUM)} != 0)", text.SUM)
         if name == "heaviside":
             return text.call("np.heaviside", *parts, after="0.5")
         if name == "absolute":

@@ -6,7 +6,7 @@ grad  = exp(theta) ∘ grad_hyper
 where u1 = X diag(exp(theta)[1:-1])⁻¹
       u2 = exp(-0.5 sum((u1 - u1[:, None, :])^∘2, axis=2))
       L = chol(exp(theta)[0] u2 + exp(theta)[-1] I)
-      u3 = (tri - 0.5 I) ∘ Lᵀ (L⁻ᵀ L⁻¹ y yᵀ L⁻ᵀ - I diag(diag(L))⁻¹)
+      u3 = (tri - 0.5 I) ∘ Lᵀ (L⁻ᵀ L⁻¹ y yᵀ L⁻ᵀ - diag(1 / diag(L)))
       grad_K = L⁻ᵀ (0.5 (u3 L⁻¹ + u3ᵀ L⁻¹))
       u4 = exp(theta)[0] ((u1 - u1[:, None, :]) ∘ (u2 ∘ grad_Kᵀ)[:, :, None])
       u5 = embed((X ∘ (sum(u4, axis=0) - sum(u4, axis=1)))ᵀ 1 / (exp(theta)[1:-1]²), [1:-1])
@@ -38,33 +38,34 @@ def _grad(X, y, theta):
     """The gradient by theta."""
     n = X.shape[0]
     hyper = np.exp(theta)
-    t1 = hyper[1:-1]
-    ratio = X / t1
-    difference = ratio[:, None, :] - ratio
+    t1 = hyper[0]
+    t2 = hyper[1:-1]
+    ratio = X / t2
+    difference = ratio - ratio[:, None, :]
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
-    t2 = hyper[0] * exponential
-    K = t2 + hyper[-1] * np.eye(n, dtype=X.dtype)
+    K = t1 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
     z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
     t3 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
-    difference3 = np.outer(t3, z) - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
-    t4 = difference2 * L.T.dot(difference3)
-    t5 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
-    t6 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
+    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
+    t4 = difference2 * L.T.dot(np.outer(t3, z) - np.diag(1 / L.diagonal()))
+    t5 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
+    t6 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
     grad_K = scipy.linalg.solve_triangular(
-        L, 0.5 * (t6.T + t5.T), trans=1, lower=True, check_finite=False
+        L, 0.5 * (t5.T + t6.T), trans=1, lower=True, check_finite=False
     )
-    t7 = np.multiply(difference, (t2 * grad_K)[:, :, None], out=difference)
-    power = t1**2
-    difference4 = (
-        np.einsum("ij,ij->j", t7.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t7.sum(axis=0), X) / power
+    t7 = np.multiply(
+        difference, (exponential * t1 * grad_K.T)[:, :, None], out=difference
+    )
+    power = t2**2
+    difference3 = (
+        np.einsum("ij,ij->j", t7.sum(axis=0), X) / power
+        - np.einsum("ij,ij->j", X, t7.sum(axis=1)) / power
     )
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
-            difference4,
+            np.full(1, np.vdot(exponential, grad_K), dtype=X.dtype),
+            difference3,
             np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
@@ -75,34 +76,35 @@ def _value_and_grad(X, y, theta):
     """The loss and its gradient by theta, in one pass."""
     n = X.shape[0]
     hyper = np.exp(theta)
-    t1 = hyper[1:-1]
-    ratio = X / t1
-    difference = ratio[:, None, :] - ratio
+    t1 = hyper[0]
+    t2 = hyper[1:-1]
+    ratio = X / t2
+    difference = ratio - ratio[:, None, :]
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
-    t2 = hyper[0] * exponential
-    K = t2 + hyper[-1] * np.eye(n, dtype=X.dtype)
+    K = t1 * exponential + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
     z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
     value = -np.log(L.diagonal()).sum() - 0.5 * z.dot(z) - 0.9189385332046727 * n
-    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
     t3 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
-    difference3 = np.outer(t3, z) - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
-    t4 = difference2 * L.T.dot(difference3)
-    t5 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
-    t6 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
+    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
+    t4 = difference2 * L.T.dot(np.outer(t3, z) - np.diag(1 / L.diagonal()))
+    t5 = scipy.linalg.solve_triangular(L, t4, trans=1, lower=True, check_finite=False)
+    t6 = scipy.linalg.solve_triangular(L, t4.T, trans=1, lower=True, check_finite=False)
     grad_K = scipy.linalg.solve_triangular(
-        L, 0.5 * (t6.T + t5.T), trans=1, lower=True, check_finite=False
+        L, 0.5 * (t5.T + t6.T), trans=1, lower=True, check_finite=False
     )
-    t7 = np.multiply(difference, (t2 * grad_K)[:, :, None], out=difference)
-    power = t1**2
-    difference4 = (
-        np.einsum("ij,ij->j", t7.sum(axis=1), X) / power
-        - np.einsum("ij,ij->j", t7.sum(axis=0), X) / power
+    t7 = np.multiply(
+        difference, (exponential * t1 * grad_K.T)[:, :, None], out=difference
+    )
+    power = t2**2
+    difference3 = (
+        np.einsum("ij,ij->j", t7.sum(axis=0), X) / power
+        - np.einsum("ij,ij->j", X, t7.sum(axis=1)) / power
     )
     grad_hyper = np.concatenate(
         (
-            np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
-            difference4,
+            np.full(1, np.vdot(exponential, grad_K), dtype=X.dtype),
+            difference3,
             np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
@@ -122,87 +124,87 @@ def _hvp(X, y, theta, dtheta):
     t3 = t1 * exponential
     K = t3 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
     z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
     t4 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
     t5 = np.outer(t4, z)
-    difference3 = t5.T - np.eye(n, dtype=X.dtype) / L.diagonal()
-    t6 = difference2 * L.T.dot(difference3.T)
+    difference2 = t5 - np.diag(1 / L.diagonal())
+    difference3 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
+    t6 = difference3 * L.T.dot(difference2)
     t7 = scipy.linalg.solve_triangular(
-        L, 0.5 * (t6.T + t6), trans=1, lower=True, check_finite=False
+        L, 0.5 * (t6 + t6.T), trans=1, lower=True, check_finite=False
     )
     grad_K = scipy.linalg.solve_triangular(
         L, t7.T, trans=1, lower=True, check_finite=False
     )
     t8 = t3 * grad_K.T
     t9 = difference * t8[:, :, None]
-    t10 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
+    t10 = np.einsum("ij,ij->j", X, t9.sum(axis=1))
     power = t2**2
-    t11 = np.einsum("ij,ij->j", t9.sum(axis=1), X)
+    t11 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
     grad_hyper = np.concatenate(
         (
             np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
-            t10 / power - t11 / power,
+            t11 / power - t10 / power,
             np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    t12 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
-    t13 = dhyper[1:-1]
-    t14 = X * (t13 / power)
-    difference4 = t14[:, None, :] - t14
-    t15 = exponential * np.einsum("ijk,ijk->ij", difference, difference4)
-    t16 = t1 * t15
-    t17 = dhyper[0]
-    t18 = (
+    t12 = dhyper[1:-1]
+    ratio2 = t12 / (t2 * power)
+    t13 = X * (t12 / power)
+    difference4 = t13[:, None, :] - t13
+    t14 = exponential * np.einsum("ijk,ijk->ij", difference, difference4)
+    t15 = dhyper[0]
+    t16 = t1 * t14
+    t17 = (
         dhyper[-1] * np.eye(n, dtype=X.dtype)
-        + t17 * exponential
+        + t15 * exponential
         - 0.5 * t16
         - 0.5 * t16.T
     )
-    t19 = scipy.linalg.solve_triangular(L, t18, lower=True, check_finite=False)
-    t20 = scipy.linalg.solve_triangular(L, t19.T, lower=True, check_finite=False)
-    dL = L.dot(difference2 * t20.T)
-    t21 = scipy.linalg.solve_triangular(L, dL, lower=True, check_finite=False)
-    t22 = scipy.linalg.solve_triangular(
-        L, t21.T, trans=1, lower=True, check_finite=False
+    t18 = scipy.linalg.solve_triangular(L, t17, lower=True, check_finite=False)
+    t19 = scipy.linalg.solve_triangular(L, t18.T, lower=True, check_finite=False)
+    dL = L.dot(difference3 * t19.T)
+    t20 = scipy.linalg.solve_triangular(L, dL, lower=True, check_finite=False)
+    t21 = scipy.linalg.solve_triangular(
+        L, t20.T, trans=1, lower=True, check_finite=False
     )
-    t23 = y.dot(t22)
+    t22 = difference3 * (L.T.dot(t5) - L.T / L.diagonal())
+    t23 = y.dot(t21)
     t24 = scipy.linalg.solve_triangular(L, t23, trans=1, lower=True, check_finite=False)
     t25 = (
         np.diag(dL.diagonal() / L.diagonal() ** 2)
-        + np.outer(-t22.dot(z) - t24, z)
+        + np.outer(-t21.dot(z) - t24, z)
         - np.outer(t4, t23)
     )
-    t26 = difference2 * L.T.dot(t25)
-    t27 = difference2.T * difference3.dot(dL)
+    t26 = difference3 * L.T.dot(t25)
+    t27 = difference3.T * difference2.T.dot(dL)
     t28 = scipy.linalg.solve_triangular(
         L, 0.5 * (t27 + t27.T + t26 + t26.T), trans=1, lower=True, check_finite=False
     )
     t29 = scipy.linalg.solve_triangular(
         L,
-        (-0.5 * (t12 + t12.T)).dot(t22.T) + t28.T,
+        (-0.5 * (t22 + t22.T)).dot(t21.T) + t28.T,
         trans=1,
         lower=True,
         check_finite=False,
     )
-    dgrad_K = t29 - t22.dot(t7.T)
+    dgrad_K = t29 - t21.dot(t7.T)
     t30 = (
-        t1 * exponential * dgrad_K.T
-        + t17 * exponential * grad_K.T
-        - t1 * t15 * grad_K.T
+        t15 * exponential * grad_K.T
+        + t1 * exponential * dgrad_K.T
+        - t1 * t14 * grad_K.T
     )
-    t31 = difference4 * t8[:, :, None] + difference * t30[:, :, None]
+    t31 = difference * t30[:, :, None] + difference4 * t8.T[:, :, None]
     difference5 = (
         np.einsum("ij,ij->j", t31.sum(axis=0), X) / power
         - np.einsum("ij,ij->j", t31.sum(axis=1), X) / power
     )
-    ratio2 = t13 / (t2 * power)
     dgrad_hyper = np.concatenate(
         (
             np.full(
-                1, np.vdot(dgrad_K, exponential) - np.vdot(grad_K, t15), dtype=X.dtype
+                1, np.vdot(exponential, dgrad_K) - np.vdot(grad_K, t14.T), dtype=X.dtype
             ),
-            difference5 - 2 * (ratio2 * t10 - t11 * ratio2),
+            difference5 - 2 * (ratio2 * t11 - ratio2 * t10),
             np.full(1, np.trace(dgrad_K), dtype=X.dtype),
         )
     )
@@ -216,57 +218,53 @@ def _hessian(X, y, theta):
     t1 = hyper[0]
     t2 = hyper[1:-1]
     ratio = X / t2
-    difference = ratio - ratio[:, None, :]
+    difference = ratio[:, None, :] - ratio
     exponential = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     t3 = t1 * exponential
     K = t3 + hyper[-1] * np.eye(n, dtype=X.dtype)
     L = np.linalg.cholesky(K)
-    difference2 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
     z = scipy.linalg.solve_triangular(L, y, lower=True, check_finite=False)
     t4 = scipy.linalg.solve_triangular(L, z, trans=1, lower=True, check_finite=False)
     t5 = np.outer(t4, z)
-    difference3 = t5 - np.eye(n, dtype=X.dtype) / L.diagonal()[:, None]
-    t6 = difference2 * L.T.dot(difference3)
+    difference2 = t5 - np.diag(1 / L.diagonal())
+    difference3 = np.tri(n, n, 0, dtype=X.dtype) - 0.5 * np.eye(n, dtype=X.dtype)
+    t6 = difference3 * L.T.dot(difference2)
     t7 = scipy.linalg.solve_triangular(
-        L, 0.5 * (t6.T + t6), trans=1, lower=True, check_finite=False
+        L, 0.5 * (t6 + t6.T), trans=1, lower=True, check_finite=False
     )
     grad_K = scipy.linalg.solve_triangular(
         L, t7.T, trans=1, lower=True, check_finite=False
     )
     t8 = t3 * grad_K.T
-    t9 = difference * t8[:, :, None]
-    t10 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
+    t9 = difference.transpose(1, 0, 2) * t8[:, :, None]
+    t10 = np.einsum("ij,ij->j", X, t9.sum(axis=1))
     power = t2**2
-    t11 = np.einsum("ij,ij->j", t9.sum(axis=1), X)
+    t11 = np.einsum("ij,ij->j", t9.sum(axis=0), X)
     grad_hyper = np.concatenate(
         (
             np.full(1, np.vdot(grad_K, exponential), dtype=X.dtype),
-            t10 / power - t11 / power,
+            t11 / power - t10 / power,
             np.full(1, np.trace(grad_K), dtype=X.dtype),
         )
     )
-    t12 = np.linalg.inv(L)
-    t13 = np.diag(hyper)
-    t14 = t13[1:-1]
-    t15 = X[:, None, :] * t14.T / power
-    difference4 = t15[:, None, :, :] - t15
-    t16 = np.einsum(
-        "ijkl,jil->ijk",
-        difference4,
-        difference.transpose(1, 0, 2) * exponential[:, :, None],
-    )
-    t17 = t13[0]
+    t12 = np.diag(hyper)
+    t13 = t12[1:-1]
+    t14 = X[:, :, None] * t13 / power[:, None]
+    difference4 = t14 - t14[:, None, :, :]
+    t15 = np.einsum("ijkl,ijk->jil", difference4, difference * exponential[:, :, None])
+    t16 = np.linalg.inv(L)
+    t17 = t12[0]
     t18 = (
-        t13[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
+        t12[-1] * np.eye(n, dtype=X.dtype)[:, :, None]
         + exponential[:, :, None] * t17
-        - t1 * t16
+        - t1 * t15
     )
-    t19 = np.einsum("ij,kjl->ikl", t12, 0.5 * (t18 + t18.transpose(1, 0, 2)))
-    t20 = difference2[:, :, None] * np.einsum("ij,kjl->ikl", t12, t19)
+    t19 = np.einsum("ij,kjl->ikl", t16, 0.5 * (t18 + t18.transpose(1, 0, 2)))
+    t20 = difference3[:, :, None] * np.einsum("ij,kjl->ikl", t16, t19)
     t21 = np.einsum("ij,jkl->ikl", L, t20)
-    t22 = np.einsum("ij,kil->kjl", t12, np.einsum("ij,jkl->ikl", t12, t21))
-    t23 = difference2 * (L.T.dot(t5) - L.T / L.diagonal())
-    t24 = difference2[:, :, None] * np.einsum("ij,ikl->kjl", difference3, t21)
+    t22 = np.einsum("ij,kil->kjl", t16, np.einsum("ij,jkl->ikl", t16, t21))
+    t23 = difference3 * (L.T.dot(t5) - L.T / L.diagonal())
+    t24 = difference3[:, :, None] * np.einsum("ij,ikl->kjl", difference2, t21)
     ratio2 = t21.diagonal(axis1=0, axis2=1).T / (L.diagonal() ** 2)[:, None]
     t25 = L.T[:, :, None] * ratio2
     t26 = z[:, None, None] * t22.transpose(1, 2, 0).dot(z)
@@ -274,7 +272,7 @@ def _hessian(X, y, theta):
     t28 = t27[:, None, :] * t4[:, None]
     t29 = scipy.linalg.solve_triangular(L, t27, trans=1, lower=True, check_finite=False)
     t30 = z[:, None, None] * t29
-    t31 = difference2[:, :, None] * (
+    t31 = difference3[:, :, None] * (
         np.einsum("ij,kil->jkl", L, -t26 - t30 - t28) + t25
     )
     t32 = (
@@ -283,36 +281,36 @@ def _hessian(X, y, theta):
         - np.einsum("ij,kil->kjl", L, t28)
         - np.einsum("ij,kil->kjl", L, t26)
     )
-    t33 = 0.5 * (t31 + difference2.T[:, :, None] * t32 + t24 + t24.transpose(1, 0, 2))
-    t34 = np.einsum("ij,jkl->ikl", -0.5 * (t23 + t23.T), t22) + np.einsum(
-        "ij,ikl->kjl", t12, t33
+    t33 = 0.5 * (t31 + t24 + t24.transpose(1, 0, 2) + difference3.T[:, :, None] * t32)
+    t34 = np.einsum("ij,jkl->kil", -0.5 * (t23 + t23.T), t22) + np.einsum(
+        "ij,ikl->jkl", t16, t33
     )
-    difference5 = np.einsum("ij,ikl->kjl", t12, t34) - np.einsum("ij,jkl->ikl", t7, t22)
-    t35 = t2 * power
+    difference5 = np.einsum("ij,kil->jkl", t16, t34) - np.einsum("ijk,li->jlk", t22, t7)
+    difference6 = np.einsum("ij,jik->k", exponential, difference5) - np.einsum(
+        "ij,jik->k", grad_K, t15
+    )
+    t35 = (
+        t17 * (exponential * grad_K)[:, :, None]
+        + t3[:, :, None] * difference5
+        - t15.transpose(1, 0, 2) * (t1 * grad_K.T)[:, :, None]
+    )
     t36 = (
-        t3[:, :, None] * difference5
-        + t17 * (exponential * grad_K)[:, :, None]
-        - t16 * (t1 * grad_K)[:, :, None]
-    )
-    t37 = (
         difference4 * t8.T[:, :, None, None]
-        + difference[:, :, None, :] * t36[:, :, :, None]
+        + difference[:, :, :, None] * t35[:, :, None, :]
     )
-    t38 = np.einsum("ijk,ik->kj", t37.sum(axis=0) - t37.sum(axis=1), X)
-    difference6 = t38 / power[:, None] - 2 * (
-        t14 * (t10 / t35)[:, None] - t14 * (t11 / t35)[:, None]
-    )
-    difference7 = np.einsum("ij,ijk->k", exponential, difference5) - np.einsum(
-        "ij,ijk->k", grad_K, t16
+    t37 = np.einsum("ijk,ij->jk", t36.sum(axis=1) - t36.sum(axis=0), X)
+    t38 = t2 * power
+    difference7 = t37 / power[:, None] - 2 * (
+        t13 * (t11 / t38)[:, None] - t13 * (t10 / t38)[:, None]
     )
     t39 = np.concatenate(
         (
-            difference7[None],
-            difference6,
+            difference6[None],
+            difference7,
             difference5.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
         )
     )
-    return hyper[:, None] * t39 + np.diag(hyper * grad_hyper)
+    return np.diag(hyper * grad_hyper) + hyper[:, None] * t39
 
 
 def loss(X, y, theta):

@@ -135,8 +135,9 @@ def parts(result):
 
 
 def finite(case):
-    """Whether a gradient is finite, so that there is nothing to warn of."""
-    return all(np.all(np.isfinite(np.asarray(x, dtype=float))) for x in parts(case.grad))
+    """Whether the derivatives are finite, so that there is nothing to warn of."""
+    results = (*parts(case.grad), *(() if case.hvp is None else parts(case.hvp)))
+    return all(np.all(np.isfinite(np.asarray(x, dtype=float))) for x in results)
 
 
 def conventions(cases):

@@ -5,6 +5,13 @@ from __future__ import annotations
 import numpy as np
 from conventions import EMPTY, Case, conventions, of_matrix, of_square, of_two, of_vector
 
+
+def _power_of_0(word, exponent, grad):
+    """A power of 0 and of 1, whose second derivative is 0."""
+    loss = 1 if exponent else 2
+    return Case(f"np.sum({word})", "x: Vector[n], p: Scalar", ([0, 1], exponent), loss, grad, [0, 0])
+
+
 CASES = {
     "prod without a zero": of_vector("np.prod(x)", [2, 3, 4], 24, [12, 8, 6], [7, 6, 5]),
     "prod with a zero": of_vector("np.prod(x)", [2, 0, 3], 0, [0, 6, 0], [3, 5, 2]),
@@ -78,6 +85,15 @@ CASES = {
     "entr at 0": of_vector("np.sum(scipy.special.entr(x))", [0, 1], 0, [np.inf, -1], None),
     "a power of 0": of_vector("np.sum(x ** 3 + x ** 2 + x ** 1 + x ** 0)", [0, 1], 5, [1, 6], [2, 8]),
     "a real power of 0": of_vector("np.sum(x ** 2.5)", [0, 1], 1, [0, 2.5], [0, 3.75]),
+    "a power of 0 that is its base": _power_of_0("x ** p", 1, [1, 1]),
+    "a power of 0 that is 1": _power_of_0("x ** p", 0, [0, 0]),
+    "a power of an absolute 0 that is its base": _power_of_0("np.abs(x) ** p", 1, [0, 1]),
+    "a power of an absolute 0 that is 1": _power_of_0("np.abs(x) ** p", 0, [0, 0]),
+    "a power of a square that is 1": _power_of_0("(x ** 2) ** (p / 2)", 0, [0, 0]),
+    "a square of 0 by an argument": Case("np.sum(x ** p)", "x: Vector[n], p: Scalar", ([0, 1], 2), 1, [0, 2], [2, 2]),
+    "a power whose exponent is 0, by both": of_two(
+        "np.sum(x ** y)", [2], [0], 1, ([0], [np.log(2)]), ([0.5], [0.5 + np.log(2) ** 2])
+    ),
     "an exponent over 0": Case("np.sum(y ** x)", "y: Vector[n], x: Vector[n]", ([0, 1], [2, 3]), 1, [0, 0], [0, 0]),
     "a power of 0 by both": of_two("np.sum(x ** y)", [0, 1], [2, 3], 1, ([0, 3], [0, 0]), ([2, 7], [0, 1])),
     "sqrt of 0": of_vector("np.sum(np.sqrt(x))", [0, 1], 1, [np.inf, 0.5], None),

@@ -126,6 +126,7 @@ UNDEFINED = {
 }
 
 
+@pytest.mark.sweep(2)
 @pytest.mark.parametrize("kind", UNDEFINED)
 def test_a_module_whose_own_tests_fail_is_told(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", spec(HEAD + UNDEFINED[kind]), spec(GOOD, "b.py")]) == 1
@@ -142,8 +143,16 @@ def test_a_module_whose_own_tests_fail_is_told(kind: str, capsys: pytest.Capture
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", warning)
     assert main(["build", "b.py", "--check"]) == 0
-    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "generated/test_flat.py"]
-    assert "test_values_to_50_digits" in subprocess.run(tests, capture_output=True, text=True, check=False).stdout
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "generated/test_flat.py::test_values_to_50_digits",
+    ]
+    assert "FAILED" in subprocess.run(tests, capture_output=True, text=True, check=False).stdout
 
 
 def test_a_module_that_cannot_be_tried_is_told(

@@ -364,6 +364,7 @@ def test_twenty_five_fibonacci_products_stay_small() -> None:
     assert len(grown("x: Vector[n], y: Vector[n]", "a, b = x, y", "a, b = b, a * b", 25, "np.sum(b)", "x")) < 30_000
 
 
+@pytest.mark.slow
 def test_a_sum_of_two_thousand_terms() -> None:
     assert nodes("s: Scalar", "z = 0.0", "z = z + np.sin(s * (i + 1))", 2000, "z", "s") < 12_000
 

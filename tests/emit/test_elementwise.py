@@ -316,6 +316,7 @@ NAMES = (
 ).split()
 
 
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_function_may_have_any_name(name: str) -> None:
     signature = f"A_: Matrix[n, d], {name}: Elementwise, w: Vector[d]"

@@ -191,6 +191,7 @@ NAMES = (
 ).split()
 
 
+@pytest.mark.sweep(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_an_argument_may_have_any_name(name: str) -> None:
     for wrt in (name, "v_"):

@@ -29,7 +29,7 @@ UNICODE = ["\N{GREEK SMALL LETTER LAMDA}", "\N{GREEK SMALL LETTER SIGMA}_2", "gr
 NAMES = [*dict.fromkeys((*OWN, *PRIVATE, *PYTHON, *PARTS, *DIRECTED, *UNICODE))]
 
 
-@pytest.mark.sweep(4)
+@pytest.mark.sweep(6)
 @pytest.mark.parametrize("name", NAMES)
 def test_an_argument_may_have_any_name(name: str) -> None:
     text = f"""
@@ -60,7 +60,7 @@ def made({name}: Vector[d], X_: Matrix[n, d], v_: Vector[n], S_: Symmetric[n]):
     assert not any(map(keyword.iskeyword, names))
 
 
-@pytest.mark.sweep(4)
+@pytest.mark.sweep(6)
 @pytest.mark.parametrize("name", [*OWN, *PRIVATE, *PARTS, "print", "type", "__debug__", "__n", *UNICODE])
 def test_a_dimension_may_have_any_name(name: str) -> None:
     text = f"""
@@ -80,7 +80,7 @@ def made(X: Matrix[k, size_], S: Symmetric[size_], y: Vector[2 * size_]):
     assert bound.jac(bound.pack(S)).shape == (6,)
 
 
-@pytest.mark.sweep(4)
+@pytest.mark.sweep(6)
 @pytest.mark.parametrize("name", [*OWN, *PRIVATE, *PYTHON, *PARTS, *UNICODE])
 def test_an_assignment_may_have_any_name(name: str) -> None:
     text = f"""

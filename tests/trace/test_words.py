@@ -310,7 +310,7 @@ def cases() -> Iterator[Any]:
 
 
 # No global holds the cases: a trace looks through the globals of a word.
-@pytest.mark.sweep(4)
+@pytest.mark.sweep(6)
 @pytest.mark.parametrize(
     ("word", "shape"), [pytest.param(word, shape, id=f"{name}-{shape[0]}-{shape[1]}") for name, word, shape in cases()]
 )

@@ -16,7 +16,7 @@ from gradgen.walk import Names, rewrite
 
 # What a partial or overflowing function is given where its branch is not selected.
 SAFE: dict[str, Number] = {
-    **dict.fromkeys("log log2 log10 power entr xlogy rel_entr gammaln digamma".split(), 1),
+    **dict.fromkeys("log log2 log10 power size_power entr xlogy rel_entr gammaln digamma".split(), 1),
     **dict.fromkeys("log1p arcsin arccos arctanh exp expm1 exp2 sinh cosh tan xlog1py".split(), 0),
     "arccosh": 2,
     "logit": Fraction(1, 2),

@@ -71,6 +71,7 @@ ATOM_VALUES: dict[str, Callable[..., Any]] = {
     "log_cosh": lambda x: np.logaddexp(x, -x) - np.log(2),
     "root": np.sqrt,
     "nonzero": lambda x: np.where(x == 0, np.inf, x),
+    "lowered": lambda x: np.where(x == 0, 0, x - 1),
     "regular": lambda x: np.where(x == 0, np.nan, x),
     **{name: getattr(special, name) for name in "erf erfc ndtr log_ndtr logit entr gammaln digamma".split()},
     **{name: getattr(special, name) for name in "xlogy xlog1py rel_entr".split()},
@@ -255,8 +256,10 @@ def _mapped(node: Map, arrays: list[np.ndarray]) -> np.ndarray:
 
 
 def _reduced(node: Reduce, array: np.ndarray) -> np.ndarray:
-    gone = tuple(axis for axis, label in enumerate(node.labels) if label >= node.rank)
-    kept = [label for label in node.labels if label < node.rank]
+    labels = list(dict.fromkeys(node.labels))  # equal ones are a diagonal
+    array = np.einsum(array, list(node.labels), labels)
+    gone = tuple(axis for axis, label in enumerate(labels) if label >= node.rank)
+    kept = [label for label in labels if label < node.rank]
     how = {"max": np.max, "min": np.min, "logsumexp": special.logsumexp, "prod": np.prod}[node.kind]
     return np.transpose(how(float(node.coefficient) * array, axis=gone), np.argsort(kept))
 

@@ -62,6 +62,7 @@ EXACT: dict[str, tuple[Callable[..., Any], tuple[float, ...]]] = {
     "where": (lambda mask, a, b: a if mask else b, LINE),
     "root": (mpmath.sqrt, POSITIVE),
     "nonzero": (lambda x: x, POSITIVE),
+    "lowered": (lambda x: x - 1, POSITIVE),
     "regular": (lambda x: x, POSITIVE),
     "erf": (mpmath.erf, LINE),
     "erfc": (mpmath.erfc, LINE),

@@ -125,6 +125,14 @@ CASES = {
     "an exponent": Case(
         "np.sum(np.where(x > 0, x ** p, 0))", "x: Vector[n], p: Scalar", ([-1, 0, 1], 2), 1, 0, 0, wrt="p"
     ),
+    "a power of a size by an argument": Case(
+        "np.sum(np.where(x != 0, np.abs(x) ** p, x))",
+        "x: Vector[n], p: Scalar",
+        ([0, 4], -1),
+        0.25,
+        [1, -0.0625],
+        [0, 0.03125],
+    ),
     "a quotient by sums of rows": of_matrix(
         "np.sum(np.where(np.sum(X, axis=1, keepdims=True) > 0, X ** 2 / np.sum(X, axis=1, keepdims=True), 0))",
         [[0, 0], [1, 1]],

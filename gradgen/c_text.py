@@ -163,10 +163,10 @@ class _Printer:
         end = [f"{INDENT}free(work);"] if self._whole() else []
         end += [f"{INDENT}free(sums);"] if any(n.rank for n in program.sums) else []
         parameters = self._parameters("\n".join((*head, *body)))
-        said = _wrapped(f"static int {self.name}(", [_declared(p) for p in parameters], ")")
+        said = _wrapped(f"static int {self.name}_in_c(", [_declared(p) for p in parameters], ")")
         function = (f"/* {doc} */", said, "{", *head, *body, *end, f"{INDENT}return 0;", "}")
         text = f"{shared.text}\n\n" if shared.text else ""
-        return Written(text + "\n".join(function), self.name, tuple(parameters), tuple(self.products))
+        return Written(text + "\n".join(function), f"{self.name}_in_c", tuple(parameters), tuple(self.products))
 
     def _taken(self) -> list[str]:
         """The lines so far."""

@@ -70,7 +70,8 @@ class NativeWriter(Writer):
             return super()._kernel(kernel, private)
         doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         name = free(f"{self.prefix}{private}_loops", self.ids.taken)
-        written = c_text.written(f"{name}_in_c", program, given, self.plan.names, self.ids.dims, doc)
+        said = name.removesuffix("_").removesuffix("_loops").lstrip("_")
+        written = c_text.written(said, program, given, self.plan.names, self.ids.dims, doc)
         return self._calling(kernel, private, name, given, written)
 
     def _calling(

@@ -25,7 +25,8 @@ demo: $(READY) ## build specs/, print each gradient, train a classifier on real 
 build: $(READY) ## build specs/ into generated/
 	@$(BIN)/gradgen build $(SPECS)
 
-generate: build ## refresh every generated file: each subfolder of specs/ has one of its own in generated/
+generate: $(READY) ## refresh every generated file: each subfolder of specs/ has one of its own in generated/
+	@$(BIN)/gradgen build $(SPECS) --backend cython --no-compile
 	@for folder in $(FOLDERS); do $(BIN)/gradgen build specs/$$folder/*.py -o generated/$$folder || exit; done
 
 check: $(READY) ## format, lint, types, layers, freshness of generated/, the code in README and docs
@@ -33,7 +34,7 @@ check: $(READY) ## format, lint, types, layers, freshness of generated/, the cod
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/gradgen build $(SPECS) --check
+	$(BIN)/gradgen build $(SPECS) --backend cython --check
 	@for folder in $(FOLDERS); do $(BIN)/gradgen build specs/$$folder/*.py -o generated/$$folder --check || exit; done
 	$(BIN)/python benchmarks/check_readme.py
 

@@ -175,7 +175,7 @@ def test_costs_are_what_the_code_does(one: Declaration) -> None:
         functions = {}
     with arena():
         planned = plan(derive(lower(tape), tape.wrt))
-        writer = emit._Writer(tape, planned)
+        writer = emit.Writer(tape, planned)
         priced = [(f, writer.costs(f)) for f in writer.private()]
         module = watching(emit.module(tape, planned, "", ()))
     named = [size for f, _ in priced for _, shape in f.shapes for size in shape]

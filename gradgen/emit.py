@@ -6,6 +6,7 @@ kernel and own the result; the class behind `bind` keeps the data and what was c
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +20,9 @@ from gradgen import text
 from gradgen.binding import Binder, BoundText
 from gradgen.dims import Size, is_one
 from gradgen.door import restored, size_lines
+from gradgen.errors import SpecError
 from gradgen.functions import DOCS, MAPPED, Function, Shape
-from gradgen.identifiers import Fresh, Identifiers, listed, packed, words
+from gradgen.identifiers import CYTHON, Fresh, Identifiers, listed, packed, words
 from gradgen.layout import layouts
 from gradgen.nodes import Node, Product, Symbol, view
 from gradgen.plan import Kernel, Plan
@@ -78,17 +80,32 @@ def _block(source: str) -> str:
 
 def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str], backend: str = "numpy") -> str:
     """The text of the module of a loss or a function."""
-    made = _Writer(tape, planned).module(header, formulas)
-    return _with_loops(formatted(render(TEMPLATES[backend], module=made)), made)
+    if backend == "numpy":
+        return formatted(render("module.py.j2", module=_Writer(tape, planned).module(header, formulas)))
+    writer = _Writer(tape, planned, CYTHON)
+    _refuse_words(writer.ids)
+    made = writer.module(header, formulas)
+    return _in_c(formatted(render("module.pyx.j2", module=made)), made.loops)
 
 
-TEMPLATES = {"numpy": "module.py.j2", "cython": "module.pyx.j2"}
+def _refuse_words(ids: Identifiers) -> None:
+    """Refuse arguments that callers could not name."""
+    for name in (*ids.signature(ids.given, 2), *ids.directions.values()):
+        if name in CYTHON:
+            hint = "give it another name, or build for NumPy alone"
+            raise SpecError(f"for Cython no argument can be called {name!r}, which is a word of its own", hint)
 
 
-def _with_loops(text: str, made: ModuleText) -> str:
-    """The module with its loops, which black cannot read, above the kernels."""
-    start = text.rindex(f"def {made.kernels[0].name}(")
-    return text[:start] + "".join(f"{loop.strip()}\n\n\n" for loop in made.loops) + text[start:]
+def _in_c(text: str, loops: Sequence[str]) -> str:
+    """Private functions are functions of C, which Cython calls without packing arguments. Above them stand loops, which
+    black cannot read."""
+    lines = text.split("\n")
+    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    for node in functions:
+        if node.name.startswith("_") and not (node.args.vararg or node.args.defaults):
+            lines[node.lineno - 1] = f"c{lines[node.lineno - 1]}"
+    start = functions[0].lineno - 1
+    return "\n".join([*lines[:start], *(f"{loop.strip()}\n\n" for loop in loops), *lines[start:]])
 
 
 def statements(tape: Tape, planned: Plan) -> str:
@@ -128,9 +145,9 @@ def costs(tape: Tape, planned: Plan) -> dict[str, Cost]:
 class _Writer:
     """Holds the names of one module; every method gives a part of its text."""
 
-    def __init__(self, tape: Tape, planned: Plan) -> None:
+    def __init__(self, tape: Tape, planned: Plan, reserved: Sequence[str] = ()) -> None:
         self.tape, self.plan = tape, planned
-        self.ids = Identifiers(tape, (k.name for k in planned.kernels))
+        self.ids = Identifiers(tape, (k.name for k in planned.kernels), reserved)
         fresh = Fresh(self.ids.taken)
         names = planned.names
         self.hoisted = {node: fresh(_said_of(node, names)) for node in planned.hoisted}

@@ -138,7 +138,7 @@ def _compile(folder: Path, built: Sequence[Generated], compiled: bool) -> int:
     try:
         for pyx, text in texts.items():
             compiling.remove_stale(text, pyx)
-        failed = compiling.place_all(texts) if compiled else []
+        failed = compiling.place(texts) if compiled else []
     except OSError as error:
         raise SpecError(f"cannot write to {folder / files.COMPILED}: {error.strerror}") from error
     for told in dict.fromkeys(map(str, failed)):

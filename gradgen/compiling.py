@@ -8,49 +8,74 @@ fits.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-from gradgen import caching, extension, toolchain
+from gradgen import caching, extension, toolchain, workers
 from gradgen.errors import CompilationError
+from gradgen.workers import Job
 
-LINES = 12  # of what a compiler printed, in an error
 STAMP = re.compile(rb"gradgen ([0-9a-f]{16}) [0-9a-f]{16};")
 LIBRARIES = (".so", ".pyd")
 
 
-def place_all(texts: Mapping[Path, str]) -> list[CompilationError]:
-    """Have a library beside each pyx file that fits its text, several made at a time; what went wrong."""
-    with ThreadPoolExecutor(toolchain.cores()) as pool:
-        return [error for error in pool.map(_placed, texts.values(), texts) if error]
+@dataclass(frozen=True)
+class Library:
+    """A library as it is wanted: of a text, by the name of a module, for this machine and Python."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def flags(self) -> tuple[str, ...]:
+        return toolchain.flags(self.text)
+
+    @cached_property
+    def stamp(self) -> str:
+        """What such a library holds."""
+        added, script = workers.guard(self.name, ""), Path(extension.__file__).read_text(encoding="utf-8")
+        return f"gradgen {_hash(self.text)} {_hash(*self.flags, added, script, *toolchain.identity())};"
+
+    @property
+    def file(self) -> str:
+        return self.name + toolchain.suffix()
+
+    def fits(self, path: Path) -> bool:
+        """Whether a file is such a library."""
+        return path.is_file() and self.stamp.encode() in path.read_bytes()
+
+    def cached(self) -> Path | None:
+        """The library in the cache."""
+        found = caching.find(self._entry, self.file)
+        return found if found and self.fits(found) else None
+
+    def keep(self, made: Path) -> None:
+        """Have it in the cache."""
+        caching.keep(made, self._entry)
+
+    @property
+    def _entry(self) -> str:
+        return self.stamp.strip(";").replace(" ", "-")
 
 
-def _placed(text: str, pyx: Path) -> CompilationError | None:
-    try:
-        place(text, pyx)
-    except CompilationError as error:
-        return error
-    return None
-
-
-def place(text: str, pyx: Path) -> None:
-    """Have the library that fits the text beside its pyx file; one that fits already is left alone."""
-    target = pyx.with_name(pyx.stem + toolchain.suffix())
-    flags = toolchain.flags(text)
-    if target.exists() and _stamp(text, flags).encode() in target.read_bytes():
-        return
-    with _library(text, pyx.stem, flags) as made:
-        caching.copy(made, target)
+def place(texts: Mapping[Path, str]) -> list[CompilationError]:
+    """Have the library that fits its text beside each pyx file; those that fit already are left alone. What cannot be
+    compiled is told."""
+    wanted = {Library(pyx.stem, text): pyx.parent for pyx, text in texts.items()}
+    due = [library for library, folder in wanted.items() if not library.fits(folder / library.file)]
+    with _made(due) as made:
+        for library, path in made.items():
+            if isinstance(path, Path):
+                caching.copy(path, wanted[library] / library.file)
+        return [error for error in made.values() if isinstance(error, CompilationError)]
 
 
 def remove_stale(text: str, pyx: Path) -> None:
@@ -61,11 +86,19 @@ def remove_stale(text: str, pyx: Path) -> None:
             path.unlink()
 
 
+def _is_stale(library: Path, text: str, pyx: Path) -> bool:
+    found = STAMP.search(library.read_bytes())
+    return found[1].decode() != _hash(text) if found else library.stat().st_mtime_ns < pyx.stat().st_mtime_ns
+
+
 def load(text: str, name: str) -> ModuleType:
     """The compiled module in memory, under a name of its own."""
-    flags = toolchain.flags(text)
-    full = f"{extension.PACKAGE}_{_hash(_stamp(text, flags))}.{name}"
-    with _library(text, name, flags) as path:
+    library = Library(name, text)
+    full = f"{extension.PACKAGE}_{_hash(library.stamp)}.{name}"
+    with _made([library]) as made:
+        path = made[library]
+        if isinstance(path, CompilationError):
+            raise path
         loader = ExtensionFileLoader(full, str(path))
         spec = spec_from_file_location(full, path, loader=loader)
         assert spec
@@ -74,72 +107,30 @@ def load(text: str, name: str) -> ModuleType:
     return module
 
 
-def _is_stale(library: Path, text: str, pyx: Path) -> bool:
-    found = STAMP.search(library.read_bytes())
-    return found[1].decode() != _hash(text) if found else library.stat().st_mtime_ns < pyx.stat().st_mtime_ns
+@contextmanager
+def _made(wanted: Sequence[Library]) -> Iterator[dict[Library, Path | CompilationError]]:
+    """The libraries, from the cache or made anew, or why there is none; afterwards they may be gone."""
+    cached = {one: path for one in wanted if (path := one.cached())}
+    due = [one for one in wanted if one not in cached]
+    with tempfile.TemporaryDirectory(prefix="gradgen-", ignore_cleanup_errors=True) as folder:
+        yield {**cached, **_compiled(due, Path(folder))}
 
 
-def _stamp(text: str, flags: Sequence[str]) -> str:
-    """What a library of this text, made here and now, holds."""
-    script = Path(extension.__file__).read_text(encoding="utf-8")
-    return f"gradgen {_hash(text)} {_hash(*flags, script, *toolchain.identity())};"
+def _compiled(due: Sequence[Library], folder: Path) -> dict[Library, Path | CompilationError]:
+    """The libraries made anew in a folder, and what is done of them kept, even if it is interrupted."""
+    refused = toolchain.missing() if due else None
+    if refused:
+        return dict.fromkeys(due, refused)
+    jobs = {one: Job(folder / str(k), one.name, one.text, one.flags, one.stamp) for k, one in enumerate(due)}
+    try:
+        workers.run(list(jobs.values()))
+    finally:
+        outcomes = {one: job.outcome() for one, job in jobs.items()}
+        for one, made in outcomes.items():
+            if isinstance(made, Path):
+                one.keep(made)
+    return outcomes
 
 
 def _hash(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
-
-
-@contextmanager
-def _library(text: str, name: str, flags: Sequence[str]) -> Iterator[Path]:
-    """A library of the text, which may be gone afterwards."""
-    stamp = _stamp(text, flags)
-    entry = stamp.strip(";").replace(" ", "-")
-    kept = caching.find(entry, name + toolchain.suffix())
-    if kept and stamp.encode() in kept.read_bytes():
-        yield kept
-        return
-    with tempfile.TemporaryDirectory(prefix="gradgen-", ignore_cleanup_errors=True) as folder:
-        made = _compiled(text, name, flags, stamp, Path(folder))
-        caching.keep(made, entry)
-        yield caching.find(entry, made.name) or made
-
-
-def _compiled(text: str, name: str, flags: Sequence[str], stamp: str, folder: Path) -> Path:
-    """The library, made anew in an empty folder."""
-    toolchain.refuse_missing()
-    (folder / f"{name}.pyx").write_text(text, encoding="utf-8")
-    job = {
-        "folder": str(folder),
-        "name": name,
-        "stamp": stamp,
-        "compile": list(flags),
-        "link": toolchain.libraries(text),
-    }
-    command = [sys.executable, "-P", extension.__file__]
-    done = subprocess.run(
-        command,
-        input=json.dumps(job),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    if done.returncode:
-        raise _failed(name, done.returncode, done.stdout)
-    return folder / "built" / extension.PACKAGE / (name + toolchain.suffix())
-
-
-def _failed(name: str, code: int, printed: str) -> CompilationError:
-    """What went wrong, by the exit code of the script."""
-    last = "\n".join(printed.strip().splitlines()[-LINES:])
-    if code == extension.MISSING:
-        return CompilationError(f"{name} cannot be compiled: {last} is missing", f"pip install {last.lower()}")
-    if code == extension.REFUSED:
-        return CompilationError(f"Cython refuses {name}.pyx, which is a fault of gradgen's\n{last}")
-    if code == extension.FAILED and "Microsoft Visual C++" in printed:
-        return CompilationError(f"there is no C compiler for {name}.pyx", toolchain.INSTALL["win32"])
-    return CompilationError(f"the compiler fails on {name}.pyx\n{last}", FAILS)
-
-
-FAILS = "the NumPy module stands; check the compiler, and the settings CC and CFLAGS where they are set"

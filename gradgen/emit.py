@@ -117,9 +117,9 @@ def costs(tape: Tape, planned: Plan) -> dict[str, Cost]:
 class Writer:
     """Holds the names of one module; every method gives a part of its text."""
 
-    def __init__(self, tape: Tape, planned: Plan) -> None:
+    def __init__(self, tape: Tape, planned: Plan, reserved: Sequence[str] = ()) -> None:
         self.tape, self.plan = tape, planned
-        self.ids = Identifiers(tape, (k.name for k in planned.kernels))
+        self.ids = Identifiers(tape, (k.name for k in planned.kernels), reserved)
         fresh = Fresh(self.ids.taken)
         names = planned.names
         self.hoisted = {node: fresh(_said_of(node, names)) for node in planned.hoisted}

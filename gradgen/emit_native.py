@@ -6,14 +6,16 @@ float32 is computed in float64 and rounded at the end.
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gradgen import c_text, loops
 from gradgen.dims import is_one
 from gradgen.emit import Writer, formatted
+from gradgen.errors import SpecError
 from gradgen.functions import DOCS, MAPPED, Function
-from gradgen.identifiers import Fresh, free, words
+from gradgen.identifiers import CYTHON, Fresh, Identifiers, free, words
 from gradgen.nodes import Node
 from gradgen.plan import Kernel, Plan
 from gradgen.spell import Body, Root
@@ -39,12 +41,31 @@ class Call:
 def module(tape: Tape, planned: Plan, header: str, formulas: Sequence[str]) -> str:
     """The text of the module of a loss or a function, for Cython."""
     writer = NativeWriter(tape, planned)
+    _refuse_words(writer.ids)
     made = writer.module(header, formulas)
     if writer.written:
         made = replace(made, public=(*made.public, "set_num_threads"))
-    text = formatted(render("module.pyx.j2", module=made))
-    start = text.rindex(f"def {made.kernels[0].name}(")  # black cannot read what stands above
-    return text[:start] + "".join(f"{loop}\n\n\n" for loop in writer.loops()) + text[start:]
+    return _in_c(formatted(render("module.pyx.j2", module=made)), writer.loops())
+
+
+def _refuse_words(ids: Identifiers) -> None:
+    """Refuse arguments that callers could not name."""
+    for name in (*ids.signature(ids.given, 2), *ids.directions.values()):
+        if name in CYTHON:
+            hint = "give it another name, or build for NumPy alone"
+            raise SpecError(f"for Cython no argument can be called {name!r}, which is a word of its own", hint)
+
+
+def _in_c(text: str, loops: Sequence[str]) -> str:
+    """Private functions are functions of C, which Cython calls without packing arguments. Above them stand loops, which
+    black cannot read."""
+    lines = text.split("\n")
+    functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
+    for node in functions:
+        if node.name.startswith("_") and not (node.args.vararg or node.args.defaults):
+            lines[node.lineno - 1] = f"c{lines[node.lineno - 1]}"
+    start = functions[0].lineno - 1
+    return "\n".join([*lines[:start], *(f"{loop}\n\n" for loop in loops), *lines[start:]])
 
 
 class NativeWriter(Writer):
@@ -53,7 +74,7 @@ class NativeWriter(Writer):
     def __init__(self, tape: Tape, planned: Plan, prefix: str = "") -> None:
         """``prefix`` goes before the names of what is compiled, where several modules share one library, which they
         call."""
-        super().__init__(tape, planned)
+        super().__init__(tape, planned, CYTHON)
         self.prefix = prefix
         self.written: list[c_text.Written] = []
         self.calls: list[Call] = []

@@ -1,7 +1,8 @@
-"""Makes a library of one pyx file. A script of its own, so that what Cython and compilers print, and what setuptools
-changes in a process, stay in that process.
+"""Makes libraries of pyx files. A script of its own, so that what Cython and compilers print, and what setuptools
+changes in a process, stay in that process; it makes several, since Cython takes a second to start.
 
-It reads a job as JSON: the folder that holds NAME.pyx, the name, the flags, and a stamp that the library shall hold.
+It reads a list of jobs, as JSON. Each names a folder, which holds NAME.pyx; after the job that holds what was printed,
+the library under ``built``, and last of all how it went.
 """
 
 from __future__ import annotations
@@ -10,26 +11,28 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-MISSING, REFUSED, FAILED = 3, 4, 5
-"""Exit codes: a package that is needed is missing, Cython refuses the text, the compiler fails."""
 PACKAGE = "_gradgen"  # in sys.modules a compiled module is known below it: no name of a user's module is taken
-
-STAMP = """
-#if defined(_WIN32)
-__declspec(dllexport)
-#elif defined(__GNUC__)
-__attribute__((visibility("default"), used))
-#endif
-const char gradgen_stamp[] = "{stamp}";
-"""
+DONE, MISSING, REFUSED, FAILED = "done", "missing", "refused", "failed"
+"""How a job went: a package that is needed is missing, Cython refuses the text, or the compiler fails."""
 
 
-def main() -> int:
-    """Build what standard input asks for, in the folder named there."""
-    job = json.load(sys.stdin)
-    os.chdir(job["folder"])
+def main() -> None:
+    """Do the jobs that standard input lists."""
+    for job in json.load(sys.stdin):
+        os.chdir(job["folder"])
+        with open("printed", "wb", buffering=0) as printed:
+            for stream in (1, 2):
+                os.dup2(printed.fileno(), stream)
+        code = _done(job)
+        sys.stdout.flush()
+        Path("ending").write_text(code, encoding="utf-8")
+        os.replace("ending", "ended")
+
+
+def _done(job: dict[str, Any]) -> str:
+    """Do one job, in its folder."""
     try:
         import setuptools  # noqa: F401  (before distutils, which it brings along)
         from Cython.Compiler.Errors import CompileError
@@ -42,42 +45,43 @@ def main() -> int:
         print(error)
         return REFUSED
     try:
-        _compiled(extension)
-    except Exception as error:  # each compiler's class in setuptools has errors of its own
+        _compile(extension)
+    except Exception as error:  # each class of compilers in setuptools has errors of its own
         print(error)
         return FAILED
-    return 0
+    return DONE
 
 
 def _translated(job: dict[str, Any]) -> Any:
-    """The C code of the pyx file, with the stamp behind it."""
+    """The C code of the pyx file; what the job says stands behind it."""
     from Cython.Build import cythonize
     from setuptools import Extension
 
-    name, text = job["name"], Path(job["name"] + ".pyx").read_text(encoding="utf-8")
-    arrays = "cimport numpy" in text or "from numpy cimport" in text
+    name, translate = job["name"], cast(Any, cythonize)  # which has no types
     extension = Extension(
         f"{PACKAGE}.{name}",
         [f"{name}.pyx"],
-        include_dirs=_numpy_headers() if arrays else [],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")] if arrays else [],
-        extra_compile_args=job["compile"],
-        extra_link_args=job["link"],
+        include_dirs=_headers(Path(f"{name}.pyx").read_text(encoding="utf-8")),
+        define_macros=[tuple(macro) for macro in job["macros"]],
+        extra_compile_args=job["flags"],
+        extra_link_args=job["libraries"],
     )
-    translate: Any = cythonize
-    [translated] = translate([extension], quiet=True, force=True, show_all_warnings=False)
+    [translated] = translate([extension], quiet=True, force=True)
     with open(f"{name}.c", "a", encoding="utf-8") as file:
-        file.write(STAMP.format(stamp=job["stamp"]))
+        file.write(job["behind"])
     return translated
 
 
-def _numpy_headers() -> list[str]:
+def _headers(text: str) -> list[str]:
+    """NumPy's headers for a text that wants them."""
+    if "cimport numpy" not in text and "from numpy cimport" not in text:
+        return []
     import numpy as np
 
     return [np.get_include()]
 
 
-def _compiled(extension: Any) -> None:
+def _compile(extension: Any) -> None:
     """The library, in the subfolder ``built``."""
     from setuptools import Distribution
     from setuptools.command.build_ext import build_ext
@@ -89,4 +93,4 @@ def _compiled(extension: Any) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

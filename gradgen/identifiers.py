@@ -16,16 +16,23 @@ PRIVATE = (
     "_adjugate_along _polar _polar_along _others _others_along tuple float type isinstance slice range max ValueError"
 ).split()
 
+# What Cython reads as its own words and types, wherever it stands.
+CYTHON = (
+    "cdef cpdef ctypedef cimport include DEF IF ELIF ELSE NULL sizeof const volatile void char int float double bint "
+    "short long signed unsigned Py_UNICODE Py_UCS4 Py_hash_t Py_ssize_t ssize_t size_t ptrdiff_t Py_tss_t"
+).split()
+
 
 class Identifiers:
     """The names of one module: of arguments and directions inside private functions, of dimensions and private
-    functions.
+    functions. Words of the language that are ``reserved`` are no names inside them.
 
     ``given`` are all arguments, of the shapes that callers pass: ``arguments`` the arrays, ``functions`` the others;
     of the arrays, ``numbers`` are in the working dtype and ``indices`` are integers. ``orders`` names f, f' and f''.
     """
 
-    def __init__(self, tape: Tape, kernels: Iterable[str]) -> None:
+    def __init__(self, tape: Tape, kernels: Iterable[str], reserved: Iterable[str] = ()) -> None:
+        private = {*PRIVATE, *reserved}
         self.given = tuple(replace(a, shape=a.given) for a in tape.arguments)
         self.arguments = tuple(a for a in self.given if not a.callable)
         self.functions = tuple(a for a in self.given if a.callable)
@@ -39,8 +46,8 @@ class Identifiers:
         }
         self.directions = {w.name: _taking("d" + w.name, used) for w in self.wrt}
         self.cotangent = _taking("cotangent", used) if tape.function else ""
-        self.local = {name: free(name + "_", used) if name in PRIVATE else name for name in sorted(used)}
-        self.taken = used | set(self.local.values()) | set(PRIVATE)
+        self.local = {name: free(name + "_", used) if name in private else name for name in sorted(used)}
+        self.taken = used | set(self.local.values()) | private
         self.kernels = {name: free("_" + name, used) for name in kernels}
         self.replaced = {name: free("_bound_" + name, used) for name in self.kernels}
         self.door, self.owned, self.direction, self.bound, self.me, self.function, self.shaped = (

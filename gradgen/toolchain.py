@@ -17,6 +17,7 @@ from pathlib import Path
 from gradgen.errors import CompilationError
 
 LOOPS = ("-fopenmp-simd", "-fno-math-errno")
+LOOPED = "cdef extern from *"  # how loops in C stand in a pyx text
 SETTINGS = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "ARCHFLAGS", "INCLUDE", "LIB")
 """Variables of the environment that setuptools or the compiler reads."""
 
@@ -28,32 +29,46 @@ INSTALL = {
 HEADERS = "install them: apt install python3-dev, or dnf install python3-devel"
 
 
-def flags(text: str) -> list[str]:
-    """The flags for a pyx text. The Python parts are calls of Python's C API: -O1 makes them as fast as -O3 does, in a
-    third of the time. Loops say themselves, to gcc, which part of the file is optimised in full."""
+FEATURES = {
+    "__SSE4_2__": "sse4.2",
+    "__AVX__": "avx",
+    "__AVX2__": "avx2",
+    "__BMI2__": "bmi2",
+    "__FMA__": "fma",
+    "__AVX512F__": "avx512f",
+    "__AVX512BW__": "avx512bw",
+    "__AVX512DQ__": "avx512dq",
+    "__AVX512VL__": "avx512vl",
+}
+"""What a compiler may use on x86-64: the macro that says so, and the name by which the processor is asked."""
+
+
+def flags(text: str) -> tuple[str, ...]:
+    """The flags for a pyx text. Its Python parts are calls of Python's C API, for which -O1 does what -O3 does, in a
+    third of the time; loops want all, and tell gcc themselves where they stand."""
     known = _takes(_native())
     if not known:
-        return []
-    gcc = "__clang__" not in known
-    plain = "cdef " not in text or (gcc and "#pragma GCC optimize" in text)
-    return ["-O1" if plain else "-O3", *_native(), "-g0", "-w"]
+        return ()
+    plain = LOOPED not in text or ("__clang__" not in known and "#pragma GCC optimize" in text)
+    return ("-O1" if plain else "-O3", *_native(), "-g0", "-w")
 
 
 def libraries(text: str) -> list[str]:
     """What loops are linked with: the functions of mathematics, and threads."""
-    return ["-lm", "-lpthread"] if "cdef " in text and os.name != "nt" else []
+    return ["-lm", "-lpthread"] if LOOPED in text and os.name != "nt" else []
 
 
-def refuse_missing() -> None:
-    """Refuse to compile where there is no compiler, or where Python's headers are missing."""
+def missing() -> CompilationError | None:
+    """Whether there is no compiler, or no headers of Python's."""
     if os.name == "nt":
-        return  # setuptools finds the compiler, or says that there is none
+        return None  # setuptools looks for the compiler, and tells
     if not shutil.which(_command()[0]):
         hint = "it is what CC says" if os.environ.get("CC") else INSTALL.get(sys.platform, "")
-        raise CompilationError(f"there is no C compiler: {_command()[0]!r} is not found", hint)
+        return CompilationError(f"there is no C compiler: {_command()[0]!r} is not found", hint)
     header = Path(sysconfig.get_path("include"), "Python.h")
     if not header.exists():
-        raise CompilationError(f"the headers of Python are missing: there is no {header}", HEADERS)
+        return CompilationError(f"the headers of Python are missing: there is no {header}", HEADERS)
+    return None
 
 
 def identity() -> list[str]:
@@ -86,11 +101,11 @@ def _command() -> list[str]:
     return shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc") or ["cc"]
 
 
-def _native() -> list[str]:
-    """The flags for loops: on the machine where they shall run, with all that its processor can do."""
-    portable = os.environ.get("GRADGEN_PORTABLE", "") not in ("", "0")
+def _native() -> tuple[str, ...]:
+    """The flags for loops: all that the processor here can do, where a library can tell whether another one can."""
+    portable = os.environ.get("GRADGEN_PORTABLE", "") not in ("", "0") or platform.machine() not in ("x86_64", "AMD64")
     native = (*LOOPS, "-march=native")
-    return list(LOOPS if portable or not _takes(native) else native)
+    return LOOPS if portable or not _takes(native) else native
 
 
 def _takes(given: Sequence[str]) -> str:

@@ -523,14 +523,14 @@ cdef object _hessian_loops(ptrdiff_t n, wins, s, double lam, result):
         result[...] = result_
 
 
-def _loss(wins, s, lam):
+cdef _loss(wins, s, lam):
     """The loss."""
     n = wins.shape[0]
     value = _loss_loops(n, wins, s, lam)
     return value
 
 
-def _grad(wins, s, lam):
+cdef _grad(wins, s, lam):
     """The gradient by s."""
     n = wins.shape[0]
     grad_s = np.empty(n, dtype=wins.dtype)
@@ -538,7 +538,7 @@ def _grad(wins, s, lam):
     return grad_s
 
 
-def _value_and_grad(wins, s, lam):
+cdef _value_and_grad(wins, s, lam):
     """The loss and its gradient by s, in one pass."""
     n = wins.shape[0]
     grad_s = np.empty(n, dtype=wins.dtype)
@@ -546,7 +546,7 @@ def _value_and_grad(wins, s, lam):
     return value, grad_s
 
 
-def _hvp(wins, s, lam, ds):
+cdef _hvp(wins, s, lam, ds):
     """The Hessian times a direction."""
     n = wins.shape[0]
     hvp_s = np.empty(n, dtype=wins.dtype)
@@ -554,7 +554,7 @@ def _hvp(wins, s, lam, ds):
     return hvp_s
 
 
-def _hessian(wins, s, lam):
+cdef _hessian(wins, s, lam):
     """The Hessian by s."""
     n = wins.shape[0]
     hessian = np.empty((n, n), dtype=wins.dtype)
@@ -763,7 +763,7 @@ class Bound:
         return self.hessian(self.unpack(x))
 
 
-def _door(wins, s, lam):
+cdef _door(wins, s, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(wins) is type(s) is np.ndarray
@@ -786,7 +786,7 @@ def _door(wins, s, lam):
     return wins, s, lam[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -796,7 +796,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -824,14 +824,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

@@ -715,14 +715,14 @@ cdef object _hvp_loops(ptrdiff_t n, ptrdiff_t d, A, B, double tau, dA, dB, resul
         result2[...] = result2_
 
 
-def _loss(A, B, tau):
+cdef _loss(A, B, tau):
     """The loss."""
     n, d = A.shape
     value = _loss_loops(n, d, A, B, tau)
     return value
 
 
-def _grad(A, B, tau):
+cdef _grad(A, B, tau):
     """The gradient by A and B."""
     n, d = A.shape
     grad_A = np.empty((n, d), dtype=A.dtype)
@@ -731,7 +731,7 @@ def _grad(A, B, tau):
     return (grad_A, grad_B)
 
 
-def _value_and_grad(A, B, tau):
+cdef _value_and_grad(A, B, tau):
     """The loss and its gradient by A and B, in one pass."""
     n, d = A.shape
     grad_A = np.empty((n, d), dtype=A.dtype)
@@ -740,7 +740,7 @@ def _value_and_grad(A, B, tau):
     return value, (grad_A, grad_B)
 
 
-def _hvp(A, B, tau, dA, dB):
+cdef _hvp(A, B, tau, dA, dB):
     """The Hessian times a direction."""
     n, d = A.shape
     hvp_A = np.empty((n, d), dtype=A.dtype)
@@ -950,7 +950,7 @@ class Bound:
         return self.pack(*self.hvp(*self.unpack(x), *self.unpack(p)))
 
 
-def _door(A, B, tau):
+cdef _door(A, B, tau):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(A) is type(B) is np.ndarray
@@ -973,7 +973,7 @@ def _door(A, B, tau):
     return A, B, tau[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -983,7 +983,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1011,14 +1011,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _length(name, value):
+cdef _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(
@@ -1029,7 +1029,7 @@ def _length(name, value):
     return value
 
 
-def _one_open(declared, /, **dims):
+cdef _one_open(declared, /, **dims):
     """Refuse a flat vector of which more than one dimension is not known."""
     missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
     if "," in missing:
@@ -1038,7 +1038,7 @@ def _one_open(declared, /, **dims):
         )
 
 
-def _told(name, size, rest, factor, declared):
+cdef _told(name, size, rest, factor, declared):
     """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
@@ -1050,7 +1050,7 @@ def _told(name, size, rest, factor, declared):
     return found
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

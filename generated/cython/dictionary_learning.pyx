@@ -806,7 +806,7 @@ cdef object _hvp_loops(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, X, D, R, dD, dR, r
         result2[...] = result2_
 
 
-def _loss(X, D, R, lam):
+cdef _loss(X, D, R, lam):
     """The loss."""
     m, n = X.shape
     k = D.shape[1]
@@ -814,7 +814,7 @@ def _loss(X, D, R, lam):
     return value
 
 
-def _grad(X, D, R, lam):
+cdef _grad(X, D, R, lam):
     """The gradient by D and R."""
     m, n = X.shape
     k = D.shape[1]
@@ -824,7 +824,7 @@ def _grad(X, D, R, lam):
     return (grad_D, grad_R)
 
 
-def _value_and_grad(X, D, R, lam):
+cdef _value_and_grad(X, D, R, lam):
     """The loss and its gradient by D and R, in one pass."""
     m, n = X.shape
     k = D.shape[1]
@@ -834,7 +834,7 @@ def _value_and_grad(X, D, R, lam):
     return value, (grad_D, grad_R)
 
 
-def _hvp(X, D, R, dD, dR):
+cdef _hvp(X, D, R, dD, dR):
     """The Hessian times a direction."""
     m, n = X.shape
     k = D.shape[1]
@@ -1058,7 +1058,7 @@ class Bound:
         return self.pack(*self.hvp(*self.unpack(x), *self.unpack(p)))
 
 
-def _door(X, D, R, lam):
+cdef _door(X, D, R, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(D) is type(R) is np.ndarray
@@ -1087,7 +1087,7 @@ def _door(X, D, R, lam):
     return X, D, R, lam[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1097,7 +1097,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1125,14 +1125,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _length(name, value):
+cdef _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(
@@ -1143,7 +1143,7 @@ def _length(name, value):
     return value
 
 
-def _told(name, size, rest, factor, declared):
+cdef _told(name, size, rest, factor, declared):
     """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
@@ -1155,7 +1155,7 @@ def _told(name, size, rest, factor, declared):
     return found
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

@@ -1660,7 +1660,7 @@ cdef object _bound_value_and_grad_loops(ptrdiff_t n, ptrdiff_t d, ptrdiff_t r, X
     return result1, result2
 
 
-def _loss(X, y, b, w, V):
+cdef _loss(X, y, b, w, V):
     """The loss."""
     n, d = X.shape
     r = V.shape[1]
@@ -1668,7 +1668,7 @@ def _loss(X, y, b, w, V):
     return value
 
 
-def _grad(X, y, b, w, V):
+cdef _grad(X, y, b, w, V):
     """The gradient by b, w and V."""
     n, d = X.shape
     r = V.shape[1]
@@ -1678,7 +1678,7 @@ def _grad(X, y, b, w, V):
     return (grad_b, grad_w, grad_V)
 
 
-def _value_and_grad(X, y, b, w, V):
+cdef _value_and_grad(X, y, b, w, V):
     """The loss and its gradient by b, w and V, in one pass."""
     n, d = X.shape
     r = V.shape[1]
@@ -1688,7 +1688,7 @@ def _value_and_grad(X, y, b, w, V):
     return value, (grad_b, grad_w, grad_V)
 
 
-def _hvp(X, y, b, w, V, db, dw, dV):
+cdef _hvp(X, y, b, w, V, db, dw, dV):
     """The Hessian times a direction."""
     n, d = X.shape
     r = V.shape[1]
@@ -1698,12 +1698,12 @@ def _hvp(X, y, b, w, V, db, dw, dV):
     return (hvp_b, hvp_w, hvp_V)
 
 
-def _from_data(X):
+cdef _from_data(X):
     """What depends on the data alone."""
     return X**2
 
 
-def _bound_loss(X, y, b, w, V, fixed):
+cdef _bound_loss(X, y, b, w, V, fixed):
     """The loss."""
     n, d = X.shape
     r = V.shape[1]
@@ -1711,7 +1711,7 @@ def _bound_loss(X, y, b, w, V, fixed):
     return value
 
 
-def _bound_grad(X, y, b, w, V, fixed):
+cdef _bound_grad(X, y, b, w, V, fixed):
     """The gradient by b, w and V."""
     n, d = X.shape
     r = V.shape[1]
@@ -1721,7 +1721,7 @@ def _bound_grad(X, y, b, w, V, fixed):
     return (grad_b, grad_w, grad_V)
 
 
-def _bound_value_and_grad(X, y, b, w, V, fixed):
+cdef _bound_value_and_grad(X, y, b, w, V, fixed):
     """The loss and its gradient by b, w and V, in one pass."""
     n, d = X.shape
     r = V.shape[1]
@@ -1954,7 +1954,7 @@ class Bound:
         return self.pack(*self.hvp(*self.unpack(x), *self.unpack(p)))
 
 
-def _door(X, y, b, w, V):
+cdef _door(X, y, b, w, V):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(y) is type(w) is type(V) is np.ndarray
@@ -1983,7 +1983,7 @@ def _door(X, y, b, w, V):
     return X, y, b[()], w, V
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1993,7 +1993,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -2021,14 +2021,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _length(name, value):
+cdef _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(
@@ -2039,7 +2039,7 @@ def _length(name, value):
     return value
 
 
-def _told(name, size, rest, factor, declared):
+cdef _told(name, size, rest, factor, declared):
     """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
@@ -2051,7 +2051,7 @@ def _told(name, size, rest, factor, declared):
     return found
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

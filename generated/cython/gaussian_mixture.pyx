@@ -1169,7 +1169,7 @@ cdef object _hvp_loops(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k, X, logits, mu, log
         result3[...] = result3_
 
 
-def _loss(X, logits, mu, log_sigma):
+cdef _loss(X, logits, mu, log_sigma):
     """The loss."""
     n, d = X.shape
     k = logits.shape[0]
@@ -1177,7 +1177,7 @@ def _loss(X, logits, mu, log_sigma):
     return value
 
 
-def _grad(X, logits, mu, log_sigma):
+cdef _grad(X, logits, mu, log_sigma):
     """The gradient by logits, mu and log_sigma."""
     n, d = X.shape
     k = logits.shape[0]
@@ -1188,7 +1188,7 @@ def _grad(X, logits, mu, log_sigma):
     return (grad_logits, grad_mu, grad_log_sigma)
 
 
-def _value_and_grad(X, logits, mu, log_sigma):
+cdef _value_and_grad(X, logits, mu, log_sigma):
     """The loss and its gradient by logits, mu and log_sigma, in one pass."""
     n, d = X.shape
     k = logits.shape[0]
@@ -1201,7 +1201,7 @@ def _value_and_grad(X, logits, mu, log_sigma):
     return value, (grad_logits, grad_mu, grad_log_sigma)
 
 
-def _hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
+cdef _hvp(X, logits, mu, log_sigma, dlogits, dmu, dlog_sigma):
     """The Hessian times a direction."""
     n, d = X.shape
     k = logits.shape[0]
@@ -1479,7 +1479,7 @@ class Bound:
         return self.pack(*self.hvp(*self.unpack(x), *self.unpack(p)))
 
 
-def _door(X, logits, mu, log_sigma):
+cdef _door(X, logits, mu, log_sigma):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(logits) is type(mu) is type(log_sigma) is np.ndarray
@@ -1509,7 +1509,7 @@ def _door(X, logits, mu, log_sigma):
     return X, logits, mu, log_sigma
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1519,7 +1519,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1547,14 +1547,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _length(name, value):
+cdef _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(
@@ -1565,7 +1565,7 @@ def _length(name, value):
     return value
 
 
-def _told(name, size, rest, factor, declared):
+cdef _told(name, size, rest, factor, declared):
     """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
@@ -1577,7 +1577,7 @@ def _told(name, size, rest, factor, declared):
     return found
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

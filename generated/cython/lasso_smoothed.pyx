@@ -976,14 +976,14 @@ cdef object _bound_hessian_loops(ptrdiff_t d, w, double lam, double eps, gram, r
         result[...] = result_
 
 
-def _loss(X, y, w, lam, eps):
+cdef _loss(X, y, w, lam, eps):
     """The loss."""
     n, d = X.shape
     value = _loss_loops(n, d, X, y, w, lam, eps)
     return value
 
 
-def _grad(X, y, w, lam, eps):
+cdef _grad(X, y, w, lam, eps):
     """The gradient by w."""
     n, d = X.shape
     grad_w = np.empty(d, dtype=X.dtype)
@@ -991,7 +991,7 @@ def _grad(X, y, w, lam, eps):
     return grad_w
 
 
-def _value_and_grad(X, y, w, lam, eps):
+cdef _value_and_grad(X, y, w, lam, eps):
     """The loss and its gradient by w, in one pass."""
     n, d = X.shape
     grad_w = np.empty(d, dtype=X.dtype)
@@ -999,7 +999,7 @@ def _value_and_grad(X, y, w, lam, eps):
     return value, grad_w
 
 
-def _hvp(X, w, lam, eps, dw):
+cdef _hvp(X, w, lam, eps, dw):
     """The Hessian times a direction."""
     n, d = X.shape
     hvp_w = np.empty(d, dtype=X.dtype)
@@ -1007,7 +1007,7 @@ def _hvp(X, w, lam, eps, dw):
     return hvp_w
 
 
-def _hessian(X, w, lam, eps):
+cdef _hessian(X, w, lam, eps):
     """The Hessian by w."""
     n, d = X.shape
     hessian = np.empty((d, d), dtype=X.dtype)
@@ -1015,12 +1015,12 @@ def _hessian(X, w, lam, eps):
     return hessian
 
 
-def _from_data(X):
+cdef _from_data(X):
     """What depends on the data alone."""
     return X.T.dot(X)
 
 
-def _bound_hvp(w, lam, eps, dw, gram):
+cdef _bound_hvp(w, lam, eps, dw, gram):
     """The Hessian times a direction."""
     d = w.shape[0]
     hvp_w = np.empty(d, dtype=w.dtype)
@@ -1028,7 +1028,7 @@ def _bound_hvp(w, lam, eps, dw, gram):
     return hvp_w
 
 
-def _bound_hessian(w, lam, eps, gram):
+cdef _bound_hessian(w, lam, eps, gram):
     """The Hessian by w."""
     d = w.shape[0]
     hessian = np.empty((d, d), dtype=w.dtype)
@@ -1256,7 +1256,7 @@ class Bound:
         return self.hessian(self.unpack(x))
 
 
-def _door(X, y, w, lam, eps):
+cdef _door(X, y, w, lam, eps):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(y) is type(w) is np.ndarray
@@ -1282,7 +1282,7 @@ def _door(X, y, w, lam, eps):
     return X, y, w, lam[()], eps[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1292,7 +1292,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1320,14 +1320,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

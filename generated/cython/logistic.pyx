@@ -834,14 +834,14 @@ cdef object _hessian_loops(ptrdiff_t n, ptrdiff_t d, X, w, double lam, result):
         result[...] = result_
 
 
-def _loss(X, y, w, lam):
+cdef _loss(X, y, w, lam):
     """The loss."""
     n, d = X.shape
     value = _loss_loops(n, d, X, y, w, lam)
     return value
 
 
-def _grad(X, y, w, lam):
+cdef _grad(X, y, w, lam):
     """The gradient by w."""
     n, d = X.shape
     grad_w = np.empty(d, dtype=X.dtype)
@@ -849,7 +849,7 @@ def _grad(X, y, w, lam):
     return grad_w
 
 
-def _value_and_grad(X, y, w, lam):
+cdef _value_and_grad(X, y, w, lam):
     """The loss and its gradient by w, in one pass."""
     n, d = X.shape
     grad_w = np.empty(d, dtype=X.dtype)
@@ -857,7 +857,7 @@ def _value_and_grad(X, y, w, lam):
     return value, grad_w
 
 
-def _hvp(X, w, lam, dw):
+cdef _hvp(X, w, lam, dw):
     """The Hessian times a direction."""
     n, d = X.shape
     hvp_w = np.empty(d, dtype=X.dtype)
@@ -865,7 +865,7 @@ def _hvp(X, w, lam, dw):
     return hvp_w
 
 
-def _hessian(X, w, lam):
+cdef _hessian(X, w, lam):
     """The Hessian by w."""
     n, d = X.shape
     hessian = np.empty((d, d), dtype=X.dtype)
@@ -1081,7 +1081,7 @@ class Bound:
         return self.hessian(self.unpack(x))
 
 
-def _door(X, y, w, lam):
+cdef _door(X, y, w, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(y) is type(w) is np.ndarray
@@ -1105,7 +1105,7 @@ def _door(X, y, w, lam):
     return X, y, w, lam[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1115,7 +1115,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1143,14 +1143,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

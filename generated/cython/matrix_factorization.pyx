@@ -851,7 +851,7 @@ cdef object _hvp_loops(ptrdiff_t m, ptrdiff_t n, ptrdiff_t r, R, mask, U, V, dou
         result2[...] = result2_
 
 
-def _loss(R, mask, U, V, lam):
+cdef _loss(R, mask, U, V, lam):
     """The loss."""
     m, n = R.shape
     r = U.shape[1]
@@ -859,7 +859,7 @@ def _loss(R, mask, U, V, lam):
     return value
 
 
-def _grad(R, mask, U, V, lam):
+cdef _grad(R, mask, U, V, lam):
     """The gradient by U and V."""
     m, n = R.shape
     r = U.shape[1]
@@ -869,7 +869,7 @@ def _grad(R, mask, U, V, lam):
     return (grad_U, grad_V)
 
 
-def _value_and_grad(R, mask, U, V, lam):
+cdef _value_and_grad(R, mask, U, V, lam):
     """The loss and its gradient by U and V, in one pass."""
     m, n = R.shape
     r = U.shape[1]
@@ -879,7 +879,7 @@ def _value_and_grad(R, mask, U, V, lam):
     return value, (grad_U, grad_V)
 
 
-def _hvp(R, mask, U, V, lam, dU, dV):
+cdef _hvp(R, mask, U, V, lam, dU, dV):
     """The Hessian times a direction."""
     m, n = R.shape
     r = U.shape[1]
@@ -1113,7 +1113,7 @@ class Bound:
         return self.pack(*self.hvp(*self.unpack(x), *self.unpack(p)))
 
 
-def _door(R, mask, U, V, lam):
+cdef _door(R, mask, U, V, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(R) is type(mask) is type(U) is type(V) is np.ndarray
@@ -1147,7 +1147,7 @@ def _door(R, mask, U, V, lam):
     return R, mask, U, V, lam[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1157,7 +1157,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1185,14 +1185,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _length(name, value):
+cdef _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(
@@ -1203,7 +1203,7 @@ def _length(name, value):
     return value
 
 
-def _told(name, size, rest, factor, declared):
+cdef _told(name, size, rest, factor, declared):
     """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
@@ -1215,7 +1215,7 @@ def _told(name, size, rest, factor, declared):
     return found
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

@@ -784,7 +784,7 @@ cdef object _hvp_loops(ptrdiff_t m, ptrdiff_t n, ptrdiff_t r, V, W, H, dW, dH, r
         result2[...] = result2_
 
 
-def _loss(V, W, H):
+cdef _loss(V, W, H):
     """The loss."""
     m, n = V.shape
     r = W.shape[1]
@@ -792,7 +792,7 @@ def _loss(V, W, H):
     return value
 
 
-def _grad(V, W, H):
+cdef _grad(V, W, H):
     """The gradient by W and H."""
     m, n = V.shape
     r = W.shape[1]
@@ -802,7 +802,7 @@ def _grad(V, W, H):
     return (grad_W, grad_H)
 
 
-def _value_and_grad(V, W, H):
+cdef _value_and_grad(V, W, H):
     """The loss and its gradient by W and H, in one pass."""
     m, n = V.shape
     r = W.shape[1]
@@ -812,7 +812,7 @@ def _value_and_grad(V, W, H):
     return value, (grad_W, grad_H)
 
 
-def _hvp(V, W, H, dW, dH):
+cdef _hvp(V, W, H, dW, dH):
     """The Hessian times a direction."""
     m, n = V.shape
     r = W.shape[1]
@@ -1030,7 +1030,7 @@ class Bound:
         return self.pack(*self.hvp(*self.unpack(x), *self.unpack(p)))
 
 
-def _door(V, W, H):
+cdef _door(V, W, H):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(V) is type(W) is type(H) is np.ndarray
@@ -1057,7 +1057,7 @@ def _door(V, W, H):
     return V, W, H
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1067,7 +1067,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1095,14 +1095,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _length(name, value):
+cdef _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(
@@ -1113,7 +1113,7 @@ def _length(name, value):
     return value
 
 
-def _told(name, size, rest, factor, declared):
+cdef _told(name, size, rest, factor, declared):
     """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
@@ -1125,7 +1125,7 @@ def _told(name, size, rest, factor, declared):
     return found
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

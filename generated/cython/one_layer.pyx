@@ -874,7 +874,7 @@ cdef object _hvp_loops(ptrdiff_t n, ptrdiff_t d, ptrdiff_t h, X, y, W, v, dW, dv
         result2[...] = result2_
 
 
-def _loss(X, y, W, v):
+cdef _loss(X, y, W, v):
     """The loss."""
     n, d = X.shape
     h = W.shape[1]
@@ -882,7 +882,7 @@ def _loss(X, y, W, v):
     return value
 
 
-def _grad(X, y, W, v):
+cdef _grad(X, y, W, v):
     """The gradient by W and v."""
     n, d = X.shape
     h = W.shape[1]
@@ -892,7 +892,7 @@ def _grad(X, y, W, v):
     return (grad_W, grad_v)
 
 
-def _value_and_grad(X, y, W, v):
+cdef _value_and_grad(X, y, W, v):
     """The loss and its gradient by W and v, in one pass."""
     n, d = X.shape
     h = W.shape[1]
@@ -902,7 +902,7 @@ def _value_and_grad(X, y, W, v):
     return value, (grad_W, grad_v)
 
 
-def _hvp(X, y, W, v, dW, dv):
+cdef _hvp(X, y, W, v, dW, dv):
     """The Hessian times a direction."""
     n, d = X.shape
     h = W.shape[1]
@@ -1117,7 +1117,7 @@ class Bound:
         return self.pack(*self.hvp(*self.unpack(x), *self.unpack(p)))
 
 
-def _door(X, y, W, v):
+cdef _door(X, y, W, v):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(y) is type(W) is type(v) is np.ndarray
@@ -1145,7 +1145,7 @@ def _door(X, y, W, v):
     return X, y, W, v
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1155,7 +1155,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1183,14 +1183,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _length(name, value):
+cdef _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(
@@ -1201,7 +1201,7 @@ def _length(name, value):
     return value
 
 
-def _told(name, size, rest, factor, declared):
+cdef _told(name, size, rest, factor, declared):
     """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
@@ -1213,7 +1213,7 @@ def _told(name, size, rest, factor, declared):
     return found
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

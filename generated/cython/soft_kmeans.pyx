@@ -872,7 +872,7 @@ cdef object _hvp_loops(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k, X, C, double beta,
         result[...] = result_
 
 
-def _loss(X, C, beta):
+cdef _loss(X, C, beta):
     """The loss."""
     n, d = X.shape
     k = C.shape[0]
@@ -880,7 +880,7 @@ def _loss(X, C, beta):
     return value
 
 
-def _grad(X, C, beta):
+cdef _grad(X, C, beta):
     """The gradient by C."""
     n, d = X.shape
     k = C.shape[0]
@@ -889,7 +889,7 @@ def _grad(X, C, beta):
     return grad_C
 
 
-def _value_and_grad(X, C, beta):
+cdef _value_and_grad(X, C, beta):
     """The loss and its gradient by C, in one pass."""
     n, d = X.shape
     k = C.shape[0]
@@ -898,7 +898,7 @@ def _value_and_grad(X, C, beta):
     return value, grad_C
 
 
-def _hvp(X, C, beta, dC):
+cdef _hvp(X, C, beta, dC):
     """The Hessian times a direction."""
     n, d = X.shape
     k = C.shape[0]
@@ -1085,7 +1085,7 @@ class Bound:
         return self.pack(self.hvp(self.unpack(x), self.unpack(p)))
 
 
-def _door(X, C, beta):
+cdef _door(X, C, beta):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(C) is np.ndarray
@@ -1108,7 +1108,7 @@ def _door(X, C, beta):
     return X, C, beta[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1118,7 +1118,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1146,14 +1146,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _length(name, value):
+cdef _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(
@@ -1164,7 +1164,7 @@ def _length(name, value):
     return value
 
 
-def _told(name, size, rest, factor, declared):
+cdef _told(name, size, rest, factor, declared):
     """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
@@ -1176,7 +1176,7 @@ def _told(name, size, rest, factor, declared):
     return found
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

@@ -814,7 +814,7 @@ cdef object _hvp_loops(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k, X, W, double lam, 
         result[...] = result_
 
 
-def _loss(X, Y, W, lam):
+cdef _loss(X, Y, W, lam):
     """The loss."""
     n, d = X.shape
     k = Y.shape[1]
@@ -822,7 +822,7 @@ def _loss(X, Y, W, lam):
     return value
 
 
-def _grad(X, Y, W, lam):
+cdef _grad(X, Y, W, lam):
     """The gradient by W."""
     n, d = X.shape
     k = Y.shape[1]
@@ -831,7 +831,7 @@ def _grad(X, Y, W, lam):
     return grad_W
 
 
-def _value_and_grad(X, Y, W, lam):
+cdef _value_and_grad(X, Y, W, lam):
     """The loss and its gradient by W, in one pass."""
     n, d = X.shape
     k = Y.shape[1]
@@ -840,7 +840,7 @@ def _value_and_grad(X, Y, W, lam):
     return value, grad_W
 
 
-def _hvp(X, W, lam, dW):
+cdef _hvp(X, W, lam, dW):
     """The Hessian times a direction."""
     n, d = X.shape
     k = W.shape[1]
@@ -1039,7 +1039,7 @@ class Bound:
         return self.pack(self.hvp(self.unpack(x), self.unpack(p)))
 
 
-def _door(X, Y, W, lam):
+cdef _door(X, Y, W, lam):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(Y) is type(W) is np.ndarray
@@ -1068,7 +1068,7 @@ def _door(X, Y, W, lam):
     return X, Y, W, lam[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1078,7 +1078,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1106,14 +1106,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

@@ -781,14 +781,14 @@ cdef object _hvp_loops(ptrdiff_t n, ptrdiff_t d, X, y, w, double b, double C, dw
     return result2
 
 
-def _loss(X, y, w, b, C):
+cdef _loss(X, y, w, b, C):
     """The loss."""
     n, d = X.shape
     value = _loss_loops(n, d, X, y, w, b, C)
     return value
 
 
-def _grad(X, y, w, b, C):
+cdef _grad(X, y, w, b, C):
     """The gradient by w and b."""
     n, d = X.shape
     grad_w = np.empty(d, dtype=X.dtype)
@@ -796,7 +796,7 @@ def _grad(X, y, w, b, C):
     return (grad_w, grad_b)
 
 
-def _value_and_grad(X, y, w, b, C):
+cdef _value_and_grad(X, y, w, b, C):
     """The loss and its gradient by w and b, in one pass."""
     n, d = X.shape
     grad_w = np.empty(d, dtype=X.dtype)
@@ -804,7 +804,7 @@ def _value_and_grad(X, y, w, b, C):
     return value, (grad_w, grad_b)
 
 
-def _hvp(X, y, w, b, C, dw, db):
+cdef _hvp(X, y, w, b, C, dw, db):
     """The Hessian times a direction."""
     n, d = X.shape
     hvp_w = np.empty(d, dtype=X.dtype)
@@ -1012,7 +1012,7 @@ class Bound:
         return self.pack(*self.hvp(*self.unpack(x), *self.unpack(p)))
 
 
-def _door(X, y, w, b, C):
+cdef _door(X, y, w, b, C):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(y) is type(w) is np.ndarray
@@ -1038,7 +1038,7 @@ def _door(X, y, w, b, C):
     return X, y, w, b[()], C[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1048,7 +1048,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1076,14 +1076,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

@@ -468,14 +468,14 @@ cdef object _hvp_loops(ptrdiff_t n, x, double lam, double eps, dx, result):
         result[...] = result_
 
 
-def _loss(y, x, lam, eps):
+cdef _loss(y, x, lam, eps):
     """The loss."""
     n = y.shape[0]
     value = _loss_loops(n, y, x, lam, eps)
     return value
 
 
-def _grad(y, x, lam, eps):
+cdef _grad(y, x, lam, eps):
     """The gradient by x."""
     n = y.shape[0]
     grad_x = np.empty(n, dtype=y.dtype)
@@ -483,7 +483,7 @@ def _grad(y, x, lam, eps):
     return grad_x
 
 
-def _value_and_grad(y, x, lam, eps):
+cdef _value_and_grad(y, x, lam, eps):
     """The loss and its gradient by x, in one pass."""
     n = y.shape[0]
     grad_x = np.empty(n, dtype=y.dtype)
@@ -491,7 +491,7 @@ def _value_and_grad(y, x, lam, eps):
     return value, grad_x
 
 
-def _hvp(x, lam, eps, dx):
+cdef _hvp(x, lam, eps, dx):
     """The Hessian times a direction."""
     n = x.shape[0]
     hvp_x = np.empty(n, dtype=x.dtype)
@@ -499,7 +499,7 @@ def _hvp(x, lam, eps, dx):
     return hvp_x
 
 
-def _hessian(x, lam, eps):
+cdef _hessian(x, lam, eps):
     """The Hessian by x."""
     n = x.shape[0]
     difference = np.eye(n, dtype=x.dtype)[1:] - np.eye(n, dtype=x.dtype)[:-1]
@@ -721,7 +721,7 @@ class Bound:
         return self.hessian(self.unpack(x))
 
 
-def _door(y, x, lam, eps):
+cdef _door(y, x, lam, eps):
     """The arguments as arrays of the working dtype, their shapes checked."""
     y = _array("y", y, 1)
     x = _array("x", x, 1)
@@ -735,7 +735,7 @@ def _door(y, x, lam, eps):
     return y, x, lam[()], eps[()]
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -745,7 +745,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -773,20 +773,20 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _at_most(left, right, declared):
+cdef _at_most(left, right, declared):
     """Refuse dimensions outside what a slice or an index presupposes."""
     if left > right:
         raise ValueError(f"the loss needs {declared}, but {left} > {right}")
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

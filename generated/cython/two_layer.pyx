@@ -1217,7 +1217,7 @@ cdef object _hvp_loops(ptrdiff_t n, ptrdiff_t d, ptrdiff_t k, ptrdiff_t h, X, Y,
         result4[...] = result4_
 
 
-def _loss(X, Y, W1, b1, W2, b2):
+cdef _loss(X, Y, W1, b1, W2, b2):
     """The loss."""
     n, d = X.shape
     k = Y.shape[1]
@@ -1226,7 +1226,7 @@ def _loss(X, Y, W1, b1, W2, b2):
     return value
 
 
-def _grad(X, Y, W1, b1, W2, b2):
+cdef _grad(X, Y, W1, b1, W2, b2):
     """The gradient by W1, b1, W2 and b2."""
     n, d = X.shape
     k = Y.shape[1]
@@ -1239,7 +1239,7 @@ def _grad(X, Y, W1, b1, W2, b2):
     return (grad_W1, grad_b1, grad_W2, grad_b2)
 
 
-def _value_and_grad(X, Y, W1, b1, W2, b2):
+cdef _value_and_grad(X, Y, W1, b1, W2, b2):
     """The loss and its gradient by W1, b1, W2 and b2, in one pass."""
     n, d = X.shape
     k = Y.shape[1]
@@ -1254,7 +1254,7 @@ def _value_and_grad(X, Y, W1, b1, W2, b2):
     return value, (grad_W1, grad_b1, grad_W2, grad_b2)
 
 
-def _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
+cdef _hvp(X, Y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     """The Hessian times a direction."""
     n, d = X.shape
     k = Y.shape[1]
@@ -1566,7 +1566,7 @@ class Bound:
         return self.pack(*self.hvp(*self.unpack(x), *self.unpack(p)))
 
 
-def _door(X, Y, W1, b1, W2, b2):
+cdef _door(X, Y, W1, b1, W2, b2):
     """The arguments as arrays of the working dtype, their shapes checked."""
     if (
         type(X) is type(Y) is type(W1) is type(b1) is type(W2) is type(b2) is np.ndarray
@@ -1617,7 +1617,7 @@ def _door(X, Y, W1, b1, W2, b2):
     return X, Y, W1, b1, W2, b2
 
 
-def _array(name, value, rank):
+cdef _array(name, value, rank):
     """The value as an array of numbers of the given rank."""
     array = value if type(value) is np.ndarray else _converted(name, value)
     if array.dtype.kind not in "fiub":
@@ -1627,7 +1627,7 @@ def _array(name, value, rank):
     return array
 
 
-def _converted(name, value):
+cdef _converted(name, value):
     """The value as an array, unless it is masked."""
     try:
         array = np.asarray(value)
@@ -1655,14 +1655,14 @@ def _working(*arrays):
     return tuple(array.astype(dtype, copy=False) for array in arrays)
 
 
-def _mismatch(name, shape, axis, size, wanted):
+cdef _mismatch(name, shape, axis, size, wanted):
     """What is wrong with an axis of another size than the dimension that it was declared with."""
     return ValueError(
         f"{name} has size {shape[axis]} along axis {axis}, but {wanted} is {size}"
     )
 
 
-def _length(name, value):
+cdef _length(name, value):
     """A dimension that `bind` was given, or None."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer, type(None))):
         raise TypeError(
@@ -1673,7 +1673,7 @@ def _length(name, value):
     return value
 
 
-def _told(name, size, rest, factor, declared):
+cdef _told(name, size, rest, factor, declared):
     """The one unknown dimension in the number of entries of a flat vector."""
     found, left = divmod(size - rest, factor) if factor else (0, size - rest)
     if left or found < 0:
@@ -1685,7 +1685,7 @@ def _told(name, size, rest, factor, declared):
     return found
 
 
-def _direction(name, value, like):
+cdef _direction(name, value, like):
     """A direction, shaped like its variable and in its dtype."""
     if (
         type(value) is np.ndarray

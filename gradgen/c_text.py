@@ -59,15 +59,16 @@ ATOM, SIGN, TERM, SUM = 4, 3, 2, 1
 Local = dict[Node, tuple[str, int]]
 POWERS: dict[Number, str] = {2: "squared", 3: "cubed", 4: "fourth"}
 RESERVED = set(
-    "auto break case char const continue default do double else enum extern float for goto if inline int long register "
-    "restrict return short signed sizeof static struct switch typedef union unsigned void volatile while ptrdiff_t I "
-    "size_t NULL INFINITY NAN malloc free memset work sums task tasks thread count rows first last largest smallest "
-    "larger smaller sign step fill add_up share run_tasks threads_for block_rows multiply squared cubed fourth failed "
-    "exp expm1 exp2 log log1p log2 log10 sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh sqrt fabs pow "
-    "gamma y0 y1 yn j0 j1 jn erf index abs div time main remainder round floor ceil near far blas_dgemm blas_is_wide "
-    "blas_multiply number_of_threads object np ndarray nogil gil cdef cpdef ctypedef cimport include by public "
-    "readonly api except and as assert async await class def del elif finally from global import in is lambda nonlocal "
-    "not or pass raise try with yield None True False print".split()
+    "auto break case char const continue default do double else enum extern float for goto if inline int long "
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
+    "ptrdiff_t I size_t NULL INFINITY NAN malloc free memset work sums task tasks thread count rows first last "
+    "largest smallest larger smaller sign step fill add_up share run_tasks threads_for block_rows multiply "
+    "squared cubed fourth failed exp expm1 exp2 log log1p log2 log10 sin cos tan sinh cosh tanh asin acos atan "
+    "asinh acosh atanh sqrt fabs pow gamma y0 y1 yn j0 j1 jn erf index abs div time main remainder round floor "
+    "ceil near far blas_dgemm blas_is_wide blas_multiply multiply_rows multiply_columns number_of_threads object "
+    "np ndarray nogil gil cdef cpdef ctypedef cimport include by public readonly api except and as assert async "
+    "await class def del elif finally from global import in is lambda nonlocal not or pass raise try with yield "
+    "None True False print".split()
 )
 
 
@@ -572,8 +573,22 @@ class _Printer:
         else:
             inside.first.append(f"fill({where}, {volume}, {start});")
 
+    def _vector(self, node: Product) -> None:
+        """``node[i] = matrix[i, k] vector[k]`` as it stands in memory: along its rows, or down its columns."""
+        (a, i, _), (b, _, _) = sorted(node.factors, key=lambda factor: -factor[0].rank)
+        m, n = (self._length(a.shape[axis]) for axis in self.program.stored[a])
+        along = tuple(i[axis] for axis in self.program.stored[a])[1] in node.summed
+        more = int(node in self.program.sums)
+        self._line(
+            f"multiply_{'rows' if along else 'columns'}({m}, {n}, {self.called[a]}, {self._strides(a)[0]}, "
+            f"{self.called[b]}, {more}, {self.called[node]});"
+        )
+
     def _multiplication(self, node: Product) -> None:
         """``node[i, j] = left[i, k] right[k, j]`` as it stands in memory."""
+        if node.rank == 1:
+            self._vector(node)
+            return
         (a, i, _), (b, j, _) = node.factors
         rows, columns = self.program.stored[node]
         if rows not in i:

@@ -57,7 +57,7 @@ class Nest:
 
 @dataclass(frozen=True)
 class Multiplication:
-    """A product of two matrices: ``node[i, j] = left[i, k] right[k, j]`` in labels."""
+    """A product of two matrices, ``node[i, j] = left[i, k] right[k, j]`` in labels, or of a matrix and a vector."""
 
     node: Product
 
@@ -166,7 +166,7 @@ class _Maker:
         return self.steps
 
     def _put(self, node: Node) -> None:
-        if _is_multiplication(node):
+        if _is_multiplication(node) or self._takes_vector(node):
             assert isinstance(node, Product)
             self.place[node] = len(self.steps)
             self.steps.append(Multiplication(node))
@@ -175,6 +175,16 @@ class _Maker:
         if len(labels) > MOST_AXES:
             raise NoLoopsError
         self.place[node] = self._into(Member(node, labels), tuple(sizes[k] for k in labels), operands(node), node)
+
+    def _takes_vector(self, node: Node) -> bool:
+        """Whether a node is a product of a matrix that stands in memory anyway and a vector."""
+        if not isinstance(node, Product) or len(node.factors) != 2 or len(node.summed) != 1 or node.rank != 1:
+            return False
+        (a, i, p), (b, j, q) = sorted(node.factors, key=lambda factor: -factor[0].rank)
+        if (a.rank, b.rank, p, q) != (2, 1, 1, 1) or len(set(i)) < 2 or set(j) != node.summed:
+            return False
+        made = self.steps[self.place[a]] if a in self.place else None
+        return isinstance(made, Multiplication) or (made is None and not isinstance(a, Delta | Triangle))
 
     def _into(self, member: Member, frame: Shape, parts: Sequence[Operand], node: Node) -> int:
         """The earliest loop over the frame in which all operands are at hand; a new one where there is none."""

@@ -207,6 +207,60 @@ cdef extern from *:
         }
     }
 
+    /* y = a x (+ y), a row by row in memory: four rows share what they read of x. */
+    static void multiply_rows(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda, const double *restrict x,
+                              int more, double *restrict y)
+    {
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+            #pragma omp simd reduction(+ : s0, s1, s2, s3)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s0 += a0[j] * x[j];
+                s1 += a1[j] * x[j];
+                s2 += a2[j] * x[j];
+                s3 += a3[j] * x[j];
+            }
+            y[i] = more ? y[i] + s0 : s0;
+            y[i + 1] = more ? y[i + 1] + s1 : s1;
+            y[i + 2] = more ? y[i + 2] + s2 : s2;
+            y[i + 3] = more ? y[i + 3] + s3 : s3;
+        }
+        for (; i < m; i++) {
+            double s = 0.0;
+            #pragma omp simd reduction(+ : s)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s += a[i * lda + j] * x[j];
+            }
+            y[i] = more ? y[i] + s : s;
+        }
+    }
+
+    /* y = x a (+ y), a row by row in memory: four rows share what they read and write of y. */
+    static void multiply_columns(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda,
+                                 const double *restrict x, int more, double *restrict y)
+    {
+        if (!more) {
+            memset(y, 0, sizeof(double) * n);
+        }
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            const double x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x0 * a0[j] + x1 * a1[j] + x2 * a2[j] + x3 * a3[j];
+            }
+        }
+        for (; i < m; i++) {
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x[i] * a[i * lda + j];
+            }
+        }
+    }
+
     /* The loss. */
     static int loss_in_c(
             const ptrdiff_t n,

@@ -202,6 +202,60 @@ cdef extern from *:
         }
     }
 
+    /* y = a x (+ y), a row by row in memory: four rows share what they read of x. */
+    static void multiply_rows(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda, const double *restrict x,
+                              int more, double *restrict y)
+    {
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+            #pragma omp simd reduction(+ : s0, s1, s2, s3)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s0 += a0[j] * x[j];
+                s1 += a1[j] * x[j];
+                s2 += a2[j] * x[j];
+                s3 += a3[j] * x[j];
+            }
+            y[i] = more ? y[i] + s0 : s0;
+            y[i + 1] = more ? y[i + 1] + s1 : s1;
+            y[i + 2] = more ? y[i + 2] + s2 : s2;
+            y[i + 3] = more ? y[i + 3] + s3 : s3;
+        }
+        for (; i < m; i++) {
+            double s = 0.0;
+            #pragma omp simd reduction(+ : s)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s += a[i * lda + j] * x[j];
+            }
+            y[i] = more ? y[i] + s : s;
+        }
+    }
+
+    /* y = x a (+ y), a row by row in memory: four rows share what they read and write of y. */
+    static void multiply_columns(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda,
+                                 const double *restrict x, int more, double *restrict y)
+    {
+        if (!more) {
+            memset(y, 0, sizeof(double) * n);
+        }
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            const double x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x0 * a0[j] + x1 * a1[j] + x2 * a2[j] + x3 * a3[j];
+            }
+        }
+        for (; i < m; i++) {
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x[i] * a[i * lda + j];
+            }
+        }
+    }
+
     struct loss_task {
         ptrdiff_t begin, end;
         ptrdiff_t d;
@@ -240,14 +294,12 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             for (ptrdiff_t i = 0; i < last; i++) {
-                double t6 = 0.0;
-                #pragma omp simd reduction(+ : t6)
+                #pragma omp simd
                 for (ptrdiff_t j = 0; j < d; j++) {
-                    t6 += w[j] * X_rows[i * d + j];
                     t2[i * d + j] = squared(X_rows[i * d + j]);
                 }
-                t1[i] = t6;
             }
             multiply(0, 0, last, r, d, t2, d, t3, r, 0.0, t4, r);
             multiply(0, 0, last, r, d, X_rows, d, V, r, 0.0, t5, r);
@@ -377,14 +429,12 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             for (ptrdiff_t i = 0; i < last; i++) {
-                double t14 = 0.0;
-                #pragma omp simd reduction(+ : t14)
+                #pragma omp simd
                 for (ptrdiff_t j = 0; j < d; j++) {
-                    t14 += w[j] * X_rows[i * d + j];
                     t2[i * d + j] = squared(X_rows[i * d + j]);
                 }
-                t1[i] = t14;
             }
             multiply(0, 0, last, r, d, t2, d, t3, r, 0.0, t4, r);
             multiply(0, 0, last, r, d, X_rows, d, V, r, 0.0, t5, r);
@@ -403,13 +453,7 @@ cdef extern from *:
                 total += residual2;
                 t7[i] = residual2 / (double)n;
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t6[j] += residual[i] * X_rows[i * d + j];
-                    t10[j] += t7[i] * t2[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, residual, 1, t6);
             for (ptrdiff_t i = 0; i < last; i++) {
                 #pragma omp simd
                 for (ptrdiff_t j = 0; j < r; j++) {
@@ -417,6 +461,12 @@ cdef extern from *:
                 }
             }
             multiply(1, 0, d, r, last, X_rows, d, t8, r, 1.0, t9, r);
+            for (ptrdiff_t i = 0; i < last; i++) {
+                #pragma omp simd
+                for (ptrdiff_t j = 0; j < d; j++) {
+                    t10[j] += t7[i] * t2[i * d + j];
+                }
+            }
         }
         task->total = total;
         free(work);
@@ -562,14 +612,12 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             for (ptrdiff_t i = 0; i < last; i++) {
-                double t14 = 0.0;
-                #pragma omp simd reduction(+ : t14)
+                #pragma omp simd
                 for (ptrdiff_t j = 0; j < d; j++) {
-                    t14 += w[j] * X_rows[i * d + j];
                     t2[i * d + j] = squared(X_rows[i * d + j]);
                 }
-                t1[i] = t14;
             }
             multiply(0, 0, last, r, d, t2, d, t3, r, 0.0, t4, r);
             multiply(0, 0, last, r, d, X_rows, d, V, r, 0.0, t5, r);
@@ -589,13 +637,7 @@ cdef extern from *:
                 total2 += residual2;
                 t7[i] = residual2 / (double)n;
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t6[j] += residual[i] * X_rows[i * d + j];
-                    t10[j] += t7[i] * t2[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, residual, 1, t6);
             for (ptrdiff_t i = 0; i < last; i++) {
                 #pragma omp simd
                 for (ptrdiff_t j = 0; j < r; j++) {
@@ -603,6 +645,12 @@ cdef extern from *:
                 }
             }
             multiply(1, 0, d, r, last, X_rows, d, t8, r, 1.0, t9, r);
+            for (ptrdiff_t i = 0; i < last; i++) {
+                #pragma omp simd
+                for (ptrdiff_t j = 0; j < d; j++) {
+                    t10[j] += t7[i] * t2[i * d + j];
+                }
+            }
         }
         task->total = total;
         task->total2 = total2;
@@ -771,18 +819,7 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t24 = 0.0;
-                double t25 = 0.0;
-                #pragma omp simd reduction(+ : t24, t25)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t24 += dw[j] * X_rows[i * d + j];
-                    t5[i * d + j] = squared(X_rows[i * d + j]);
-                    t25 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t24;
-                t9[i] = t25;
-            }
+            multiply_rows(last, d, X_rows, d, dw, 0, t1);
             multiply(0, 0, last, r, d, X_rows, d, V, r, 0.0, t2, r);
             multiply(0, 0, last, r, d, X_rows, d, dV, r, 0.0, t3, r);
             for (ptrdiff_t i = 0; i < last; i++) {
@@ -790,6 +827,12 @@ cdef extern from *:
                 for (ptrdiff_t j = 0; j < r; j++) {
                     t4[i * r + j] = t2[i * r + j] * t3[i * r + j];
                     t12[i * r + j] = squared(t2[i * r + j]);
+                }
+            }
+            for (ptrdiff_t i = 0; i < last; i++) {
+                #pragma omp simd
+                for (ptrdiff_t j = 0; j < d; j++) {
+                    t5[i * d + j] = squared(X_rows[i * d + j]);
                 }
             }
             multiply(0, 0, last, r, d, t5, d, t6, r, 0.0, t7, r);
@@ -808,13 +851,8 @@ cdef extern from *:
                 total += dresidual2;
                 t18[i] = dresidual2 / (double)n;
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t8[j] += dresidual[i] * X_rows[i * d + j];
-                    t19[j] += t5[i * d + j] * t18[i];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, dresidual, 1, t8);
+            multiply_rows(last, d, X_rows, d, w, 0, t9);
             multiply(0, 0, last, r, d, t5, d, t10, r, 0.0, t11, r);
             for (ptrdiff_t i = 0; i < last; i++) {
                 double pairs2 = 0.0;
@@ -835,6 +873,7 @@ cdef extern from *:
                 #pragma omp simd
                 for (ptrdiff_t j = 0; j < d; j++) {
                     t14[j] += t13[i] * t5[i * d + j];
+                    t19[j] += t5[i * d + j] * t18[i];
                 }
             }
             for (ptrdiff_t i = 0; i < last; i++) {
@@ -939,8 +978,8 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < d; i++) {
             #pragma omp simd
             for (ptrdiff_t j = 0; j < r; j++) {
-                const double t26 = t17[i * r + j] / (double)n - 2.0 * dV[i * r + j] * t14[i] - 2.0 * t19[i] * V[i * r + j];
-                result3[i * r + j] = t26;
+                const double t24 = t17[i * r + j] / (double)n - 2.0 * dV[i * r + j] * t14[i] - 2.0 * t19[i] * V[i * r + j];
+                result3[i * r + j] = t24;
             }
         }
         free(work);
@@ -988,14 +1027,7 @@ cdef extern from *:
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
             const double *restrict fixed_rows = fixed + first * d;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t5 = 0.0;
-                #pragma omp simd reduction(+ : t5)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t5 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t5;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             multiply(0, 0, last, r, d, fixed_rows, d, t2, r, 0.0, t3, r);
             multiply(0, 0, last, r, d, X_rows, d, V, r, 0.0, t4, r);
             for (ptrdiff_t i = 0; i < last; i++) {
@@ -1128,14 +1160,7 @@ cdef extern from *:
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
             const double *restrict fixed_rows = fixed + first * d;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t13 = 0.0;
-                #pragma omp simd reduction(+ : t13)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t13 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t13;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             multiply(0, 0, last, r, d, fixed_rows, d, t2, r, 0.0, t3, r);
             multiply(0, 0, last, r, d, X_rows, d, V, r, 0.0, t4, r);
             for (ptrdiff_t i = 0; i < last; i++) {
@@ -1153,13 +1178,7 @@ cdef extern from *:
                 total += residual2;
                 t6[i] = residual2 / (double)n;
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t5[j] += residual[i] * X_rows[i * d + j];
-                    t9[j] += t6[i] * fixed_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, residual, 1, t5);
             for (ptrdiff_t i = 0; i < last; i++) {
                 #pragma omp simd
                 for (ptrdiff_t j = 0; j < r; j++) {
@@ -1167,6 +1186,7 @@ cdef extern from *:
                 }
             }
             multiply(1, 0, d, r, last, X_rows, d, t7, r, 1.0, t8, r);
+            multiply_columns(last, d, fixed_rows, d, t6, 1, t9);
         }
         task->total = total;
         free(work);
@@ -1316,14 +1336,7 @@ cdef extern from *:
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
             const double *restrict fixed_rows = fixed + first * d;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t13 = 0.0;
-                #pragma omp simd reduction(+ : t13)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t13 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t13;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             multiply(0, 0, last, r, d, fixed_rows, d, t2, r, 0.0, t3, r);
             multiply(0, 0, last, r, d, X_rows, d, V, r, 0.0, t4, r);
             for (ptrdiff_t i = 0; i < last; i++) {
@@ -1342,13 +1355,7 @@ cdef extern from *:
                 total2 += residual2;
                 t6[i] = residual2 / (double)n;
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t5[j] += residual[i] * X_rows[i * d + j];
-                    t9[j] += t6[i] * fixed_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, residual, 1, t5);
             for (ptrdiff_t i = 0; i < last; i++) {
                 #pragma omp simd
                 for (ptrdiff_t j = 0; j < r; j++) {
@@ -1356,6 +1363,7 @@ cdef extern from *:
                 }
             }
             multiply(1, 0, d, r, last, X_rows, d, t7, r, 1.0, t8, r);
+            multiply_columns(last, d, fixed_rows, d, t6, 1, t9);
         }
         task->total = total;
         task->total2 = total2;

@@ -208,6 +208,60 @@ cdef extern from *:
         }
     }
 
+    /* y = a x (+ y), a row by row in memory: four rows share what they read of x. */
+    static void multiply_rows(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda, const double *restrict x,
+                              int more, double *restrict y)
+    {
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+            #pragma omp simd reduction(+ : s0, s1, s2, s3)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s0 += a0[j] * x[j];
+                s1 += a1[j] * x[j];
+                s2 += a2[j] * x[j];
+                s3 += a3[j] * x[j];
+            }
+            y[i] = more ? y[i] + s0 : s0;
+            y[i + 1] = more ? y[i + 1] + s1 : s1;
+            y[i + 2] = more ? y[i + 2] + s2 : s2;
+            y[i + 3] = more ? y[i + 3] + s3 : s3;
+        }
+        for (; i < m; i++) {
+            double s = 0.0;
+            #pragma omp simd reduction(+ : s)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s += a[i * lda + j] * x[j];
+            }
+            y[i] = more ? y[i] + s : s;
+        }
+    }
+
+    /* y = x a (+ y), a row by row in memory: four rows share what they read and write of y. */
+    static void multiply_columns(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda,
+                                 const double *restrict x, int more, double *restrict y)
+    {
+        if (!more) {
+            memset(y, 0, sizeof(double) * n);
+        }
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            const double x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x0 * a0[j] + x1 * a1[j] + x2 * a2[j] + x3 * a3[j];
+            }
+        }
+        for (; i < m; i++) {
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x[i] * a[i * lda + j];
+            }
+        }
+    }
+
     struct loss_task {
         ptrdiff_t begin, end;
         ptrdiff_t d;
@@ -236,20 +290,13 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t2 = 0.0;
-                #pragma omp simd reduction(+ : t2)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t2 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t2;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double r2 = t1[i] - y_rows[i];
                 const double size = fabs(r2);
-                const double t3 = ((size <= delta) ? (0.5 * (r2 * r2)) : (delta * (size - 0.5 * delta)));
-                total += t3;
+                const double t2 = ((size <= delta) ? (0.5 * (r2 * r2)) : (delta * (size - 0.5 * delta)));
+                total += t2;
             }
         }
         task->total = total;
@@ -325,26 +372,14 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t4 = 0.0;
-                #pragma omp simd reduction(+ : t4)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t4 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t4;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double r2 = t1[i] - y_rows[i];
                 const double size = fabs(r2);
                 grad_r[i] = ((size <= delta) ? r2 : (delta * sign(r2)));
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t2[j] += grad_r[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, grad_r, 1, t2);
         }
         free(work);
         return 0;
@@ -430,29 +465,17 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t4 = 0.0;
-                #pragma omp simd reduction(+ : t4)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t4 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t4;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double r2 = t1[i] - y_rows[i];
                 const double size = fabs(r2);
-                const double t5 = (double)(size <= delta);
-                const double t6 = (t5 != 0.0 ? (0.5 * (r2 * r2)) : (delta * (size - 0.5 * delta)));
-                total += t6;
-                grad_r[i] = (t5 != 0.0 ? r2 : (delta * sign(r2)));
+                const double t4 = (double)(size <= delta);
+                const double t5 = (t4 != 0.0 ? (0.5 * (r2 * r2)) : (delta * (size - 0.5 * delta)));
+                total += t5;
+                grad_r[i] = (t4 != 0.0 ? r2 : (delta * sign(r2)));
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t2[j] += grad_r[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, grad_r, 1, t2);
         }
         task->total = total;
         free(work);
@@ -544,29 +567,15 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double dr2 = 0.0;
-                double t4 = 0.0;
-                #pragma omp simd reduction(+ : dr2, t4)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    dr2 += dw[j] * X_rows[i * d + j];
-                    t4 += w[j] * X_rows[i * d + j];
-                }
-                dr[i] = dr2;
-                t1[i] = t4;
-            }
+            multiply_rows(last, d, X_rows, d, dw, 0, dr);
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double r2 = t1[i] - y_rows[i];
                 const double size = fabs(r2);
                 dgrad_r[i] = dr[i] * (double)(size <= delta);
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t2[j] += dgrad_r[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, dgrad_r, 1, t2);
         }
         free(work);
         return 0;
@@ -653,14 +662,7 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t6 = 0.0;
-                #pragma omp simd reduction(+ : t6)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t6 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t6;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double r2 = t1[i] - y_rows[i];

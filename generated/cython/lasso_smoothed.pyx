@@ -207,6 +207,60 @@ cdef extern from *:
         }
     }
 
+    /* y = a x (+ y), a row by row in memory: four rows share what they read of x. */
+    static void multiply_rows(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda, const double *restrict x,
+                              int more, double *restrict y)
+    {
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+            #pragma omp simd reduction(+ : s0, s1, s2, s3)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s0 += a0[j] * x[j];
+                s1 += a1[j] * x[j];
+                s2 += a2[j] * x[j];
+                s3 += a3[j] * x[j];
+            }
+            y[i] = more ? y[i] + s0 : s0;
+            y[i + 1] = more ? y[i + 1] + s1 : s1;
+            y[i + 2] = more ? y[i + 2] + s2 : s2;
+            y[i + 3] = more ? y[i + 3] + s3 : s3;
+        }
+        for (; i < m; i++) {
+            double s = 0.0;
+            #pragma omp simd reduction(+ : s)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s += a[i * lda + j] * x[j];
+            }
+            y[i] = more ? y[i] + s : s;
+        }
+    }
+
+    /* y = x a (+ y), a row by row in memory: four rows share what they read and write of y. */
+    static void multiply_columns(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda,
+                                 const double *restrict x, int more, double *restrict y)
+    {
+        if (!more) {
+            memset(y, 0, sizeof(double) * n);
+        }
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            const double x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x0 * a0[j] + x1 * a1[j] + x2 * a2[j] + x3 * a3[j];
+            }
+        }
+        for (; i < m; i++) {
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x[i] * a[i * lda + j];
+            }
+        }
+    }
+
     struct loss_task {
         ptrdiff_t begin, end;
         ptrdiff_t d;
@@ -233,14 +287,7 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t3 = 0.0;
-                #pragma omp simd reduction(+ : t3)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t3 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t3;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double residual = t1[i] - y_rows[i];
@@ -296,11 +343,11 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < d; i++) {
             t2[i] = squared(w[i]);
         }
-        const double t4 = (eps * eps);
+        const double t3 = (eps * eps);
         double total3 = 0.0;
         #pragma omp simd reduction(+ : total3)
         for (ptrdiff_t i = 0; i < d; i++) {
-            total3 += sqrt((t2[i] + t4));
+            total3 += sqrt((t2[i] + t3));
         }
         result[0] = 0.5 * total + lam * total3;
         free(work);
@@ -335,24 +382,12 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t5 = 0.0;
-                #pragma omp simd reduction(+ : t5)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t5 += w[j] * X_rows[i * d + j];
-                }
-                t2[i] = t5;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t2);
             #pragma omp simd
             for (ptrdiff_t i = 0; i < last; i++) {
                 residual[i] = t2[i] - y_rows[i];
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t3[j] += residual[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, residual, 1, t3);
         }
         free(work);
         return 0;
@@ -409,10 +444,10 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < d; i++) {
             t1[i] = squared(w[i]);
         }
-        const double t6 = (eps * eps);
+        const double t5 = (eps * eps);
         #pragma omp simd
         for (ptrdiff_t i = 0; i < d; i++) {
-            result[i] = (w[i] / sqrt((t1[i] + t6))) * lam + t3[i];
+            result[i] = (w[i] / sqrt((t1[i] + t5))) * lam + t3[i];
         }
         free(work);
         free(sums);
@@ -449,26 +484,14 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t5 = 0.0;
-                #pragma omp simd reduction(+ : t5)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t5 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t5;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double residual2 = t1[i] - y_rows[i];
                 residual[i] = residual2;
                 total += (residual2 * residual2);
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t3[j] += residual[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, residual, 1, t3);
         }
         task->total = total;
         free(work);
@@ -529,13 +552,13 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < d; i++) {
             t2[i] = squared(w[i]);
         }
-        const double t6 = (eps * eps);
+        const double t5 = (eps * eps);
         double total3 = 0.0;
         #pragma omp simd reduction(+ : total3)
         for (ptrdiff_t i = 0; i < d; i++) {
-            const double t7 = sqrt((t2[i] + t6));
-            total3 += t7;
-            result2[i] = (w[i] / t7) * lam + t3[i];
+            const double t6 = sqrt((t2[i] + t5));
+            total3 += t6;
+            result2[i] = (w[i] / t6) * lam + t3[i];
         }
         result1[0] = 0.5 * total + lam * total3;
         free(work);
@@ -567,20 +590,8 @@ cdef extern from *:
         for (ptrdiff_t first = task->begin; first < task->end; first += rows) {
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double dresidual2 = 0.0;
-                #pragma omp simd reduction(+ : dresidual2)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    dresidual2 += dw[j] * X_rows[i * d + j];
-                }
-                dresidual[i] = dresidual2;
-            }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t1[j] += dresidual[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_rows(last, d, X_rows, d, dw, 0, dresidual);
+            multiply_columns(last, d, X_rows, d, dresidual, 1, t1);
         }
         free(work);
         return 0;
@@ -765,14 +776,7 @@ cdef extern from *:
             const double t6 = sqrt(t5);
             t2[i] = lam * (dw[i] * (1.0 / t6 - t1[i] / (t6 * t5)));
         }
-        for (ptrdiff_t i = 0; i < d; i++) {
-            double t7 = 0.0;
-            #pragma omp simd reduction(+ : t7)
-            for (ptrdiff_t j = 0; j < d; j++) {
-                t7 += gram[i * d + j] * dw[j];
-            }
-            t3[i] = t7;
-        }
+        multiply_rows(d, d, gram, d, dw, 0, t3);
         #pragma omp simd
         for (ptrdiff_t i = 0; i < d; i++) {
             result[i] = t2[i] + t3[i];

@@ -207,6 +207,60 @@ cdef extern from *:
         }
     }
 
+    /* y = a x (+ y), a row by row in memory: four rows share what they read of x. */
+    static void multiply_rows(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda, const double *restrict x,
+                              int more, double *restrict y)
+    {
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+            #pragma omp simd reduction(+ : s0, s1, s2, s3)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s0 += a0[j] * x[j];
+                s1 += a1[j] * x[j];
+                s2 += a2[j] * x[j];
+                s3 += a3[j] * x[j];
+            }
+            y[i] = more ? y[i] + s0 : s0;
+            y[i + 1] = more ? y[i + 1] + s1 : s1;
+            y[i + 2] = more ? y[i + 2] + s2 : s2;
+            y[i + 3] = more ? y[i + 3] + s3 : s3;
+        }
+        for (; i < m; i++) {
+            double s = 0.0;
+            #pragma omp simd reduction(+ : s)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s += a[i * lda + j] * x[j];
+            }
+            y[i] = more ? y[i] + s : s;
+        }
+    }
+
+    /* y = x a (+ y), a row by row in memory: four rows share what they read and write of y. */
+    static void multiply_columns(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda,
+                                 const double *restrict x, int more, double *restrict y)
+    {
+        if (!more) {
+            memset(y, 0, sizeof(double) * n);
+        }
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            const double x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x0 * a0[j] + x1 * a1[j] + x2 * a2[j] + x3 * a3[j];
+            }
+        }
+        for (; i < m; i++) {
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x[i] * a[i * lda + j];
+            }
+        }
+    }
+
     struct loss_task {
         ptrdiff_t begin, end;
         ptrdiff_t d;
@@ -233,14 +287,7 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t2 = 0.0;
-                #pragma omp simd reduction(+ : t2)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t2 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t2;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double margin = t1[i] * y_rows[i];
@@ -322,26 +369,14 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t5 = 0.0;
-                #pragma omp simd reduction(+ : t5)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t5 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t5;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double margin = t1[i] * y_rows[i];
                 const double tail = exp(-fabs(margin));
                 t2[i] = (((margin > 0.0) ? tail : 1.0) / (1.0 + tail)) * y_rows[i];
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t3[j] += t2[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, t2, 1, t3);
         }
         free(work);
         return 0;
@@ -424,14 +459,7 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t5 = 0.0;
-                #pragma omp simd reduction(+ : t5)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t5 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t5;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double margin = t1[i] * y_rows[i];
@@ -439,12 +467,7 @@ cdef extern from *:
                 total += (larger(-margin, 0.0) + log1p(tail));
                 t2[i] = (((margin > 0.0) ? tail : 1.0) / (1.0 + tail)) * y_rows[i];
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t3[j] += t2[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, t2, 1, t3);
         }
         task->total = total;
         free(work);
@@ -532,28 +555,14 @@ cdef extern from *:
         for (ptrdiff_t first = task->begin; first < task->end; first += rows) {
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t6 = 0.0;
-                double t7 = 0.0;
-                #pragma omp simd reduction(+ : t6, t7)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t6 += dw[j] * X_rows[i * d + j];
-                    t7 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t6;
-                t2[i] = t7;
-            }
+            multiply_rows(last, d, X_rows, d, dw, 0, t1);
+            multiply_rows(last, d, X_rows, d, w, 0, t2);
             #pragma omp simd
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double tail = exp(-fabs(t2[i]));
                 t3[i] = t1[i] * (tail / squared((1.0 + tail)));
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t4[j] += t3[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, t3, 1, t4);
         }
         free(work);
         return 0;
@@ -632,14 +641,7 @@ cdef extern from *:
         for (ptrdiff_t first = task->begin; first < task->end; first += rows) {
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t6 = 0.0;
-                #pragma omp simd reduction(+ : t6)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t6 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t6;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double tail = exp(-fabs(t1[i]));

@@ -202,6 +202,60 @@ cdef extern from *:
         }
     }
 
+    /* y = a x (+ y), a row by row in memory: four rows share what they read of x. */
+    static void multiply_rows(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda, const double *restrict x,
+                              int more, double *restrict y)
+    {
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+            #pragma omp simd reduction(+ : s0, s1, s2, s3)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s0 += a0[j] * x[j];
+                s1 += a1[j] * x[j];
+                s2 += a2[j] * x[j];
+                s3 += a3[j] * x[j];
+            }
+            y[i] = more ? y[i] + s0 : s0;
+            y[i + 1] = more ? y[i + 1] + s1 : s1;
+            y[i + 2] = more ? y[i + 2] + s2 : s2;
+            y[i + 3] = more ? y[i + 3] + s3 : s3;
+        }
+        for (; i < m; i++) {
+            double s = 0.0;
+            #pragma omp simd reduction(+ : s)
+            for (ptrdiff_t j = 0; j < n; j++) {
+                s += a[i * lda + j] * x[j];
+            }
+            y[i] = more ? y[i] + s : s;
+        }
+    }
+
+    /* y = x a (+ y), a row by row in memory: four rows share what they read and write of y. */
+    static void multiply_columns(ptrdiff_t m, ptrdiff_t n, const double *restrict a, ptrdiff_t lda,
+                                 const double *restrict x, int more, double *restrict y)
+    {
+        if (!more) {
+            memset(y, 0, sizeof(double) * n);
+        }
+        ptrdiff_t i = 0;
+        for (; i + 4 <= m; i += 4) {
+            const double *restrict a0 = a + i * lda, *restrict a1 = a0 + lda, *restrict a2 = a1 + lda, *restrict a3 = a2 + lda;
+            const double x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x0 * a0[j] + x1 * a1[j] + x2 * a2[j] + x3 * a3[j];
+            }
+        }
+        for (; i < m; i++) {
+            #pragma omp simd
+            for (ptrdiff_t j = 0; j < n; j++) {
+                y[j] += x[i] * a[i * lda + j];
+            }
+        }
+    }
+
     struct loss_task {
         ptrdiff_t begin, end;
         ptrdiff_t d;
@@ -230,14 +284,7 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t2 = 0.0;
-                #pragma omp simd reduction(+ : t2)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t2 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t2;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < last; i++) {
                 const double slack = larger(1.0 - (t1[i] + b) * y_rows[i], 0.0);
@@ -327,28 +374,16 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t5 = 0.0;
-                #pragma omp simd reduction(+ : t5)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t5 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t5;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < last; i++) {
-                const double t6 = 1.0 - (t1[i] + b) * y_rows[i];
-                const double slack = larger(t6, 0.0);
-                const double t7 = C * ((step(t6) * slack) * y_rows[i]);
-                t2[i] = t7;
-                total += t7;
+                const double t5 = 1.0 - (t1[i] + b) * y_rows[i];
+                const double slack = larger(t5, 0.0);
+                const double t6 = C * ((step(t5) * slack) * y_rows[i]);
+                t2[i] = t6;
+                total += t6;
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t3[j] += t2[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, t2, 1, t3);
         }
         task->total = total;
         free(work);
@@ -445,29 +480,17 @@ cdef extern from *:
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
-            for (ptrdiff_t i = 0; i < last; i++) {
-                double t5 = 0.0;
-                #pragma omp simd reduction(+ : t5)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t5 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t5;
-            }
+            multiply_rows(last, d, X_rows, d, w, 0, t1);
             #pragma omp simd reduction(+ : total, total2)
             for (ptrdiff_t i = 0; i < last; i++) {
-                const double t6 = 1.0 - (t1[i] + b) * y_rows[i];
-                const double slack = larger(t6, 0.0);
+                const double t5 = 1.0 - (t1[i] + b) * y_rows[i];
+                const double slack = larger(t5, 0.0);
                 total += (slack * slack);
-                const double t7 = C * ((step(t6) * slack) * y_rows[i]);
-                t2[i] = t7;
-                total2 += t7;
+                const double t6 = C * ((step(t5) * slack) * y_rows[i]);
+                t2[i] = t6;
+                total2 += t6;
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t3[j] += t2[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, t2, 1, t3);
         }
         task->total = total;
         task->total2 = total2;
@@ -545,7 +568,7 @@ cdef extern from *:
         double C;
         const double *dw;
         double db;
-        double *t4;
+        double *t5;
         double total;
     };
 
@@ -559,44 +582,35 @@ cdef extern from *:
         const double C = task->C;
         const double *restrict dw = task->dw;
         const double db = task->db;
-        double *restrict t4 = task->t4;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 4), 0)));
-        double *const work = malloc(sizeof(double) * (1 + rows + rows + rows));
+        double *restrict t5 = task->t5;
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 5), 0)));
+        double *const work = malloc(sizeof(double) * (1 + rows + rows + rows + rows));
         if (work == NULL) {
             return -1;
         }
         double *restrict t1 = work;
         double *restrict t2 = t1 + rows;
         double *restrict t3 = t2 + rows;
-        memset(t4, 0, sizeof(double) * (d));
+        double *restrict t4 = t3 + rows;
+        memset(t5, 0, sizeof(double) * (d));
         double total = 0.0;
         for (ptrdiff_t first = task->begin; first < task->end; first += rows) {
             const ptrdiff_t last = smallest(task->end - first, rows);
             const double *restrict X_rows = X + first * d;
             const double *restrict y_rows = y + first;
+            multiply_rows(last, d, X_rows, d, dw, 0, t1);
+            #pragma omp simd
             for (ptrdiff_t i = 0; i < last; i++) {
-                double t6 = 0.0;
-                double t7 = 0.0;
-                #pragma omp simd reduction(+ : t6, t7)
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t6 += dw[j] * X_rows[i * d + j];
-                    t7 += w[j] * X_rows[i * d + j];
-                }
-                t1[i] = t6;
-                t2[i] = t7;
+                t2[i] = db + t1[i];
             }
+            multiply_rows(last, d, X_rows, d, w, 0, t3);
             #pragma omp simd reduction(+ : total)
             for (ptrdiff_t i = 0; i < last; i++) {
-                const double t8 = C * ((db + t1[i]) * squared(step(1.0 - (t2[i] + b) * y_rows[i])));
-                t3[i] = t8;
-                total += t8;
+                const double t7 = C * (t2[i] * squared(step(1.0 - (t3[i] + b) * y_rows[i])));
+                t4[i] = t7;
+                total += t7;
             }
-            for (ptrdiff_t i = 0; i < last; i++) {
-                #pragma omp simd
-                for (ptrdiff_t j = 0; j < d; j++) {
-                    t4[j] += t3[i] * X_rows[i * d + j];
-                }
-            }
+            multiply_columns(last, d, X_rows, d, t4, 1, t5);
         }
         task->total = total;
         free(work);
@@ -623,7 +637,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 4), 0);
+        const int count = threads_for(n, (d + 5), 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -639,7 +653,7 @@ cdef extern from *:
             tasks[thread].C = C;
             tasks[thread].dw = dw;
             tasks[thread].db = db;
-            tasks[thread].t4 = sums + thread * (d);
+            tasks[thread].t5 = sums + thread * (d);
         }
         const int failed = run_tasks(hvp_thread, tasks, sizeof(tasks[0]), count);
         if (failed) {
@@ -647,14 +661,14 @@ cdef extern from *:
             return -1;
         }
         double total = tasks[0].total;
-        double *restrict t4 = tasks[0].t4;
+        double *restrict t5 = tasks[0].t5;
         for (int thread = 1; thread < count; thread++) {
             total += tasks[thread].total;
-            add_up(t4, tasks[thread].t4, d);
+            add_up(t5, tasks[thread].t5, d);
         }
         #pragma omp simd
         for (ptrdiff_t i = 0; i < d; i++) {
-            result1[i] = 2.0 * t4[i] + dw[i];
+            result1[i] = 2.0 * t5[i] + dw[i];
         }
         result2[0] = 2.0 * total;
         free(sums);

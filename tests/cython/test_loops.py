@@ -16,13 +16,14 @@ import pytest
 from together import modules
 
 import gradgen
-from gradgen import trial
+from gradgen import toolchain, trial
 from gradgen.recipes import choose
 from gradgen.spec import load_spec
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="the loops are tested with gcc and clang"),
+    pytest.mark.skipif(toolchain.missing() is not None, reason="there is no C compiler"),
 ]
 SPECS = {"specs": False, "specs/gallery": True, "specs/documents": True}  # whether a quick compilation must do
 HEAD = "import numpy as np\nfrom gradgen import *\n\nn, d, k = dims('n d k')\n\n\n"

@@ -62,7 +62,9 @@ def _in_c(text: str, loops: Sequence[str]) -> str:
     lines = text.split("\n")
     functions = [node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)]
     for node in functions:
-        if node.name.startswith("_") and not (node.args.vararg or node.args.defaults):
+        given = node.args
+        special = given.vararg or given.kwarg or given.defaults or given.posonlyargs or given.kwonlyargs
+        if node.name.startswith("_") and not special:
             lines[node.lineno - 1] = f"c{lines[node.lineno - 1]}"
     start = functions[0].lineno - 1
     return "\n".join([*lines[:start], *(f"{loop}\n\n" for loop in loops), *lines[start:]])

@@ -1083,7 +1083,7 @@ cdef _length(name, value):
     return value
 
 
-cdef _one_open(declared, /, **dims):
+def _one_open(declared, /, **dims):
     """Refuse a flat vector of which more than one dimension is not known."""
     missing = ", ".join(f"{name}=" for name, value in dims.items() if value is None)
     if "," in missing:

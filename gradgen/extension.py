@@ -74,7 +74,7 @@ def _translated(job: dict[str, Any]) -> Any:
 
 def _headers(text: str) -> list[str]:
     """NumPy's headers for a text that wants them."""
-    if "cimport numpy" not in text and "from numpy cimport" not in text:
+    if not any(wanted in text for wanted in ("cimport numpy", "from numpy cimport", '"numpy/')):
         return []
     import numpy as np
 

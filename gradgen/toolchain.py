@@ -44,13 +44,13 @@ FEATURES = {
 
 
 def flags(text: str) -> tuple[str, ...]:
-    """The flags for a pyx text. Its Python parts are calls of Python's C API, for which -O1 does what -O3 does, in a
-    third of the time; loops want all, and tell gcc themselves where they stand."""
+    """The flags for a pyx text. Its Python parts are calls of Python's C API, which -O3 makes a twentieth faster than
+    -Og does, in four times the time; loops want all, and tell gcc themselves where they stand."""
     known = _takes(_native())
     if not known:
         return ()
     plain = LOOPED not in text or ("__clang__" not in known and "#pragma GCC optimize" in text)
-    return ("-O1" if plain else "-O3", *_native(), "-g0", "-w")
+    return ("-Og" if plain else "-O3", *_native(), "-g0", "-w")
 
 
 def libraries(text: str) -> list[str]:

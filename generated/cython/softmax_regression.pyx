@@ -15,9 +15,15 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.stdint cimport int64_t
-from numpy cimport PyArray_DATA, import_array, ndarray
 
 import os
+
+# All that is needed of NumPy: reading its own pxd file takes Cython half a second.
+cdef extern from "numpy/arrayobject.h":
+    ctypedef class numpy.ndarray [object PyArrayObject, check_size ignore]:
+        pass
+    void *PyArray_DATA(ndarray array) nogil
+    int import_array "_import_array"() except -1
 
 import_array()
 

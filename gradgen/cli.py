@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from gradgen import compiling, files
+from gradgen import compiled, files
 from gradgen.dims import Dim
 from gradgen.errors import Errors, SpecError
 from gradgen.foreign import refuse_foreign
@@ -120,7 +120,7 @@ def _build(arguments: argparse.Namespace) -> int:
     return _write_built(arguments.output, built, not arguments.no_compile)
 
 
-def _write_built(folder: Path, built: Sequence[Generated], compiled: bool) -> int:
+def _write_built(folder: Path, built: Sequence[Generated], libraries: bool) -> int:
     """Write modules and tests, print the formulas, and compile; 1 where a module differs from what its tests hold, or
     cannot be compiled."""
     _write(folder, _texts(built))
@@ -128,22 +128,19 @@ def _write_built(folder: Path, built: Sequence[Generated], compiled: bool) -> in
         print(f"{one.name} -> {folder / one.name}.py\n{_indented(one.formulas)}")
         if one.warning:
             print(f"warning: {one.name}: {one.warning}; its tests hold no values", file=sys.stderr)
-    return max(_warned(built), _compile(folder, built, compiled))
+    return max(_warned(built), _compile(folder, built, libraries))
 
 
-def _compile(folder: Path, built: Sequence[Generated], compiled: bool) -> int:
-    """Have libraries beside the pyx files, and none that fits no more; 1 where one cannot be made."""
-    texts = {folder / files.COMPILED / f"{one.name}.pyx": one.pyx for one in built if one.pyx}
+def _compile(folder: Path, built: Sequence[Generated], libraries: bool) -> int:
+    """Have libraries beside the pyx files, and tell what is wrong with them; 1 where anything is."""
     sys.stdout.flush()
     try:
-        for pyx, text in texts.items():
-            compiling.remove_stale(text, pyx)
-        failed = compiling.place(texts) if compiled else []
+        wrong = compiled.update(folder, built, libraries)
     except OSError as error:
         raise SpecError(f"cannot write to {folder / files.COMPILED}: {error.strerror}") from error
-    for told in dict.fromkeys(map(str, failed)):
-        print(told, file=sys.stderr)
-    return 1 if failed else 0
+    for text in (*compiled.outdated(folder, built), *wrong):
+        print(text, file=sys.stderr)
+    return 1 if wrong else 0
 
 
 def _warned(built: Sequence[Generated]) -> int:
@@ -230,10 +227,7 @@ def _texts(built: Sequence[Generated]) -> dict[str, str]:
     for one in built:
         texts[f"{one.name}.py"] = one.module
         texts[f"test_{one.name}.py"] = one.tests
-        if one.pyx:
-            texts[f"{files.COMPILED}/__init__.py"] = ""
-            texts[f"{files.COMPILED}/{one.name}.pyx"] = one.pyx
-    return texts
+    return texts | compiled.texts(built)
 
 
 def _write(folder: Path, texts: dict[str, str]) -> None:

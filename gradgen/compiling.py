@@ -91,19 +91,30 @@ def _is_stale(library: Path, text: str, pyx: Path) -> bool:
     return found[1].decode() != _hash(text) if found else library.stat().st_mtime_ns < pyx.stat().st_mtime_ns
 
 
+def beside(text: str, pyx: Path) -> ModuleType | None:
+    """The module of the library beside a pyx file, in memory under a name of its own; None where none fits."""
+    library = Library(pyx.stem, text)
+    path = pyx.with_name(library.file)
+    return _loaded(library, path) if library.fits(path) else None
+
+
 def load(text: str, name: str) -> ModuleType:
     """The compiled module in memory, under a name of its own."""
     library = Library(name, text)
-    full = f"{extension.PACKAGE}_{_hash(library.stamp)}.{name}"
     with _made([library]) as made:
         path = made[library]
         if isinstance(path, CompilationError):
             raise path
-        loader = ExtensionFileLoader(full, str(path))
-        spec = spec_from_file_location(full, path, loader=loader)
-        assert spec
-        module = module_from_spec(spec)
-        loader.exec_module(module)
+        return _loaded(library, path)
+
+
+def _loaded(library: Library, path: Path) -> ModuleType:
+    full = f"{extension.PACKAGE}_{_hash(library.stamp)}.{library.name}"
+    loader = ExtensionFileLoader(full, str(path))
+    spec = spec_from_file_location(full, path, loader=loader)
+    assert spec
+    module = module_from_spec(spec)
+    loader.exec_module(module)
     return module
 
 
@@ -118,7 +129,9 @@ def _made(wanted: Sequence[Library]) -> Iterator[dict[Library, Path | Compilatio
 
 def _compiled(due: Sequence[Library], folder: Path) -> dict[Library, Path | CompilationError]:
     """The libraries made anew in a folder, and what is done of them kept, even if it is interrupted."""
-    refused = toolchain.missing() if due else None
+    if not due:
+        return {}
+    refused = toolchain.missing()
     if refused:
         return dict.fromkeys(due, refused)
     jobs = {one: Job(folder / str(k), one.name, one.text, one.flags, one.stamp) for k, one in enumerate(due)}

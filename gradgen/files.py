@@ -173,5 +173,10 @@ def orphans(folder: Path, files: Iterable[str], patterns: Iterable[str] = ("*.py
 
 
 def _is_generated(path: Path) -> bool:
+    return MARK in first_line(path)
+
+
+def first_line(path: Path) -> str:
+    """The first line of a file, without its end."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        return MARK in file.readline()
+        return file.readline().rstrip("\n")

@@ -38,24 +38,30 @@ FAMILIES = {
 """What stands for `Elementwise` arguments, with its derivatives."""
 
 
-def difference(tape: Tape, recipes: Recipes, text: str) -> SpecError | None:
-    """What the module of this text gives otherwise than its tests hold, at the first inputs at which it does.
+def difference(tape: Tape, recipes: Recipes, made: str | ModuleType) -> SpecError | None:
+    """What a module, or that of a text, gives otherwise than its tests hold, at the first inputs at which it does.
 
     ModuleNotFoundError where it needs SciPy and there is none.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        module = ModuleType(tape.name)
-        exec(compile(text, f"<generated {tape.name}>", "exec"), module.__dict__)
+        module = _module(tape.name, made) if isinstance(made, str) else made
         found = ((case, list(_differences(tape, case, module))) for case in recipes.cases)
-        return next((_told(tape, case, parts) for case, parts in found if parts), None)
+        told = "module" if isinstance(made, str) else "compiled module"
+        return next((_told(tape, case, parts, told) for case, parts in found if parts), None)
 
 
-def _told(tape: Tape, case: Case, parts: Sequence[str]) -> SpecError:
+def _module(name: str, text: str) -> ModuleType:
+    module = ModuleType(name)
+    exec(compile(text, f"<generated {name}>", "exec"), module.__dict__)
+    return module
+
+
+def _told(tape: Tape, case: Case, parts: Sequence[str], module: str) -> SpecError:
     given = [f"{name} = {literal(x)}" for name, x in case.inputs.items()]
     given += [f"d{name} = {literal(x)}" for name, x in case.directions.items()]
     where = shorten(", ".join(given), LONGEST, placeholder=" ...")
-    told = f"the module of {tape.name} is not what the spec is in 50 digits: {'; '.join(parts)}; at {where}"
+    told = f"the {module} of {tape.name} is not what the spec is in 50 digits: {'; '.join(parts)}; at {where}"
     hint = UNDEFINED if any(f"is {bad}" in part for part in parts for bad in ("nan", "inf", "-inf")) else INEXACT
     return SpecError(told, FAILS + hint, tape.place)
 

@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything runs in .venv, which is made once from the lock files.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build generate check format test test-all table bench fuzz fuzz-seeds lock clean
+.PHONY: help demo build cython generate check format test test-all table bench fuzz fuzz-seeds lock clean
 SHELL := /bin/bash
 
 PYTHON ?= python3
@@ -24,6 +24,9 @@ demo: $(READY) ## build specs/, print each gradient, train a classifier on real 
 
 build: $(READY) ## build specs/ into generated/
 	@$(BIN)/gradgen build $(SPECS)
+
+cython: $(READY) ## build specs/ into generated/ with compiled modules beside the others; what is unchanged is not compiled again
+	@$(BIN)/gradgen build $(SPECS) --backend cython
 
 generate: $(READY) ## refresh every generated file: each subfolder of specs/ has one of its own in generated/
 	@$(BIN)/gradgen build $(SPECS) --backend cython --no-compile

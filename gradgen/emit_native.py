@@ -91,14 +91,14 @@ class NativeWriter(Writer):
             program = loops.program(nodes, stored, self.plan.names, c_text.FUNCTIONS)
         except loops.NoLoopsError:
             return super()._kernel(kernel, private)
-        doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         name = free(f"{self.prefix}{private}_loops", self.ids.taken)
         said = name.removesuffix("_").removesuffix("_loops").lstrip("_")
+        doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         written = c_text.written(said, program, given, self.plan.names, self.ids.dims, doc)
-        return self._calling(kernel, private, name, given, written)
+        return self._calling(kernel, private, name, given, written, doc)
 
     def _calling(
-        self, kernel: Kernel, private: str, name: str, given: dict[Node, str], written: c_text.Written
+        self, kernel: Kernel, private: str, name: str, given: dict[Node, str], written: c_text.Written, doc: str
     ) -> Function:
         """The private function, and the Cython function between it and C."""
         fresh = Fresh((*self.ids.taken, *given.values()))
@@ -113,13 +113,12 @@ class NativeWriter(Writer):
         call = f"{name}({', '.join([*names, *handed, *(results[root] for root in arrays)])})"
         lines.append(f"{', '.join(numbers)} = {call}" if numbers else call)
         shapes = tuple(s for root in arrays for s in root.node.shape)
-        made = [Expr(results[root], fresh=True) for root in kernel.roots]
+        made = [Expr(results[root]) for root in kernel.roots]
         body = Body(tuple(lines), tuple(made), (*sizes, *shapes), (typed,) if arrays else ())
         used = {n: said for n, said in given.items() if said in handed or said == typed}
         self.written.append(written)
         shaped = [root.node.rank > 0 for root in kernel.roots]
         self.calls.append(_call(name, written, shaped, "def" if self.prefix else "cdef object"))
-        doc = DOCS[kernel.name].format(wrt=words(self.tape.wrt))
         return self._function(private, doc, body, used, self._result(kernel.name, body), self.ids.arguments)
 
     def _tuple(self, root: Root) -> str:
@@ -154,28 +153,30 @@ def _prototype(written: c_text.Written) -> str:
 def _call(name: str, written: c_text.Written, arrays: Sequence[bool], kind: str) -> Call:
     """``arrays`` says of each result whether it is an array; numbers are returned."""
     results = [p for p in written.parameters if p.kind == "result"]
-    taken = {"array": "_doubles", "indices": "_integers"}
-    lines = [f"cdef ndarray {p.name}_ = {taken[p.kind]}({p.name})" for p in written.parameters if p.kind in taken]
-    lines += [
-        f"cdef ndarray {p.name}_ = _room({p.name})" for p, is_array in zip(results, arrays, strict=True) if is_array
-    ]
     numbers = [p.name for p, is_array in zip(results, arrays, strict=True) if not is_array]
+    rooms = [p.name for p in results if p.name not in numbers]
+    fresh = Fresh(p.name for p in written.parameters)
+    held = {p.name: fresh(f"{p.name}_") for p in written.parameters if p.kind in TAKEN or p.name in rooms}
+    lines = [f"cdef ndarray {held[p.name]} = {TAKEN[p.kind]}({p.name})" for p in written.parameters if p.kind in TAKEN]
+    lines += [f"cdef ndarray {held[said]} = _room({said})" for said in rooms]
     lines += [f"cdef double {', '.join(numbers)}"] if numbers else []
     lines += [f"_load_blas({product})" for product in written.products]
     parameters: list[str] = []
     arguments: list[str] = []
     for p in written.parameters:
-        if p.kind == "result" and p.name in numbers:
+        kind_of = c_text.TYPES[p.kind]
+        if p.name in numbers:
             arguments.append(f"&{p.name}")
+        elif p.name in held:
+            parameters.append(p.name)
+            arguments.append(f"<{kind_of}>PyArray_DATA({held[p.name]})")
         else:
-            plain = p.kind in ("size", "number", "position")
-            parameters.append(f"{c_text.TYPES[p.kind]}{p.name}" if plain else p.name)
-            arguments.append(p.name if plain else f"<{c_text.TYPES[p.kind]}>PyArray_DATA({p.name}_)")
-    ending = [
-        line
-        for p, is_array in zip(results, arrays, strict=True)
-        if is_array
-        for line in (f"if {p.name}_ is not {p.name}:", f"    {p.name}[...] = {p.name}_")
-    ]
+            parameters.append(f"{kind_of}{p.name}")
+            arguments.append(p.name)
+    ending = [line for said in rooms for line in (f"if {held[said]} is not {said}:", f"    {said}[...] = {held[said]}")]
     ending += [f"return {', '.join(numbers)}"] if numbers else []
     return Call(name, tuple(parameters), tuple(lines), written.name, tuple(arguments), tuple(ending), kind)
+
+
+TAKEN = {"array": "_doubles", "indices": "_integers"}
+"""What makes contiguous arrays of arguments."""

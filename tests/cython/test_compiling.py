@@ -18,7 +18,10 @@ from gradgen import caching, compiling, toolchain, workers
 from gradgen.compiling import Library
 from gradgen.errors import CompilationError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the compilers of these tests are scripts of the shell")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="the compilers of these tests are scripts of the shell"),
+]
 ROOT = Path(__file__).resolve().parents[2]
 COMPILER = os.environ.get("CC") or "cc"
 TEXT = '"""Twice."""\n\n\ndef twice(x):\n    """2 x"""\n    return 2 * x\n'

@@ -16,14 +16,13 @@ from gradgen.dims import Dim, Size
 from gradgen.identifiers import Fresh
 from gradgen.labels import Labels
 from gradgen.loops import Member, Multiplication, Nest, Program, Result, Step, operands, reduces
-from gradgen.nodes import Add, Count, Delta, Map, Node, Number, Operand, Product, Symbol, Triangle, one, operand
+from gradgen.nodes import Add, Count, Delta, Map, Node, Number, Operand, Product, Symbol, Triangle, one
 from gradgen.ops.gather import Gather, Scatter
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Pick, Select, kept
-from gradgen.text import magnitude
-from gradgen.walk import Names, core
+from gradgen.text import INDENT, magnitude
+from gradgen.walk import Names, core, weak
 
-INDENT = "    "
 FUNCTIONS: dict[str, str] = {
     **{name: f"{name}({{0}})" for name in "exp expm1 exp2 log log1p log2 log10 sin cos tan sinh cosh tanh".split()},
     **{f"arc{name}": f"a{name}({{0}})" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
@@ -125,7 +124,7 @@ class _Printer:
             for r in self.results
         }
         self.rows = False
-        self.weak = _weak(self._all())
+        self.weak = weak(self._all())
         self.lines: list[str] = []
         self.numbers: Local = {}
         self.uses = Counter(c for node in self._all() for _, c, _ in operands(node))
@@ -159,7 +158,7 @@ class _Printer:
         shared = self._shared() if program.rows else _Shared((), "")
         self._steps(program.after)
         body = [*before, *shared.lines, *self._taken()]
-        self._memory(self._whole(), "return -1;")
+        self._memory(self._whole())
         head = self._taken()
         end = [f"{INDENT}free(work);"] if self._whole() else []
         end += [f"{INDENT}free(sums);"] if any(n.rank for n in program.sums) else []
@@ -184,15 +183,13 @@ class _Printer:
     def _dims(self, body: str) -> list[tuple[Dim, str]]:
         return [(dim, self.dims[dim.name]) for dim in self.declared if _mentions(body, self.dims[dim.name])]
 
-    def _memory(self, buffers: Sequence[Node], failed: str) -> None:
+    def _memory(self, buffers: Sequence[Node]) -> None:
         """Memory for what is kept: one piece, freed at the end."""
         if not buffers:
             return
         total = " + ".join(self._volume(node) for node in buffers)
         self._line(f"double *const work = malloc(sizeof(double) * (1 + {total}));")
-        self._line("if (work == NULL) {")
-        self._line(f"{INDENT}{failed}")
-        self._line("}")
+        self._failing("work == NULL", [])
         before = "work"
         for node in buffers:
             self._line(f"double *restrict {self.called[node]} = {before};")
@@ -211,7 +208,7 @@ class _Printer:
         loop = self._taken()
         most = f"block_rows({self._row()}, {self._widest()})"
         self._line(f"const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, {most}));")
-        self._memory(buffers, "return -1;")
+        self._memory(buffers)
         head = self._taken()
         numbers = [self.called[n] for n in program.sums if not n.rank]
         arrays = [n for n in program.sums if n.rank]
@@ -324,7 +321,7 @@ class _Printer:
             for s in node.shape:
                 total = total * (1 if s == size else s)
             sizes = sizes + total
-        return self._size(sizes) if len(sizes.terms) == 1 else f"({self._size(sizes)})"
+        return self._size(sizes)
 
     def _blocks(self) -> None:
         """The loop over blocks of rows, or all rows at once."""
@@ -387,10 +384,10 @@ class _Printer:
         """The length of an axis in memory: of the rows of a block where the array is of one."""
         if block and self.program.dim is not None and size == Size.of(self.program.dim):
             return "rows"
-        text = self._size(size)
-        return text if len(size.terms) == 1 else f"({text})"
+        return self.bracketed(size)
 
     def bracketed(self, size: Size) -> str:
+        """A size as a factor."""
         text = self._size(size)
         return text if len(size.terms) <= 1 else f"({text})"
 
@@ -472,14 +469,14 @@ class _Printer:
         text, level = self._value(node, at, local)
         place = self._at(node, tuple(range(node.rank)), at) if node in self.program.kept else ""
         if place and not uses:
-            inside.at(-1).append(f"{place} = {text};")
+            inside.inner.append(f"{place} = {text};")
         elif not place and self._is_short(node, text, uses):
             local[node] = text, level
         else:
             local[node] = self._name(node), ATOM
-            inside.at(-1).append(f"const double {local[node][0]} = {text};")
+            inside.inner.append(f"const double {local[node][0]} = {text};")
             if place:
-                inside.at(-1).append(f"{place} = {local[node][0]};")
+                inside.inner.append(f"{place} = {local[node][0]};")
 
     def _is_short(self, node: Node, text: str, uses: int) -> bool:
         name = self.names.get(node)
@@ -508,7 +505,7 @@ class _Printer:
         strides = [self._product(result.shape[k + 1 :], False) for k in range(len(result.shape))]
         place = " + ".join(_times(at[k], stride) for k, stride in enumerate(strides))
         value = self._operand(result.operand, at, local)[0]
-        inside.at(-1).append(f"{self.out[result.position]}[{place}] = {value};")
+        inside.inner.append(f"{self.out[result.position]}[{place}] = {value};")
 
     def _reduction(
         self, member: Member, at: Mapping[int, str], local: Local, inside: _Body, nest: Nest
@@ -516,46 +513,41 @@ class _Printer:
         """A sum or maximum: in a variable while the loops that it runs over are the inner ones, else in memory."""
         node = member.node
         assert isinstance(node, Product | Reduce)
-        largest = isinstance(node, Reduce)
+        start, combined = _combining(node)
         value = self._reduced_value(node, at, local)
         kept = [k for k, label in enumerate(member.labels) if label < node.rank]
         level = kept[-1] + 1 if kept else 0
         place = self._at(node, tuple(range(node.rank)), at) if node.rank else self.called.get(node, "")
         more = node in self.program.sums
-        start = {"max": "-INFINITY", "min": "INFINITY"}[node.kind] if isinstance(node, Reduce) else "0.0"
-        combine = {"max": "larger", "min": "smaller"}[node.kind] if isinstance(node, Reduce) else ""
         whole = kept == list(range(level))
         if not more and not whole:
             self._filled(node, start, inside)
         if level == len(nest.frame):
-            said = f"{place} = {combine}({place}, {value});" if largest else f"{place} += {value};"
-            inside.at(-1).append(said)
+            inside.inner.append(combined.format(place, value))
             return [], True
         total = self._name(node) if node.rank else self.called.get(node) or self._name(node)
         if node.rank == 0 and not more:
             self.called[node] = total
             inside.first.append(f"double {total} = {start};")
-        elif node.rank == 0:
-            pass
-        else:
+        elif node.rank:
             inside.before[level].append(f"double {total} = {start};")
-            joined = f"{place} = {combine}({place}, {total});" if largest else f"{place} += {total};"
-            inside.after[level].append(joined if more or not whole else f"{place} = {total};")
-        inside.at(-1).append(f"{total} = {combine}({total}, {value});" if largest else f"{total} += {value};")
-        return ([] if largest else [total]), not largest
+            joined = combined.format(place, total) if more or not whole else f"{place} = {total};"
+            inside.after[level].append(joined)
+        inside.inner.append(combined.format(total, value))
+        summed = isinstance(node, Product)
+        return ([total] if summed else []), summed
 
     def _placed(self, node: Embed | Scatter, at: Mapping[int, str], local: Local, inside: _Body) -> bool:
         """Entries put, or added, in their places among zeros; whether no two rounds meet in one place."""
         if node not in self.program.sums:
             self._filled(node, "0.0", inside)
-        part = operand(node.node, node.places if isinstance(node, Scatter) else tuple(kept(node.picks)))
-        value = self._operand(part, at, local)[0]
+        value = self._operand(operands(node)[0], at, local)[0]
         if isinstance(node, Scatter):
             index = {axis: self._index(node, axis, at, node.places) for axis in range(node.rank)}
         else:
-            index = {axis: _picked(pick, at.get(axis, ""), self) for axis, pick in enumerate(node.picks)}
+            index = self._picks(node.picks, at)
         place = self._at(node, tuple(range(node.rank)), index)
-        inside.at(-1).append(f"{place} += {value};")
+        inside.inner.append(f"{place} += {value};")
         return isinstance(node, Embed)
 
     def _index(self, node: Gather | Scatter, axis: int, at: Mapping[int, str], places: Labels) -> str:
@@ -565,6 +557,10 @@ class _Printer:
         if isinstance(index, Symbol):
             return f"{self.called[index]}[{run}]" if index.rank else self.called[index]
         return run
+
+    def _picks(self, picks: Sequence[Pick], at: Mapping[int, str]) -> dict[int, str]:
+        """Which entry is taken along each axis of what is picked from; ``at`` tells where a round stands on an axis."""
+        return {axis: _picked(pick, at.get(axis, ""), self) for axis, pick in enumerate(picks)}
 
     def _filled(self, node: Node, start: str, inside: _Body) -> None:
         where, volume = self.called[node], self._volume(node)
@@ -625,8 +621,7 @@ class _Printer:
             return self._map(node, at, local)
         if isinstance(node, Select):
             left = {axis: at[k] for k, axis in enumerate(kept(node.picks))}
-            index = {axis: _picked(pick, left.get(axis, ""), self) for axis, pick in enumerate(node.picks)}
-            return self._at(node.node, node.labels, index), ATOM
+            return self._at(node.node, node.labels, self._picks(node.picks, left)), ATOM
         if isinstance(node, Gather):
             own = tuple(range(node.rank))
             axes = tuple(range(node.node.rank))
@@ -683,9 +678,7 @@ class _Printer:
         if node is one():
             return _number(c), ATOM if c >= 0 else SIGN
         if isinstance(node, Count):
-            text = (
-                f"(double)({self._size(node.size)})" if len(node.size.terms) > 1 else f"(double){self._size(node.size)}"
-            )
+            text = f"(double){self.bracketed(node.size)}"
         elif isinstance(node, Delta):
             text = f"(double)({at[labels[0]]} == {at[labels[1]]})"
         elif isinstance(node, Triangle):
@@ -718,9 +711,6 @@ class _Body:
         self.after: list[list[str]] = [[] for _ in range(depth)]
         self.inner: list[str] = []
 
-    def at(self, level: int) -> list[str]:
-        return self.inner if level < 0 else self.before[level]
-
 
 def _picked(pick: Pick, index: str, printer: _Printer) -> str:
     """Where a round stands on an axis of which something is picked."""
@@ -735,27 +725,24 @@ def _picked(pick: Pick, index: str, printer: _Printer) -> str:
     return f"({printer.bracketed(start)} {'+' if pick.step > 0 else '-'} {moved})"
 
 
+def _combining(node: Product | Reduce) -> tuple[str, str]:
+    """What a sum or maximum starts with, and the statement that takes another value in."""
+    if isinstance(node, Product):
+        return "0.0", "{0} += {1};"
+    combine, start = {"max": ("larger", "-INFINITY"), "min": ("smaller", "INFINITY")}[node.kind]
+    return start, f"{{0}} = {combine}({{0}}, {{1}});"
+
+
 def _uses(nest: Nest) -> Counter[Node]:
     """How often each value is used within a loop."""
     found: Counter[Node] = Counter()
     for member in nest.members:
-        node = member.node
-        found.update(child for _, child, _ in ([node.operand] if isinstance(node, Result) else operands(node)))
+        found.update(child for _, child, _ in member.operands)
     return found
 
 
 def _results(steps: Sequence[Step]) -> list[Result]:
     return [m.node for step in steps if isinstance(step, Nest) for m in step.members if isinstance(m.node, Result)]
-
-
-def _weak(nodes: Sequence[Node]) -> set[Node]:
-    """The numbers made of dimensions and numbers alone."""
-    found: set[Node] = set()
-    for node in nodes:
-        made = node.operands and not node.rank and all(child in found for child in node.operands)
-        if node is one() or isinstance(node, Count) or made:
-            found.add(node)
-    return found
 
 
 def _hint(node: Node) -> str:

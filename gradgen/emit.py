@@ -26,12 +26,12 @@ from gradgen.nodes import Node, Product, Symbol, view
 from gradgen.plan import Kernel, Plan
 from gradgen.public import door_function, public_function, quoted, value_shape
 from gradgen.samples import Samples
-from gradgen.spell import INDENT, Body, Root, Speller, UnknownLength
+from gradgen.spell import Body, Root, Speller, UnknownLength
 from gradgen.sweeps import Sweep
 from gradgen.tally import Cost, tally
 from gradgen.tape import Argument, Tape
 from gradgen.templating import render
-from gradgen.text import Expr
+from gradgen.text import INDENT, Expr
 from gradgen.walk import Names, order, preferred
 
 

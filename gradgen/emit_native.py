@@ -88,7 +88,7 @@ class NativeWriter(Writer):
         stored = {n: self.stored.get(n, tuple(range(n.rank))) for n in given}
         nodes = [root.node for root in kernel.roots]
         try:
-            program = loops.program(nodes, stored, self.plan.names, c_text.FUNCTIONS)
+            program = loops.program(nodes, stored, self.plan.names, kernel.samples, c_text.FUNCTIONS)
         except loops.NoLoopsError:
             return super()._kernel(kernel, private)
         name = free(f"{self.prefix}{private}_loops", self.ids.taken)

@@ -20,7 +20,7 @@ from gradgen.ops.gather import Gather, Scatter
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Select
 from gradgen.ops.select import kept as picked_axes
-from gradgen.samples import samples
+from gradgen.samples import Samples
 from gradgen.walk import Names, core, needed, preferred
 
 MOST_AXES = 6  # of a loop
@@ -42,6 +42,11 @@ class Member:
 
     node: Node | Result
     labels: Labels
+
+    @property
+    def operands(self) -> list[Operand]:
+        """What it is made of."""
+        return [self.node.operand] if isinstance(self.node, Result) else operands(self.node)
 
 
 @dataclass
@@ -87,15 +92,18 @@ class NoLoopsError(Exception):
     """A value that no loop computes."""
 
 
-def program(roots: Sequence[Node], given: Mapping[Node, Labels], names: Names, known: Collection[str]) -> Program:
+def program(
+    roots: Sequence[Node], given: Mapping[Node, Labels], names: Names, along: Samples | None, known: Collection[str]
+) -> Program:
     """The loops for the results, ``given`` values being at hand in the order of their axes that is told.
 
-    ``known`` are the functions that the loops can compute. NoLoopsError: there is more to compute than loops can.
+    ``along`` tells the rows; ``known`` are the functions that the loops can compute. NoLoopsError: there is more to
+    compute than loops can.
     """
     nodes = [n for n in needed(roots, given) if not isinstance(n, View)]
     for node in nodes:
         _check(node, given, known)
-    return _Maker(nodes, roots, given, names).program()
+    return _Maker(nodes, roots, given, names).program(along)
 
 
 def _check(node: Node, given: Collection[Node], known: Collection[str]) -> None:
@@ -129,8 +137,7 @@ class _Maker:
         self.steps: list[Step] = []
         self.place: dict[Node, int] = {}
 
-    def program(self) -> Program:
-        along = samples(self.roots, self.given)
+    def program(self, along: Samples | None) -> Program:
         sums: tuple[Node, ...] = ()
         local: frozenset[Node] = frozenset()
         if along is not None and along.sweeps == 1 and all(c.how == "sum" for c in along.crossings):
@@ -138,13 +145,15 @@ class _Maker:
             size = Size.of(along.dim)
             local = frozenset(n for n in self.nodes if size in n.shape or n in sums)
         dim = along.dim if along is not None and local else None
-        first = set(_below(self.nodes, local, self.given))
+        made = [n for n in self.nodes if n in local and n not in self.given]
+        first = set(needed([c for n in made for c in map(core, n.operands) if c not in local], self.given))
         before = self._steps([n for n in self.nodes if n in first], ())
         rows = self._steps([n for n in self.nodes if n in local], self._results(dim, True))
         rest = [n for n in self.nodes if n not in first and n not in local]
         after = self._steps(rest, self._results(dim, False))
         phases = (before, rows, after)
-        kept = tuple(n for n in self.nodes if n in sums or self._is_kept(n, phases))
+        taken = _taken(phases)
+        kept = tuple(n for n in self.nodes if n in sums or self._is_kept(n, taken))
         return Program(before, rows, after, dim, sums, self.stored, kept, local)
 
     def _results(self, dim: Dim | None, rows: bool) -> list[Result]:
@@ -162,7 +171,7 @@ class _Maker:
                 self._put(node)
         for result in results:
             labels = tuple(range(len(result.shape)))
-            self._into(Member(result, labels), result.shape, [result.operand], result.operand[1])
+            self._into(Member(result, labels), result.shape)
         return self.steps
 
     def _put(self, node: Node) -> None:
@@ -174,7 +183,7 @@ class _Maker:
         labels, sizes = self._frame(node)
         if len(labels) > MOST_AXES:
             raise NoLoopsError
-        self.place[node] = self._into(Member(node, labels), tuple(sizes[k] for k in labels), operands(node), node)
+        self.place[node] = self._into(Member(node, labels), tuple(sizes[k] for k in labels))
 
     def _takes_vector(self, node: Node) -> bool:
         """Whether a node is a product of a matrix that stands in memory anyway and a vector."""
@@ -186,10 +195,10 @@ class _Maker:
         made = self.steps[self.place[a]] if a in self.place else None
         return isinstance(made, Multiplication) or (made is None and not isinstance(a, Delta | Triangle))
 
-    def _into(self, member: Member, frame: Shape, parts: Sequence[Operand], node: Node) -> int:
+    def _into(self, member: Member, frame: Shape) -> int:
         """The earliest loop over the frame in which all operands are at hand; a new one where there is none."""
         least = 0
-        for _, child, labels in parts:
+        for _, child, labels in member.operands:
             if child in self.place:
                 same = self._alongside(child, labels, member)
                 least = max(least, self.place[child] + (not same))
@@ -231,23 +240,22 @@ class _Maker:
         rest = [k for labels in orders for k in labels if k not in widest]
         return (*widest, *dict.fromkeys(rest)), sizes
 
-    def _is_kept(self, node: Node, phases: Sequence[Sequence[Step]]) -> bool:
+    def _is_kept(self, node: Node, taken: Collection[Node]) -> bool:
         """Whether a value stands in memory: used outside of the loop that computes it, or reduced there."""
         if not node.operands or node in self.given or node.rank == 0:
             return False
-        users = [step for steps in phases for step in steps if _uses(step, node)]
-        return reduces(node) or any(not isinstance(s, Nest) or s.holds(node) is None for s in users)
+        return reduces(node) or node in taken
 
 
-def _below(nodes: Sequence[Node], local: Collection[Node], given: Collection[Node]) -> set[Node]:
-    """What the rows need that is not of the rows, and all below it."""
+def _taken(phases: Sequence[Sequence[Step]]) -> set[Node]:
+    """What steps take over from other steps."""
     found: set[Node] = set()
-    stack = [core(c) for n in nodes if n in local and n not in given for c in n.operands if core(c) not in local]
-    while stack:
-        node = stack.pop()
-        if node not in found:
-            found.add(node)
-            stack.extend(() if node in given else map(core, node.operands))
+    for step in (step for steps in phases for step in steps):
+        if isinstance(step, Multiplication):
+            found.update(step.node.operands)
+        else:
+            own = {member.node for member in step.members}
+            found.update(n for member in step.members for _, n, _ in member.operands if n not in own)
     return found
 
 
@@ -275,13 +283,3 @@ def _is_multiplication(node: Node) -> bool:
         return False
     (a, i, p), (b, j, q) = node.factors
     return a.rank == b.rank == 2 and p == q == 1 and len(set(i)) == len(set(j)) == 2 and set(i) & set(j) == node.summed
-
-
-def _uses(step: Step, node: Node) -> bool:
-    if isinstance(step, Multiplication):
-        return node in step.node.operands
-    return any(
-        node is child
-        for member in step.members
-        for _, child, _ in ([member.node.operand] if isinstance(member.node, Result) else operands(member.node))
-    )

@@ -47,11 +47,10 @@ from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select, Tile, Tiles, apart, index, tiles
 from gradgen.reuse import reused
 from gradgen.sweeps import Sweep
-from gradgen.text import Expr
-from gradgen.walk import Names, core, needed, order, preferred
+from gradgen.text import INDENT, Expr
+from gradgen.walk import Names, core, needed, preferred, weak
 
 LONG = 55
-INDENT = "    "
 LARGE = 2**15  # entries: 256 KiB
 LINE = 75  # of the results of a function
 MOST_TERMS = 32
@@ -157,7 +156,7 @@ class Speller:
         stored = {node: self.stored.get(node, tuple(range(node.rank))) for node in self.given}
         self.layouts = layouts(nodes, [r.node for r in roots], stored, preferred(self.names))
         self.uses = self._uses(nodes, roots)
-        self.weak = _weak(nodes)
+        self.weak = weak(nodes)  # Python floats, lest NumPy scalars widen float32
         self.decomposed = decomposed(nodes)
         self.roots = {core(root.node): root.name for root in roots}
         self.alone = len(roots) == 1
@@ -185,7 +184,7 @@ class Speller:
 
     def _sweep(self, nodes: Sequence[Node], sweep: Sweep) -> None:
         """What the loop over blocks of rows needs, the loop, and what is made of its sums."""
-        first = {node for node in order(sweep.before) if node not in sweep.local}
+        first = set(needed(sweep.before, self.given))
         self._nodes(node for node in nodes if node in first)
         for node in sweep.before:
             self._held_before(core(node))
@@ -213,8 +212,7 @@ class Speller:
 
     def _started(self, node: Node) -> str:
         """The variable in which a sum over the rows is added up."""
-        name = self.names.get(node)
-        chosen = self.fresh(name.text if name else self.roots.get(node) or self._hint(node))
+        chosen = self._chosen(node)
         start = (
             f"np.zeros({self._shape(self._shape_of(node))}, dtype={self.dtype})"
             if node.rank
@@ -380,13 +378,17 @@ class Speller:
 
     def _named(self, node: Node, expr: Expr) -> Expr:
         """The expression on a line; its name."""
-        name = self.names.get(node)
-        chosen = self.fresh(name.text if name else self.roots.get(node) or self._hint(node))
+        chosen = self._chosen(node)
         self.lines.append(f"{chosen} = {expr.text}")
         self.lined[chosen] = node
         if expr.fresh:
             self.owned[chosen] = False
         return Expr(chosen, mask=expr.mask, fresh=False)
+
+    def _chosen(self, node: Node) -> str:
+        """A name for a value: the user's, that of a result, or one from the mathematics."""
+        name = self.names.get(node)
+        return self.fresh(name.text if name else self.roots.get(node) or self._hint(node))
 
     def _hint(self, node: Node) -> str:
         """A name from the mathematics."""
@@ -816,16 +818,6 @@ def _apart(one: Operand, other: Operand) -> bool:
 def _called_by_a_library(expr: Expr) -> bool:
     """Whether a number comes as a NumPy scalar, which would widen float32."""
     return "np." in expr.text or "scipy." in expr.text
-
-
-def _weak(nodes: Sequence[Node]) -> set[Node]:
-    """The numbers made of dimensions and numbers alone: Python floats, lest NumPy scalars widen float32."""
-    found: set[Node] = set()
-    for node in nodes:
-        made = node.operands and not node.rank and all(child in found for child in node.operands)
-        if node is one() or isinstance(node, Count) or made:
-            found.add(node)
-    return found
 
 
 def _inverse(expr: Expr, power: Number) -> Expr:

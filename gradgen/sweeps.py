@@ -35,7 +35,7 @@ class Sweep:
 
     dim: Dim
     before: tuple[Node, ...]
-    local: tuple[Node, ...]
+    local: frozenset[Node]
     sums: tuple[Node, ...]
     row: Size
     most: int
@@ -49,19 +49,18 @@ def sweep(roots: Sequence[Node], given: Collection[Node], along: Samples | None)
     size, nodes = Size.of(along.dim), needed(roots, given)
     if any(size.symbols & s.symbols for root in roots for s in root.shape):
         return None
-    local = [n for n in nodes if size in n.shape or n in sums]
-    if not all(_is_local(n, size, given) for n in local if n not in sums) or not all(map(_adds_up, sums)):
+    rowed = [n for n in nodes if size in n.shape and n not in sums]
+    if not all(_is_local(n, size, given) for n in rowed) or not all(isinstance(n, Product) for n in sums):
         return None
-    if not _pays([n for n in local if n not in given]):
+    local = frozenset((*rowed, *sums))
+    computed = [n for n in nodes if n in local and n not in given]
+    if not _pays(computed):
         return None
-    computed = [n for n in local if n not in given and not isinstance(n, Symbol)]
     before = dict.fromkeys(c for n in computed for c in map(core, n.operands) if c not in local)
-    rows = [_row(n, size) for n in local if n not in sums]
+    rows = [_row(n, size) for n in rowed]
     largest = max(rows, key=lambda s: s.typical)
     row = largest * rows.count(largest)
-    return (
-        Sweep(along.dim, tuple(before), tuple(local), tuple(sums), row, BLOCK) if FEWEST * row.typical < BLOCK else None
-    )
+    return Sweep(along.dim, tuple(before), local, tuple(sums), row, BLOCK) if FEWEST * row.typical < BLOCK else None
 
 
 def _is_local(node: Node, size: Size, given: Collection[Node]) -> bool:
@@ -69,10 +68,6 @@ def _is_local(node: Node, size: Size, given: Collection[Node]) -> bool:
     if node in given or isinstance(node, Symbol):
         return sum(size.symbols <= s.symbols for s in node.shape) == 1
     return isinstance(node, Map | Add | Product | Gather | Reduce | View)
-
-
-def _adds_up(node: Node) -> bool:
-    return isinstance(node, Product)
 
 
 def _row(node: Node, size: Size) -> Size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+INDENT = "    "
 COMPARE, OR, AND, SUM, TERM, SIGN, POWER, ATOM = range(1, 9)
 EXACT = 2**53  # larger integers are written as floats
 DECIMAL = 6  # a fraction whose decimal is at most so many characters is written as one

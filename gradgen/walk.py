@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from gradgen.labels import Labels
-from gradgen.nodes import Node, Symbol, View, view
+from gradgen.nodes import Count, Node, Symbol, View, one, view
 
 
 def order(roots: Iterable[Node]) -> list[Node]:
@@ -80,6 +80,16 @@ def depending(roots: Iterable[Node], on: Callable[[Symbol], bool]) -> set[Node]:
     found: set[Node] = set()
     for node in order(roots):
         if (isinstance(node, Symbol) and on(node)) or any(child in found for child in node.operands):
+            found.add(node)
+    return found
+
+
+def weak(nodes: Iterable[Node]) -> set[Node]:
+    """The numbers made of dimensions and numbers alone, of nodes in their order."""
+    found: set[Node] = set()
+    for node in nodes:
+        made = node.operands and not node.rank and all(child in found for child in node.operands)
+        if node is one() or isinstance(node, Count) or made:
             found.add(node)
     return found
 

@@ -277,7 +277,7 @@ cdef extern from *:
         const double *restrict X = task->X;
         const double *restrict D = task->D;
         const double *restrict R = task->R;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * n + k), k * n)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * n + k, k * n)));
         double *const work = malloc(sizeof(double) * (1 + n * rows));
         if (work == NULL) {
             return -1;
@@ -318,7 +318,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (2 * n + k), k * n);
+        const int count = threads_for(m, 2 * n + k, k * n);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(m, thread, count);
             tasks[thread].end = share(m, thread + 1, count);
@@ -367,7 +367,7 @@ cdef extern from *:
         const double *restrict R = task->R;
         double *restrict result1 = task->result1;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((3 * n + 2 * k), largest(k * n, n * k))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(3 * n + 2 * k, largest(k * n, n * k))));
         double *const work = malloc(sizeof(double) * (1 + n * rows + n * rows + k * rows));
         if (work == NULL) {
             return -1;
@@ -419,7 +419,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (3 * n + 2 * k), largest(k * n, n * k));
+        const int count = threads_for(m, 3 * n + 2 * k, largest(k * n, n * k));
         double *const sums = malloc(sizeof(double) * count * (1 + k * n));
         if (sums == NULL) {
             return -1;
@@ -475,7 +475,7 @@ cdef extern from *:
         const double *restrict R = task->R;
         double *restrict result2 = task->result2;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((3 * n + 2 * k), largest(k * n, n * k))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(3 * n + 2 * k, largest(k * n, n * k))));
         double *const work = malloc(sizeof(double) * (1 + n * rows + n * rows + k * rows));
         if (work == NULL) {
             return -1;
@@ -532,7 +532,7 @@ cdef extern from *:
             double *restrict result3)
     {
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (3 * n + 2 * k), largest(k * n, n * k));
+        const int count = threads_for(m, 3 * n + 2 * k, largest(k * n, n * k));
         double *const sums = malloc(sizeof(double) * count * (1 + k * n));
         if (sums == NULL) {
             return -1;
@@ -604,7 +604,7 @@ cdef extern from *:
         double *restrict t7 = task->t7;
         double *restrict t8 = task->t8;
         double *restrict t10 = task->t10;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((3 * n + 5 * k), largest(largest(k * n, n * k), k * k))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(3 * n + 5 * k, largest(largest(k * n, n * k), k * k))));
         double *const work = malloc(sizeof(double) * (1 + n * rows + n * rows + k * rows + k * rows + rows * k));
         if (work == NULL) {
             return -1;
@@ -676,7 +676,7 @@ cdef extern from *:
         multiply(0, 1, k, k, n, dR, n, R, n, 0.0, t3, k);
         multiply(0, 1, k, k, n, R, n, R, n, 0.0, t5, k);
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (3 * n + 5 * k), largest(largest(k * n, n * k), k * k));
+        const int count = threads_for(m, 3 * n + 5 * k, largest(largest(k * n, n * k), k * k));
         double *const sums = malloc(sizeof(double) * count * (1 + k * n + k * k + k * k));
         if (sums == NULL) {
             free(work);

@@ -285,7 +285,7 @@ cdef extern from *:
         const double *restrict w = task->w;
         const double *restrict V = task->V;
         const double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * d + 2 * r + 3), d * r)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * d + 2 * r + 3, d * r)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows * d + r * rows + rows * r + rows));
         if (work == NULL) {
             return -1;
@@ -356,7 +356,7 @@ cdef extern from *:
             }
         }
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (2 * d + 2 * r + 3), d * r);
+        const int count = threads_for(n, 2 * d + 2 * r + 3, d * r);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -414,7 +414,7 @@ cdef extern from *:
         double *restrict t6 = task->t6;
         double *restrict t9 = task->t9;
         double *restrict t10 = task->t10;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * d + 3 * r + 5), d * r)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * d + 3 * r + 5, d * r)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows * d + r * rows + rows * r + rows + rows + rows + rows * r));
         if (work == NULL) {
             return -1;
@@ -510,7 +510,7 @@ cdef extern from *:
             }
         }
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (2 * d + 3 * r + 5), d * r);
+        const int count = threads_for(n, 2 * d + 3 * r + 5, d * r);
         double *const sums = malloc(sizeof(double) * count * (1 + d + d * r + d));
         if (sums == NULL) {
             free(work);
@@ -596,7 +596,7 @@ cdef extern from *:
         double *restrict t6 = task->t6;
         double *restrict t9 = task->t9;
         double *restrict t10 = task->t10;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * d + 3 * r + 5), d * r)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * d + 3 * r + 5, d * r)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows * d + r * rows + rows * r + rows + rows + rows + rows * r));
         if (work == NULL) {
             return -1;
@@ -696,7 +696,7 @@ cdef extern from *:
             }
         }
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (2 * d + 3 * r + 5), d * r);
+        const int count = threads_for(n, 2 * d + 3 * r + 5, d * r);
         double *const sums = malloc(sizeof(double) * count * (1 + d + d * r + d));
         if (sums == NULL) {
             free(work);
@@ -794,7 +794,7 @@ cdef extern from *:
         double *restrict t14 = task->t14;
         double *restrict t17 = task->t17;
         double *restrict t19 = task->t19;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * d + 8 * r + 9), d * r)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * d + 8 * r + 9, d * r)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows * r + rows * r + r * rows + rows * d + r * rows + rows + rows + rows + r * rows + r * rows + rows + rows + rows + rows * r + rows * r + rows));
         if (work == NULL) {
             return -1;
@@ -931,7 +931,7 @@ cdef extern from *:
             }
         }
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (2 * d + 8 * r + 9), d * r);
+        const int count = threads_for(n, 2 * d + 8 * r + 9, d * r);
         double *const sums = malloc(sizeof(double) * count * (1 + d + d + r * d + d));
         if (sums == NULL) {
             free(work);
@@ -1018,7 +1018,7 @@ cdef extern from *:
         const double *restrict V = task->V;
         const double *restrict fixed = task->fixed;
         const double *restrict t2 = task->t2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * d + 2 * r + 3), d * r)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * d + 2 * r + 3, d * r)));
         double *const work = malloc(sizeof(double) * (1 + rows + r * rows + rows * r + rows));
         if (work == NULL) {
             return -1;
@@ -1084,7 +1084,7 @@ cdef extern from *:
             }
         }
         struct bound_loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (2 * d + 2 * r + 3), d * r);
+        const int count = threads_for(n, 2 * d + 2 * r + 3, d * r);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -1145,7 +1145,7 @@ cdef extern from *:
         double *restrict t5 = task->t5;
         double *restrict t8 = task->t8;
         double *restrict t9 = task->t9;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * d + 3 * r + 5), d * r)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * d + 3 * r + 5, d * r)));
         double *const work = malloc(sizeof(double) * (1 + rows + r * rows + rows * r + rows + rows + rows + rows * r));
         if (work == NULL) {
             return -1;
@@ -1231,7 +1231,7 @@ cdef extern from *:
             }
         }
         struct bound_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (2 * d + 3 * r + 5), d * r);
+        const int count = threads_for(n, 2 * d + 3 * r + 5, d * r);
         double *const sums = malloc(sizeof(double) * count * (1 + d + d * r + d));
         if (sums == NULL) {
             free(work);
@@ -1320,7 +1320,7 @@ cdef extern from *:
         double *restrict t5 = task->t5;
         double *restrict t8 = task->t8;
         double *restrict t9 = task->t9;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * d + 3 * r + 5), d * r)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * d + 3 * r + 5, d * r)));
         double *const work = malloc(sizeof(double) * (1 + rows + r * rows + rows * r + rows + rows + rows + rows * r));
         if (work == NULL) {
             return -1;
@@ -1410,7 +1410,7 @@ cdef extern from *:
             }
         }
         struct bound_value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (2 * d + 3 * r + 5), d * r);
+        const int count = threads_for(n, 2 * d + 3 * r + 5, d * r);
         double *const sums = malloc(sizeof(double) * count * (1 + d + d * r + d));
         if (sums == NULL) {
             free(work);

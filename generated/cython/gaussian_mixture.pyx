@@ -290,7 +290,7 @@ cdef extern from *:
         const double *restrict exponential = task->exponential;
         const double *restrict t2 = task->t2;
         const double log_total = task->log_total;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 2 * k + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 2 * k + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + k * rows + rows * k + rows + rows));
         if (work == NULL) {
             return -1;
@@ -384,7 +384,7 @@ cdef extern from *:
         }
         const double log_total = log(total4) + peak2;
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 2 * k + 2), 0);
+        const int count = threads_for(n, d + 2 * k + 2, 0);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -437,7 +437,7 @@ cdef extern from *:
         double *restrict t4 = task->t4;
         double *restrict t5 = task->t5;
         double *restrict t6 = task->t6;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 2 * d * k + 4 * k + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 2 * d * k + 4 * k + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + d * rows * k + k * rows * d + k * rows + rows * k + rows + rows * k + rows + rows * k));
         if (work == NULL) {
             return -1;
@@ -547,7 +547,7 @@ cdef extern from *:
             t3[i] = t10;
         }
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 2 * d * k + 4 * k + 2), 0);
+        const int count = threads_for(n, d + 2 * d * k + 4 * k + 2, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + k + k * d + k * d));
         if (sums == NULL) {
             free(work);
@@ -637,7 +637,7 @@ cdef extern from *:
         double *restrict t4 = task->t4;
         double *restrict t5 = task->t5;
         double *restrict t6 = task->t6;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 2 * d * k + 4 * k + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 2 * d * k + 4 * k + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + d * rows * k + k * rows * d + k * rows + rows * k + rows + rows * k + rows + rows * k));
         if (work == NULL) {
             return -1;
@@ -767,7 +767,7 @@ cdef extern from *:
         }
         const double log_total = log(total4) + peak2;
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 2 * d * k + 4 * k + 2), 0);
+        const int count = threads_for(n, d + 2 * d * k + 4 * k + 2, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + k + k * d + k * d));
         if (sums == NULL) {
             free(work);
@@ -859,7 +859,7 @@ cdef extern from *:
         double *restrict t12 = task->t12;
         double *restrict t13 = task->t13;
         double *restrict t14 = task->t14;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3 * d * k + 7 * k + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3 * d * k + 7 * k + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + d * rows * k + d * k * rows + k * rows * d + k * rows + k * rows + k * rows + rows * k + rows + rows * k + rows + rows * k + rows + k * rows));
         if (work == NULL) {
             return -1;
@@ -1008,7 +1008,7 @@ cdef extern from *:
             t7[i] = t21;
         }
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3 * d * k + 7 * k + 3), 0);
+        const int count = threads_for(n, d + 3 * d * k + 7 * k + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + k + k * d + d * k + k * d + d * k));
         if (sums == NULL) {
             free(work);

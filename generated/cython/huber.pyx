@@ -285,7 +285,7 @@ cdef extern from *:
         const double *restrict y = task->y;
         const double *restrict w = task->w;
         const double delta = task->delta;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows));
         if (work == NULL) {
             return -1;
@@ -326,7 +326,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 2), 0);
+        const int count = threads_for(n, d + 2, 0);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -366,7 +366,7 @@ cdef extern from *:
         const double *restrict w = task->w;
         const double delta = task->delta;
         double *restrict t2 = task->t2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -407,7 +407,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -458,7 +458,7 @@ cdef extern from *:
         const double *restrict w = task->w;
         const double delta = task->delta;
         double *restrict t2 = task->t2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -505,7 +505,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -560,7 +560,7 @@ cdef extern from *:
         const double delta = task->delta;
         const double *restrict dw = task->dw;
         double *restrict t2 = task->t2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 4), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 4, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows + rows));
         if (work == NULL) {
             return -1;
@@ -604,7 +604,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 4), 0);
+        const int count = threads_for(n, d + 4, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -655,7 +655,7 @@ cdef extern from *:
         const double *restrict w = task->w;
         const double delta = task->delta;
         double *restrict t4 = task->t4;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * d + 3), d * d)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * d + 3, d * d)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows + d * rows));
         if (work == NULL) {
             return -1;
@@ -703,7 +703,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct hessian_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (2 * d + 3), d * d);
+        const int count = threads_for(n, 2 * d + 3, d * d);
         double *const sums = malloc(sizeof(double) * count * (1 + d * d));
         if (sums == NULL) {
             return -1;

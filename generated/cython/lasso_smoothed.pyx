@@ -282,7 +282,7 @@ cdef extern from *:
         const double *restrict X = task->X;
         const double *restrict y = task->y;
         const double *restrict w = task->w;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows));
         if (work == NULL) {
             return -1;
@@ -327,7 +327,7 @@ cdef extern from *:
         }
         double *restrict t2 = work;
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 2), 0);
+        const int count = threads_for(n, d + 2, 0);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -376,7 +376,7 @@ cdef extern from *:
         const double *restrict y = task->y;
         const double *restrict w = task->w;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -421,7 +421,7 @@ cdef extern from *:
         }
         double *restrict t1 = work;
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             free(work);
@@ -477,7 +477,7 @@ cdef extern from *:
         const double *restrict y = task->y;
         const double *restrict w = task->w;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -527,7 +527,7 @@ cdef extern from *:
         }
         double *restrict t2 = work;
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             free(work);
@@ -586,7 +586,7 @@ cdef extern from *:
         const double *restrict X = task->X;
         const double *restrict dw = task->dw;
         double *restrict t1 = task->t1;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 1), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 1, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows));
         if (work == NULL) {
             return -1;
@@ -625,7 +625,7 @@ cdef extern from *:
         }
         double *restrict t2 = work;
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 1), 0);
+        const int count = threads_for(n, d + 1, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             free(work);

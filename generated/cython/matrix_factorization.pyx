@@ -280,7 +280,7 @@ cdef extern from *:
         const double *restrict mask = task->mask;
         const double *restrict U = task->U;
         const double *restrict V = task->V;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((3 * n + r), r * n)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(3 * n + r, r * n)));
         double *const work = malloc(sizeof(double) * (1 + n * rows));
         if (work == NULL) {
             return -1;
@@ -332,7 +332,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (3 * n + r), r * n);
+        const int count = threads_for(m, 3 * n + r, r * n);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(m, thread, count);
             tasks[thread].end = share(m, thread + 1, count);
@@ -388,7 +388,7 @@ cdef extern from *:
         const double lam = task->lam;
         double *restrict result1 = task->result1;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((4 * n + 2 * r), largest(r * n, n * r))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(4 * n + 2 * r, largest(r * n, n * r))));
         double *const work = malloc(sizeof(double) * (1 + n * rows + n * rows + rows * r));
         if (work == NULL) {
             return -1;
@@ -442,7 +442,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (4 * n + 2 * r), largest(r * n, n * r));
+        const int count = threads_for(m, 4 * n + 2 * r, largest(r * n, n * r));
         double *const sums = malloc(sizeof(double) * count * (1 + r * n));
         if (sums == NULL) {
             return -1;
@@ -505,7 +505,7 @@ cdef extern from *:
         const double lam = task->lam;
         double *restrict result2 = task->result2;
         double *restrict t4 = task->t4;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((4 * n + 3 * r), largest(r * n, n * r))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(4 * n + 3 * r, largest(r * n, n * r))));
         double *const work = malloc(sizeof(double) * (1 + n * rows + n * rows + rows * r + rows * r));
         if (work == NULL) {
             return -1;
@@ -574,7 +574,7 @@ cdef extern from *:
             double *restrict result3)
     {
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (4 * n + 3 * r), largest(r * n, n * r));
+        const int count = threads_for(m, 4 * n + 3 * r, largest(r * n, n * r));
         double *const sums = malloc(sizeof(double) * count * (1 + r * n));
         if (sums == NULL) {
             return -1;
@@ -648,7 +648,7 @@ cdef extern from *:
         double *restrict result1 = task->result1;
         double *restrict t7 = task->t7;
         double *restrict t8 = task->t8;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((7 * n + 5 * r), largest(r * n, n * r))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(7 * n + 5 * r, largest(r * n, n * r))));
         double *const work = malloc(sizeof(double) * (1 + rows * r + rows * n + n * rows + n * rows + rows * r + n * rows + n * rows + r * rows));
         if (work == NULL) {
             return -1;
@@ -728,7 +728,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (7 * n + 5 * r), largest(r * n, n * r));
+        const int count = threads_for(m, 7 * n + 5 * r, largest(r * n, n * r));
         double *const sums = malloc(sizeof(double) * count * (1 + r * n + n * r));
         if (sums == NULL) {
             return -1;

@@ -278,7 +278,7 @@ cdef extern from *:
         const double *restrict V = task->V;
         const double *restrict W = task->W;
         const double *restrict H = task->H;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * n + r), r * n)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * n + r, r * n)));
         double *const work = malloc(sizeof(double) * (1 + n * rows));
         if (work == NULL) {
             return -1;
@@ -321,7 +321,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (2 * n + r), r * n);
+        const int count = threads_for(m, 2 * n + r, r * n);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(m, thread, count);
             tasks[thread].end = share(m, thread + 1, count);
@@ -365,7 +365,7 @@ cdef extern from *:
         const double *restrict H = task->H;
         double *restrict result1 = task->result1;
         double *restrict t2 = task->t2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((3 * n + 2 * r), largest(r * n, n * r))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(3 * n + 2 * r, largest(r * n, n * r))));
         double *const work = malloc(sizeof(double) * (1 + n * rows + rows * n + rows * r));
         if (work == NULL) {
             return -1;
@@ -416,7 +416,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (3 * n + 2 * r), largest(r * n, n * r));
+        const int count = threads_for(m, 3 * n + 2 * r, largest(r * n, n * r));
         double *const sums = malloc(sizeof(double) * count * (1 + n * r));
         if (sums == NULL) {
             return -1;
@@ -473,7 +473,7 @@ cdef extern from *:
         const double *restrict H = task->H;
         double *restrict result2 = task->result2;
         double *restrict t2 = task->t2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((3 * n + 2 * r), largest(r * n, n * r))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(3 * n + 2 * r, largest(r * n, n * r))));
         double *const work = malloc(sizeof(double) * (1 + n * rows + rows * n + rows * r));
         if (work == NULL) {
             return -1;
@@ -531,7 +531,7 @@ cdef extern from *:
             double *restrict result3)
     {
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (3 * n + 2 * r), largest(r * n, n * r));
+        const int count = threads_for(m, 3 * n + 2 * r, largest(r * n, n * r));
         double *const sums = malloc(sizeof(double) * count * (1 + n * r));
         if (sums == NULL) {
             return -1;
@@ -597,7 +597,7 @@ cdef extern from *:
         double *restrict result1 = task->result1;
         double *restrict t5 = task->t5;
         double *restrict t6 = task->t6;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((7 * n + 4 * r), largest(r * n, n * r))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(7 * n + 4 * r, largest(r * n, n * r))));
         double *const work = malloc(sizeof(double) * (1 + rows * n + n * rows + n * rows + n * rows + rows * n + rows * r + rows * n + rows * r));
         if (work == NULL) {
             return -1;
@@ -668,7 +668,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(m, (7 * n + 4 * r), largest(r * n, n * r));
+        const int count = threads_for(m, 7 * n + 4 * r, largest(r * n, n * r));
         double *const sums = malloc(sizeof(double) * count * (1 + r * n + r * n));
         if (sums == NULL) {
             return -1;

@@ -279,7 +279,7 @@ cdef extern from *:
         const double *restrict y = task->y;
         const double *restrict W = task->W;
         const double *restrict v = task->v;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + h + 2), d * h)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + h + 2, d * h)));
         double *const work = malloc(sizeof(double) * (1 + rows * h + rows));
         if (work == NULL) {
             return -1;
@@ -328,7 +328,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + h + 2), d * h);
+        const int count = threads_for(n, d + h + 2, d * h);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -373,7 +373,7 @@ cdef extern from *:
         const double *restrict v = task->v;
         double *restrict t5 = task->t5;
         double *restrict t6 = task->t6;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 4 * h + 3), d * h)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 4 * h + 3, d * h)));
         double *const work = malloc(sizeof(double) * (1 + rows * h + rows * h + rows + rows + h * rows + h * rows));
         if (work == NULL) {
             return -1;
@@ -442,7 +442,7 @@ cdef extern from *:
         }
         double *restrict t1 = work;
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 4 * h + 3), d * h);
+        const int count = threads_for(n, d + 4 * h + 3, d * h);
         double *const sums = malloc(sizeof(double) * count * (1 + h * d + h));
         if (sums == NULL) {
             free(work);
@@ -511,7 +511,7 @@ cdef extern from *:
         const double *restrict v = task->v;
         double *restrict t5 = task->t5;
         double *restrict t6 = task->t6;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 4 * h + 3), d * h)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 4 * h + 3, d * h)));
         double *const work = malloc(sizeof(double) * (1 + rows * h + rows * h + rows + rows + h * rows + h * rows));
         if (work == NULL) {
             return -1;
@@ -585,7 +585,7 @@ cdef extern from *:
         }
         double *restrict t2 = work;
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 4 * h + 3), d * h);
+        const int count = threads_for(n, d + 4 * h + 3, d * h);
         double *const sums = malloc(sizeof(double) * count * (1 + h * d + h));
         if (sums == NULL) {
             free(work);
@@ -662,7 +662,7 @@ cdef extern from *:
         double *restrict t8 = task->t8;
         double *restrict t9 = task->t9;
         double *restrict t10 = task->t10;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 8 * h + 6), d * h)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 8 * h + 6, d * h)));
         double *const work = malloc(sizeof(double) * (1 + rows * h + rows * h + rows * h + h * rows + rows * h + rows + rows + rows + rows * h + rows + rows + rows * h + rows * h));
         if (work == NULL) {
             return -1;
@@ -750,7 +750,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 8 * h + 6), d * h);
+        const int count = threads_for(n, d + 8 * h + 6, d * h);
         double *const sums = malloc(sizeof(double) * count * (1 + h * d + h + h));
         if (sums == NULL) {
             return -1;

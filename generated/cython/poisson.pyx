@@ -283,7 +283,7 @@ cdef extern from *:
         const double *restrict X = task->X;
         const double *restrict y = task->y;
         const double *restrict w = task->w;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows));
         if (work == NULL) {
             return -1;
@@ -323,7 +323,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 2), 0);
+        const int count = threads_for(n, d + 2, 0);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -362,7 +362,7 @@ cdef extern from *:
         const double *restrict y = task->y;
         const double *restrict w = task->w;
         double *restrict t1 = task->t1;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -400,7 +400,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -449,7 +449,7 @@ cdef extern from *:
         const double *restrict y = task->y;
         const double *restrict w = task->w;
         double *restrict t1 = task->t1;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -495,7 +495,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -547,7 +547,7 @@ cdef extern from *:
         const double *restrict w = task->w;
         const double *restrict dw = task->dw;
         double *restrict t1 = task->t1;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows + rows));
         if (work == NULL) {
             return -1;
@@ -586,7 +586,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -631,7 +631,7 @@ cdef extern from *:
         const double *restrict X = task->X;
         const double *restrict w = task->w;
         double *restrict t2 = task->t2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((2 * d + 2), d * d)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(2 * d + 2, d * d)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows + rows * d));
         if (work == NULL) {
             return -1;
@@ -674,7 +674,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct hessian_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (2 * d + 2), d * d);
+        const int count = threads_for(n, 2 * d + 2, d * d);
         double *const sums = malloc(sizeof(double) * count * (1 + d * d));
         if (sums == NULL) {
             return -1;

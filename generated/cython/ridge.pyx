@@ -282,7 +282,7 @@ cdef extern from *:
         const double *restrict X = task->X;
         const double *restrict y = task->y;
         const double *restrict w = task->w;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows));
         if (work == NULL) {
             return -1;
@@ -321,7 +321,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 2), 0);
+        const int count = threads_for(n, d + 2, 0);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -363,7 +363,7 @@ cdef extern from *:
         const double *restrict y = task->y;
         const double *restrict w = task->w;
         double *restrict t2 = task->t2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -402,7 +402,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -450,7 +450,7 @@ cdef extern from *:
         const double *restrict y = task->y;
         const double *restrict w = task->w;
         double *restrict t2 = task->t2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -494,7 +494,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -544,7 +544,7 @@ cdef extern from *:
         const double *restrict X = task->X;
         const double *restrict dw = task->dw;
         double *restrict t1 = task->t1;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 1), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 1, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows));
         if (work == NULL) {
             return -1;
@@ -576,7 +576,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 1), 0);
+        const int count = threads_for(n, d + 1, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;

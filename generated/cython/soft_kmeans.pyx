@@ -278,7 +278,7 @@ cdef extern from *:
         const double *restrict X = task->X;
         const double *restrict C = task->C;
         const double beta = task->beta;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 2 * k + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 2 * k + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + k * rows + k * rows + rows + rows));
         if (work == NULL) {
             return -1;
@@ -344,7 +344,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 2 * k + 2), 0);
+        const int count = threads_for(n, d + 2 * k + 2, 0);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -384,7 +384,7 @@ cdef extern from *:
         const double *restrict C = task->C;
         const double beta = task->beta;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + d * k + 4 * k + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + d * k + 4 * k + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows * d * k + k * rows + k * rows + rows + k * rows + rows + k * rows));
         if (work == NULL) {
             return -1;
@@ -466,7 +466,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + d * k + 4 * k + 2), 0);
+        const int count = threads_for(n, d + d * k + 4 * k + 2, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d * k));
         if (sums == NULL) {
             return -1;
@@ -519,7 +519,7 @@ cdef extern from *:
         const double *restrict C = task->C;
         const double beta = task->beta;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + d * k + 4 * k + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + d * k + 4 * k + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows * d * k + k * rows + k * rows + rows + k * rows + rows + k * rows));
         if (work == NULL) {
             return -1;
@@ -608,7 +608,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + d * k + 4 * k + 2), 0);
+        const int count = threads_for(n, d + d * k + 4 * k + 2, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d * k));
         if (sums == NULL) {
             return -1;
@@ -667,7 +667,7 @@ cdef extern from *:
         const double *restrict t2 = task->t2;
         double *restrict t6 = task->t6;
         double *restrict t8 = task->t8;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + d * k + 5 * k + 5), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + d * k + 5 * k + 5, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows * d * k + k * rows + k * rows + rows + k * rows + k * rows + rows + rows + rows + rows * k + rows));
         if (work == NULL) {
             return -1;
@@ -779,7 +779,7 @@ cdef extern from *:
             }
         }
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + d * k + 5 * k + 5), 0);
+        const int count = threads_for(n, d + d * k + 5 * k + 5, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + k * d + k));
         if (sums == NULL) {
             free(work);

@@ -277,7 +277,7 @@ cdef extern from *:
         const double *restrict X = task->X;
         const double *restrict Y = task->Y;
         const double *restrict W = task->W;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3 * k + 2), d * k)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3 * k + 2, d * k)));
         double *const work = malloc(sizeof(double) * (1 + rows * k + rows + rows * k + rows));
         if (work == NULL) {
             return -1;
@@ -343,7 +343,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3 * k + 2), d * k);
+        const int count = threads_for(n, d + 3 * k + 2, d * k);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -392,7 +392,7 @@ cdef extern from *:
         const double *restrict Y = task->Y;
         const double *restrict W = task->W;
         double *restrict t1 = task->t1;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 4 * k + 2), d * k)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 4 * k + 2, d * k)));
         double *const work = malloc(sizeof(double) * (1 + rows * k + rows + rows * k + rows + rows * k));
         if (work == NULL) {
             return -1;
@@ -453,7 +453,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 4 * k + 2), d * k);
+        const int count = threads_for(n, d + 4 * k + 2, d * k);
         double *const sums = malloc(sizeof(double) * count * (1 + k * d));
         if (sums == NULL) {
             return -1;
@@ -507,7 +507,7 @@ cdef extern from *:
         const double *restrict Y = task->Y;
         const double *restrict W = task->W;
         double *restrict t1 = task->t1;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 5 * k + 2), d * k)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 5 * k + 2, d * k)));
         double *const work = malloc(sizeof(double) * (1 + rows * k + rows + rows * k + rows * k + rows + rows * k));
         if (work == NULL) {
             return -1;
@@ -586,7 +586,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 5 * k + 2), d * k);
+        const int count = threads_for(n, d + 5 * k + 2, d * k);
         double *const sums = malloc(sizeof(double) * count * (1 + k * d));
         if (sums == NULL) {
             return -1;
@@ -645,7 +645,7 @@ cdef extern from *:
         const double *restrict W = task->W;
         const double *restrict dW = task->dW;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 5 * k + 3), d * k)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 5 * k + 3, d * k)));
         double *const work = malloc(sizeof(double) * (1 + rows * k + rows * k + rows + rows * k + rows + rows * k + rows + k * rows));
         if (work == NULL) {
             return -1;
@@ -718,7 +718,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 5 * k + 3), d * k);
+        const int count = threads_for(n, d + 5 * k + 3, d * k);
         double *const sums = malloc(sizeof(double) * count * (1 + d * k));
         if (sums == NULL) {
             return -1;

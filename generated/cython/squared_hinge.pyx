@@ -279,7 +279,7 @@ cdef extern from *:
         const double *restrict y = task->y;
         const double *restrict w = task->w;
         const double b = task->b;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 2), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 2, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows));
         if (work == NULL) {
             return -1;
@@ -319,7 +319,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 2), 0);
+        const int count = threads_for(n, d + 2, 0);
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -367,7 +367,7 @@ cdef extern from *:
         const double b = task->b;
         const double C = task->C;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -414,7 +414,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -472,7 +472,7 @@ cdef extern from *:
         const double b = task->b;
         const double C = task->C;
         double *restrict t3 = task->t3;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 3), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 3, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows));
         if (work == NULL) {
             return -1;
@@ -523,7 +523,7 @@ cdef extern from *:
             double *restrict result3)
     {
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 3), 0);
+        const int count = threads_for(n, d + 3, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;
@@ -589,7 +589,7 @@ cdef extern from *:
         const double *restrict dw = task->dw;
         const double db = task->db;
         double *restrict t5 = task->t5;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 5), 0)));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 5, 0)));
         double *const work = malloc(sizeof(double) * (1 + rows + rows + rows + rows));
         if (work == NULL) {
             return -1;
@@ -643,7 +643,7 @@ cdef extern from *:
             double *restrict result2)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 5), 0);
+        const int count = threads_for(n, d + 5, 0);
         double *const sums = malloc(sizeof(double) * count * (1 + d));
         if (sums == NULL) {
             return -1;

@@ -290,7 +290,7 @@ cdef extern from *:
         const double *restrict b1 = task->b1;
         const double *restrict W2 = task->W2;
         const double *restrict b2 = task->b2;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 4 * k + 2 * h + 2), largest(d * h, h * k))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 4 * k + 2 * h + 2, largest(d * h, h * k))));
         double *const work = malloc(sizeof(double) * (1 + rows * h + rows * h + k * rows + rows * k + rows + k * rows + rows));
         if (work == NULL) {
             return -1;
@@ -371,7 +371,7 @@ cdef extern from *:
             double *restrict result)
     {
         struct loss_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 4 * k + 2 * h + 2), largest(d * h, h * k));
+        const int count = threads_for(n, d + 4 * k + 2 * h + 2, largest(d * h, h * k));
         for (int thread = 0; thread < count; thread++) {
             tasks[thread].begin = share(n, thread, count);
             tasks[thread].end = share(n, thread + 1, count);
@@ -433,7 +433,7 @@ cdef extern from *:
         double *restrict t9 = task->t9;
         double *restrict t10 = task->t10;
         double *restrict t11 = task->t11;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 5 * k + 5 * h + 2), largest(largest(d * h, h * k), k * h))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 5 * k + 5 * h + 2, largest(largest(d * h, h * k), k * h))));
         double *const work = malloc(sizeof(double) * (1 + rows * h + rows * h + k * rows + rows * k + rows + rows * k + rows + k * rows + rows * h + rows * h + h * rows));
         if (work == NULL) {
             return -1;
@@ -545,7 +545,7 @@ cdef extern from *:
             }
         }
         struct grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 5 * k + 5 * h + 2), largest(largest(d * h, h * k), k * h));
+        const int count = threads_for(n, d + 5 * k + 5 * h + 2, largest(largest(d * h, h * k), k * h));
         double *const sums = malloc(sizeof(double) * count * (1 + h * d + h + h * k + k));
         if (sums == NULL) {
             free(work);
@@ -646,7 +646,7 @@ cdef extern from *:
         double *restrict t9 = task->t9;
         double *restrict t10 = task->t10;
         double *restrict t11 = task->t11;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 6 * k + 5 * h + 2), largest(largest(d * h, h * k), k * h))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 6 * k + 5 * h + 2, largest(largest(d * h, h * k), k * h))));
         double *const work = malloc(sizeof(double) * (1 + rows * h + rows * h + k * rows + rows * k + rows + k * rows + rows * k + rows + k * rows + rows * h + rows * h + h * rows));
         if (work == NULL) {
             return -1;
@@ -776,7 +776,7 @@ cdef extern from *:
             }
         }
         struct value_and_grad_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 6 * k + 5 * h + 2), largest(largest(d * h, h * k), k * h));
+        const int count = threads_for(n, d + 6 * k + 5 * h + 2, largest(largest(d * h, h * k), k * h));
         double *const sums = malloc(sizeof(double) * count * (1 + h * d + h + h * k + k));
         if (sums == NULL) {
             free(work);
@@ -890,7 +890,7 @@ cdef extern from *:
         double *restrict t15 = task->t15;
         double *restrict t16 = task->t16;
         double *restrict t17 = task->t17;
-        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows((d + 10 * k + 8 * h + 3), largest(largest(d * h, h * k), k * h))));
+        const ptrdiff_t rows = largest(1, smallest(task->end - task->begin, block_rows(d + 10 * k + 8 * h + 3, largest(largest(d * h, h * k), k * h))));
         double *const work = malloc(sizeof(double) * (1 + rows * h + rows * h + k * rows + rows * k + rows + rows * k + rows + k * rows + k * rows + h * rows + rows * h + rows * h + rows * h + k * rows + k * rows + k * rows + rows + k * rows + rows * h + h * rows));
         if (work == NULL) {
             return -1;
@@ -1033,7 +1033,7 @@ cdef extern from *:
             double *restrict result4)
     {
         struct hvp_task tasks[MOST_THREADS];
-        const int count = threads_for(n, (d + 10 * k + 8 * h + 3), largest(largest(d * h, h * k), k * h));
+        const int count = threads_for(n, d + 10 * k + 8 * h + 3, largest(largest(d * h, h * k), k * h));
         double *const sums = malloc(sizeof(double) * count * (1 + h * d + h + k * h + h * k + k));
         if (sums == NULL) {
             return -1;

@@ -19,6 +19,8 @@ import gradgen
 from gradgen import toolchain, trial
 from gradgen.recipes import choose
 from gradgen.spec import load_spec
+from tests import rowwise
+from tests.rowwise import HEAD, drawn, flat
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,25 +28,7 @@ pytestmark = [
     pytest.mark.skipif(toolchain.missing() is not None, reason="there is no C compiler"),
 ]
 SPECS = {"specs": False, "specs/gallery": True, "specs/documents": True}  # whether a quick compilation must do
-HEAD = "import numpy as np\nfrom gradgen import *\n\nn, d, k = dims('n d k')\n\n\n"
-LOSSES = {
-    "ridge": (
-        "@loss(wrt='w')\ndef ridge(X: Matrix[n, d], y: Vector[n], w: Vector[d], lam: Scalar):\n"
-        "    r = X @ w - y\n    return r @ r / n + lam * (w @ w)\n"
-    ),
-    "along_columns": (
-        "@loss(wrt='w')\ndef along_columns(X: Matrix[d, n], y: Vector[n], w: Vector[d]):\n"
-        "    return np.sum(np.exp(w @ X - y) / n)\n"
-    ),
-    "classes": (
-        "@loss(wrt='W')\ndef classes(X: Matrix[n, d], y: Indices[n, k], W: Matrix[d, k]):\n"
-        "    scores = X @ W\n    return -np.sum(log_softmax(scores, axis=1)[np.arange(n), y])\n"
-    ),
-    "mixture": (
-        "@loss(wrt=('mu', 'log_sigma'))\ndef mixture(X: Matrix[n, d], mu: Matrix[k, d], log_sigma: Matrix[k, d]):\n"
-        "    z = (X[:, None, :] - mu) / np.exp(log_sigma)\n"
-        "    return -np.sum(logsumexp(-np.sum(z**2, axis=2) / 2 - np.sum(log_sigma, axis=1), axis=1))\n"
-    ),
+LOSSES = rowwise.LOSSES | {
     "names_of_c": (
         "@loss(wrt='double')\n"
         "def names_of_c(rows: Matrix[n, d], work: Vector[n], double: Vector[d], i: Scalar, λ: Scalar):\n"
@@ -87,22 +71,6 @@ def test_every_loss_is_what_its_spec_is_in_50_digits(folder: str) -> None:
                 assert not list(trial._differences(loss.tape, case, module)), loss.name
 
 
-def drawn(loss: Any, sizes: dict[str, int], dtype: type = np.float64) -> dict[str, Any]:
-    rng = np.random.default_rng(sum(sizes.values()))
-    found: dict[str, Any] = {}
-    for argument in loss.tape.arguments:
-        shape = [size.value(sizes) for size in argument.shape]
-        if argument.kind == "Indices":
-            found[argument.name] = rng.integers(sizes["k"], size=shape)
-        else:
-            found[argument.name] = rng.standard_normal(shape).astype(dtype) if shape else 0.75
-    return found
-
-
-def flat(value: Any) -> list[np.ndarray]:
-    return [one for part in value for one in flat(part)] if isinstance(value, tuple) else [np.asarray(value)]
-
-
 def called(loss: Any, module: ModuleType, inputs: dict[str, Any]) -> list[np.ndarray]:
     directions = {
         f"d{name}": np.cos(np.arange(inputs[name].size)).reshape(inputs[name].shape) for name in loss.tape.wrt
@@ -118,7 +86,7 @@ def test_blocks_and_threads_give_what_numpy_gives(both: Any, name: str, threads:
     plain = loss.compile()
     library.set_num_threads(threads)
     for sizes in SIZES:
-        inputs = drawn(loss, sizes)
+        inputs = drawn(loss.tape, sizes)
         if sizes["n"] == 0 and name in ("slices", "twice_over_rows"):
             continue  # NumPy has no maximum, and no mean, of nothing
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -132,7 +100,7 @@ def test_blocks_and_threads_give_what_numpy_gives(both: Any, name: str, threads:
 @pytest.mark.parametrize("name", ["ridge", "classes", "mixture", "rows_of_a_result"])
 def test_every_kind_of_array(both: Any, name: str) -> None:
     loss, module = both[0][name]
-    inputs = drawn(loss, SIZES[1])
+    inputs = drawn(loss.tape, SIZES[1])
     expected = called(loss, module, inputs)
     for change in (np.asfortranarray, lambda x: np.repeat(x, 2, axis=-1)[..., ::2], lambda x: x[::-1].copy()[::-1]):
         given = {k: change(v) if np.ndim(v) else v for k, v in inputs.items()}
@@ -148,7 +116,7 @@ def test_every_kind_of_array(both: Any, name: str) -> None:
 @pytest.mark.parametrize("name", ["ridge", "mixture"])
 def test_float32_is_computed_in_float64_and_rounded(both: Any, name: str) -> None:
     loss, module = both[0][name]
-    inputs = drawn(loss, SIZES[1], np.float32)
+    inputs = drawn(loss.tape, SIZES[1], np.float32)
     wide = {k: np.asarray(v, dtype=np.float64) if np.ndim(v) else v for k, v in inputs.items()}
     for left, right in zip(flat(module.grad(**inputs)), flat(module.grad(**wide)), strict=True):
         assert left.dtype == np.float32
@@ -157,7 +125,7 @@ def test_float32_is_computed_in_float64_and_rounded(both: Any, name: str) -> Non
 
 def test_nan_is_kept(both: Any) -> None:
     for name, (loss, module) in both[0].items():
-        inputs = drawn(loss, SIZES[1])
+        inputs = drawn(loss.tape, SIZES[1])
         first = next(k for k, v in inputs.items() if np.ndim(v) and np.asarray(v).dtype == float)
         inputs[first].flat[0] = np.nan
         assert np.isnan(module.loss(**inputs)), name
@@ -166,7 +134,7 @@ def test_nan_is_kept(both: Any) -> None:
 def test_the_same_threads_give_the_same_bits_also_from_several_callers(both: Any) -> None:
     (loss, module), library = both[0]["mixture"], both[1]
     library.set_num_threads(3)
-    inputs = drawn(loss, SIZES[3])
+    inputs = drawn(loss.tape, SIZES[3])
     expected = called(loss, module, inputs)
     found: list[list[np.ndarray]] = []
     callers = [threading.Thread(target=lambda: found.append(called(loss, module, inputs))) for _ in range(8)]
@@ -188,7 +156,7 @@ def _child(loss: Any, module: ModuleType, inputs: dict[str, Any], queue: Any) ->
 def test_a_fork_after_a_call_in_threads_does_not_hang(both: Any) -> None:
     (loss, module), library = both[0]["mixture"], both[1]
     library.set_num_threads(2)
-    inputs = drawn(loss, SIZES[3])
+    inputs = drawn(loss.tape, SIZES[3])
     expected = called(loss, module, inputs)[0]
     context = multiprocessing.get_context("fork")
     queue = context.Queue()

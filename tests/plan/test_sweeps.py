@@ -11,53 +11,44 @@ import pytest
 
 import gradgen
 from gradgen import sweeps
+from tests import rowwise
+from tests.rowwise import HEAD, drawn, flat
 
-HEAD = "import numpy as np\nfrom gradgen import *\n\nn, d, k = dims('n d k')\n\n\n"
-LOSSES = {
-    "ridge": (
-        "@loss(wrt='w')\ndef made(X: Matrix[n, d], y: Vector[n], w: Vector[d], lam: Scalar):\n"
-        "    r = X @ w - y\n    return r @ r + lam * (w @ w)\n"
-    ),
+LOSSES = rowwise.LOSSES | {
     "mean": (
-        "@loss(wrt='w')\ndef made(X: Matrix[n, d], y: Vector[n], w: Vector[d]):\n"
+        "@loss(wrt='w')\ndef mean(X: Matrix[n, d], y: Vector[n], w: Vector[d]):\n"
         "    return np.mean(np.logaddexp(0, X @ w) - y * (X @ w)) + np.sum(np.abs(w))\n"
-    ),
-    "along_columns": (
-        "@loss(wrt='w')\ndef made(X: Matrix[d, n], y: Vector[n], w: Vector[d]):\n"
-        "    return np.sum(np.exp(w @ X - y) / n)\n"
-    ),
-    "classes": (
-        "@loss(wrt='W')\ndef made(X: Matrix[n, d], y: Indices[n, k], W: Matrix[d, k]):\n"
-        "    scores = X @ W\n    return -np.sum(log_softmax(scores, axis=1)[np.arange(n), y])\n"
-    ),
-    "mixture": (
-        "@loss(wrt=('mu', 'log_sigma'))\ndef made(X: Matrix[n, d], mu: Matrix[k, d], log_sigma: Matrix[k, d]):\n"
-        "    z = (X[:, None, :] - mu) / np.exp(log_sigma)\n"
-        "    return -np.sum(logsumexp(-np.sum(z**2, axis=2) / 2 - np.sum(log_sigma, axis=1), axis=1))\n"
     ),
     "names_of_the_loop": (
         "@loss(wrt='start')\n"
-        "def made(rows: Matrix[n, d], slice: Vector[n], start: Vector[d], max: Scalar, range: Scalar):\n"
+        "def names_of_the_loop(rows: Matrix[n, d], slice: Vector[n], start: Vector[d], max: Scalar, range: Scalar):\n"
         "    block_rows = np.tanh(rows @ start - max * slice)\n    return np.sum(block_rows**2) * range\n"
     ),
     "columns": (
-        "@loss(wrt='w')\ndef made(X: Matrix[n, d], y: Vector[n], w: Vector[d]):\n"
+        "@loss(wrt='w')\ndef columns(X: Matrix[n, d], y: Vector[n], w: Vector[d]):\n"
         "    return np.sum(np.maximum(0, 1 - y * (X @ w)) ** 2) + np.sum(np.sqrt(X[:, 0] ** 2 + w[0] ** 2))\n"
     ),
     "elementwise": (
-        "@loss(wrt='w')\ndef made(X: Matrix[n, d], w: Vector[d], f: Elementwise):\n    return np.sum(f(X @ w) ** 2)\n"
+        "@loss(wrt='w')\ndef elementwise(X: Matrix[n, d], w: Vector[d], f: Elementwise):\n"
+        "    return np.sum(f(X @ w) ** 2)\n"
     ),
-    "a_map": ("@function(wrt='w')\ndef made(X: Matrix[n, d], w: Vector[d]):\n    return X.T @ np.tanh(X @ w)\n"),
+    "a_map": ("@function(wrt='w')\ndef a_map(X: Matrix[n, d], w: Vector[d]):\n    return X.T @ np.tanh(X @ w)\n"),
 }
+LARGE = HEAD.replace("'n d k'", "n=10**6, d=50, k=10")
 FUNCTIONS = {"f": np.sin, "df": np.cos, "d2f": lambda x: -np.sin(x)}
 
 
+def loaded(text: str, folder: Path) -> Any:
+    """The only loss or function of a text."""
+    (folder / "spec.py").write_text(text, encoding="utf-8")
+    (one,) = gradgen.load(folder / "spec.py").values()
+    return one
+
+
 def built(name: str, folder: Path) -> ModuleType:
-    spec = folder / f"{name}.py"
-    spec.write_text(HEAD + LOSSES[name], encoding="utf-8")
-    one = gradgen.load(spec)["made"]
+    one = loaded(HEAD + LOSSES[name], folder)
     module: ModuleType = one.compile()
-    module.text = one.source()  # type: ignore[attr-defined]
+    module.text, module.tape = one.source(), one.tape  # type: ignore[attr-defined]
     return module
 
 
@@ -71,53 +62,20 @@ def in_blocks(name: str, folder: Path, patch: pytest.MonkeyPatch, most: int = 8)
         return built(name, folder)
 
 
-def drawn(name: str, sizes: dict[str, int], dtype: type = np.float64) -> dict[str, Any]:
-    rng = np.random.default_rng(sum(sizes.values()))
-    found: dict[str, Any] = {}
-    for argument in gradgen_arguments(name):
-        shape = [size.value(sizes) for size in argument.shape]
-        if argument.callable:
-            continue
-        if argument.kind == "Indices":
-            found[argument.name] = rng.integers(sizes["k"], size=shape)
-        else:
-            found[argument.name] = rng.standard_normal(shape).astype(dtype) if shape else float(rng.standard_normal())
-    return found
-
-
-def gradgen_arguments(name: str) -> Any:
-    return LOADED[name].tape.arguments
-
-
-LOADED: dict[str, Any] = {}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("specs")
-    for name, text in LOSSES.items():
-        (folder / f"{name}.py").write_text(HEAD + text, encoding="utf-8")
-        LOADED[name] = gradgen.load(folder / f"{name}.py")["made"]
-
-
-def results(name: str, module: ModuleType, inputs: dict[str, Any]) -> dict[str, Any]:
+def results(module: ModuleType, inputs: dict[str, Any]) -> dict[str, Any]:
     """What each function of a module gives, the second derivatives in a direction of ones."""
-    wrt = LOADED[name].tape.wrt
+    wrt = module.tape.wrt
     ones = [np.ones_like(inputs[w]) for w in wrt]
     found: dict[str, Any] = {}
     for function in ("loss", "grad", "value_and_grad", "hvp", "value", "jvp", "vjp"):
         if hasattr(module, function):
             order = {"loss": 0, "value": 0, "hvp": 2}.get(function, 1)
-            called = dict(list(FUNCTIONS.items())[: order + 1]) if name == "elementwise" else {}
+            called = dict(list(FUNCTIONS.items())[: order + 1]) if module.tape.name == "elementwise" else {}
             given = {**inputs, **called}
             more = ones if function in ("hvp", "jvp") else [module.value(**inputs)] if function == "vjp" else []
             names = [f"d{w}" for w in wrt] if function in ("hvp", "jvp") else ["cotangent"]
             found[function] = getattr(module, function)(**given, **dict(zip(names, more, strict=False)))
     return found
-
-
-def flat(value: Any) -> list[np.ndarray]:
-    return [one for part in value for one in flat(part)] if isinstance(value, tuple) else [np.asarray(value)]
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -126,9 +84,9 @@ def test_blocks_give_what_the_whole_gives(name: str, n: int, tmp_path: Path, mon
     whole, blocks = built(name, tmp_path), in_blocks(name, tmp_path, monkeypatch)
     assert " in range(0, " in blocks.text
     assert " in range(0, " not in whole.text
-    inputs = drawn(name, {"n": n, "d": 3, "k": 2})
+    inputs = drawn(whole.tape, {"n": n, "d": 3, "k": 2})
     with np.errstate(invalid="ignore"):  # a mean of nothing
-        one, other = results(name, blocks, inputs), results(name, whole, inputs)
+        one, other = results(blocks, inputs), results(whole, inputs)
     assert one.keys() == other.keys()
     for function, value in one.items():
         for left, right in zip(flat(value), flat(other[function]), strict=True):
@@ -140,36 +98,32 @@ def test_blocks_give_what_the_whole_gives(name: str, n: int, tmp_path: Path, mon
 @pytest.mark.parametrize("name", ["ridge", "mixture"])
 def test_float32_stays(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = in_blocks(name, tmp_path, monkeypatch)
-    inputs = drawn(name, {"n": 9, "d": 3, "k": 2}, np.float32)
+    inputs = drawn(module.tape, {"n": 9, "d": 3, "k": 2}, np.float32)
     gradient = flat(module.grad(**inputs))
     assert all(part.dtype == np.float32 for part in gradient)
 
 
 def test_bound_data_are_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = in_blocks("mean", tmp_path, monkeypatch)
-    inputs = drawn("mean", {"n": 11, "d": 3})
+    inputs = drawn(module.tape, {"n": 11, "d": 3})
     w = inputs.pop("w")
     np.testing.assert_allclose(module.bind(**inputs).grad(w), module.grad(w=w, **inputs), rtol=1e-13)
 
 
 def test_what_crosses_rows_twice_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variance needs the mean first."""
-    text = "@loss(wrt='w')\ndef made(X: Matrix[n, d], w: Vector[d]):\n    return np.var(X @ w)\n"
+    text = "@loss(wrt='w')\ndef variance(X: Matrix[n, d], w: Vector[d]):\n    return np.var(X @ w)\n"
     monkeypatch.setitem(LOSSES, "variance", text)
     assert " in range(0, " not in in_blocks("variance", tmp_path, monkeypatch).text.partition("def grad(")[0]
 
 
 def test_products_of_matrices_and_small_arrays_are_whole(tmp_path: Path) -> None:
-    (tmp_path / "spec.py").write_text(
-        HEAD.replace("'n d k'", "n=10**6, d=50, k=10") + LOSSES["classes"], encoding="utf-8"
-    )
-    assert " in range(0, " not in gradgen.load(tmp_path / "spec.py")["made"].source()
+    assert " in range(0, " not in loaded(LARGE + LOSSES["classes"], tmp_path).source()
 
 
 def test_typical_sizes_decide(tmp_path: Path) -> None:
     """Data that no cache holds are read once for value and gradient, and the loss alone reads them once anyway."""
-    (tmp_path / "spec.py").write_text(HEAD.replace("'n d k'", "n=10**6, d=50, k=10") + LOSSES["mean"], encoding="utf-8")
-    text = gradgen.load(tmp_path / "spec.py")["made"].source()
+    text = loaded(LARGE + LOSSES["mean"], tmp_path).source()
     parts = {part.partition("(")[0]: part for part in text.split("\ndef ")}
     assert "block_rows = 1 + 2**17 // max(1, d)\n" in parts["_value_and_grad"]
     assert " in range(0, " in parts["_hvp"]

@@ -47,10 +47,9 @@ def _hvp(x, dx):
     t1 = dx[:-1]
     t2 = x[:-1]
     difference = dx[1:] - 2 * t2 * t1
-    t3 = 2 * t1 - 400 * t2 * difference - 400 * t1 * (x[1:] - t2**2)
     hvp_x = np.zeros(n, dtype=x.dtype)
     hvp_x[1:] = 200 * difference
-    hvp_x[:-1] += t3
+    hvp_x[:-1] += 2 * t1 - 400 * (t2 * difference + t1 * (x[1:] - t2**2))
     return hvp_x
 
 
@@ -60,11 +59,9 @@ def _hessian(x):
     t1 = np.eye(n, dtype=x.dtype)[:-1]
     t2 = x[:-1]
     difference = np.eye(n, dtype=x.dtype)[1:] - 2 * t2[:, None] * t1
-    difference2 = (
-        t1 * (2 + 400 * t2**2 - 400 * x[1:])[:, None] - 400 * t2[:, None] * difference
-    )
+    t3 = t2[:, None] * difference + t1 * (x[1:] - t2**2)[:, None]
     hessian = np.zeros((n, n), dtype=x.dtype)
-    hessian[:-1] = difference2
+    hessian[:-1] = 2 * t1 - 400 * t3
     hessian[1:] += 200 * difference
     return hessian
 

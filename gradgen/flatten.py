@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from gradgen.nodes import Add, Delta, Factor, Node, Number, Operand, Product, add, inlined, product
 from gradgen.ops.select import Embed, put_together
+from gradgen.text import magnitude
 from gradgen.walk import Names, core, order, rebuilt, rename, through, uses
 
 MOST_FACTORS = 8
@@ -77,11 +78,10 @@ def _open_sum(node: Add, once: set[Node]) -> Node:
     parts = all(isinstance(n, Embed) or put_together(n) for _, n, _ in node.terms)
     for c, inner, labels in node.terms:
         single = isinstance(inner, Add) and inner in once and len(inner.terms) <= budget + 1
-        if (
-            not (isinstance(inner, Add) and (single or parts))
-            or (put_together(inner) and not parts)
-            or (_swamps(c, inner, node))
-        ):
+        if not (isinstance(inner, Add) and (single or parts)) or (put_together(inner) and not parts):
+            terms.append((c, inner, labels))
+            continue
+        if _swamps(c, inner, node):
             terms.append((c, inner, labels))
             continue
         budget -= len(inner.terms) - 1
@@ -93,9 +93,8 @@ def _open_sum(node: Add, once: set[Node]) -> Node:
 
 def _swamps(c: Number, inner: Add, node: Add) -> bool:
     """Whether opening s + 1e9 (1 - a) would lose s where a is 1: several large terms that may cancel."""
-    others = [abs(e) for e, n, _ in node.terms if n is not inner]
-    large = [e for e, _, _ in inner.terms if others and abs(c * e) > SWAMPING * min(others)]
-    return len(large) > 1
+    others = [magnitude(e) for e, n, _ in node.terms if n is not inner]
+    return sum(any(magnitude(c * e) > SWAMPING * other for other in others) for e, _, _ in inner.terms) > 1
 
 
 def _mirrored(node: Node) -> Node:

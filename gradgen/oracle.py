@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import inf
 from typing import Any
@@ -17,6 +18,7 @@ from gradgen.tape import Argument, Call, Tape
 
 STEP = "1e-13"
 NEGLIGIBLE = 1e-18
+LOST = 1e-22  # of the value, in its second differences
 VANISHING = 1e-40
 Index = tuple[int, ...]
 Unit = tuple[Index, ...]
@@ -135,6 +137,11 @@ class Differences:
         weights = self.number(np.asarray(cotangent, dtype=float))
         return self.gradient(name, {u: np.sum(weights * self.first(name, u)) for u in self.units(name)})
 
+    @cached_property
+    def error(self) -> float:
+        """What second differences tell nothing below."""
+        return max(NEGLIGIBLE, LOST * float(max(map(abs, np.ravel(self.centre)), default=0)))
+
     def units(self, name: str) -> Iterator[Unit]:
         return units(self.tape.argument(name), self.start[name].shape)
 
@@ -145,11 +152,11 @@ class Differences:
         found = np.zeros(self.start[name].shape)
         for unit, derivative in derivatives.items():
             for index in unit:
-                found[index] = rounded(derivative / len(unit) if shared else derivative)
+                found[index] = rounded(derivative / len(unit) if shared else derivative, self.error)
         return found
 
 
-def rounded(x: Any, negligible: float = NEGLIGIBLE) -> float:
+def rounded(x: Any, negligible: float) -> float:
     """The nearest float; 0 for what is below the error of the differences."""
     return 0.0 if abs(x) < negligible else float(x)
 
@@ -167,7 +174,7 @@ def linearised(
     """Value, derivative along the directions and transposed derivative of a function at literal inputs."""
     differences = Differences(tape, inputs, directions, digits)
     value = [rounded(x, VANISHING) for x in np.ravel(differences.centre)]
-    jvp = [rounded(x) for x in np.ravel(differences.directional())]
+    jvp = [rounded(x, differences.error) for x in np.ravel(differences.directional())]
     vjp = tuple(differences.pulled(name, cotangent) for name in tape.wrt)
     shape = np.shape(cotangent)
     return Linearised(np.reshape(value, shape), np.reshape(jvp, shape), vjp)

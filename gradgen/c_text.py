@@ -660,7 +660,7 @@ class _Printer:
         below: list[str] = []
         for factor, labels, power in node.factors:
             text, level = self._operand((1, factor, labels), at, local)
-            guarded = f"({text} != 0.0 ? {text} : 1.0)" if power < 0 and self._guards(node) else text
+            guarded = f"({text} != 0.0 ? {text} : {_instead(factor)})" if power < 0 and self._guards(node) else text
             base = _bracketed(guarded, ATOM if guarded != text else level, ATOM)
             (above if power > 0 else below).append(_power(base, magnitude(power)))
         text = " * ".join(above) or "1.0"
@@ -743,6 +743,12 @@ def _uses(nest: Nest) -> Counter[Node]:
 
 def _results(steps: Sequence[Step]) -> list[Result]:
     return [m.node for step in steps if isinstance(step, Nest) for m in step.members if isinstance(m.node, Result)]
+
+
+def _instead(size: Node) -> str:
+    """What divides in place of a size that is 0; a difference of sizes divides what may well be there."""
+    several = isinstance(size, Add) or (isinstance(size, Count) and len(size.size.terms) > 1)
+    return "NAN" if several else "1.0"
 
 
 def _hint(node: Node) -> str:

@@ -39,9 +39,11 @@ from gradgen.nodes import (
 )
 from gradgen.ops.adjugate import Adjugate
 from gradgen.ops.determinant import Det
+from gradgen.ops.gather import Gather
 from gradgen.ops.inverse import Inverse, inverse
 from gradgen.ops.matrix import Matrices
 from gradgen.ops.reduce import Reduce, reduce
+from gradgen.ops.select import Select
 from gradgen.roots import power_of_size, power_of_squares, powers_of_norm, signs_and_sizes
 from gradgen.structured import STRUCTURED_LAWS, triangle_on_diagonal
 from gradgen.text import magnitude
@@ -52,10 +54,13 @@ EVEN = ("absolute", "cosh", "log_cosh", "cos")
 
 
 def _argument(node: Node | None, name: str) -> Node | None:
-    """The argument of an atom, in the node's own layout, where the node is that atom."""
+    """The argument of an atom, in the node's own layout, where the node is that atom, or entries picked of it."""
     if isinstance(node, View) and node.coefficient == 1:
         inner = _argument(node.node, name)
         return view(1, inner, node.labels, node.shape) if inner is not None else None
+    if isinstance(node, Select | Gather):
+        picked, whole = node, _argument(node.node, name)
+        return picked.rebuild(lambda child: whole if child is picked.node else child) if whole is not None else None
     if isinstance(node, Map) and node.atom.name == name:
         return node.argument(0)
     return None

@@ -610,7 +610,7 @@ class Speller:
         if not node.summed:
             base = self._number(_turned(expr, axes, target)[0])
             raised = _inverse(base, -power) if power < 0 and node in self.weak else text.power(base, power)
-            return text.call("float", raised) if "np." in raised.text and node in self.weak else raised
+            return text.call("float", raised) if node in self.weak and _called_by_a_library(raised) else raised
         if _squares(node):
             if not node.rank:
                 return text.dot(expr, expr) if len(axes) == 1 else text.call("np.vdot", expr, expr)
@@ -646,7 +646,7 @@ class Speller:
             return self._infix("&", [left, right])
         if q < 0 and a in self.weak and b in self.weak:
             quotient = text.times(text.power(left, p), _inverse(right, -q))
-            return text.call("float", quotient) if "np." in quotient.text else quotient
+            return text.call("float", quotient) if _called_by_a_library(quotient) else quotient
         if p < 0:
             inverse = _inverse(left, -p) if a in self.weak else text.power(left, p)
             return text.over(inverse, text.power(right, -q))
@@ -817,7 +817,7 @@ def _apart(one: Operand, other: Operand) -> bool:
 
 def _called_by_a_library(expr: Expr) -> bool:
     """Whether a number comes as a NumPy scalar, which would widen float32."""
-    return "np." in expr.text or "scipy." in expr.text
+    return bool(re.search(r"\b(np|scipy)\.[\w.]+\(", expr.text))
 
 
 def _inverse(expr: Expr, power: Number) -> Expr:

@@ -38,7 +38,9 @@ def drawn(tape: Any, sizes: Mapping[str, int], dtype: type = np.float64) -> dict
         if argument.kind == "Indices":
             found[argument.name] = rng.integers(sizes["k"], size=shape)
         elif not argument.callable:
-            found[argument.name] = rng.standard_normal(shape).astype(dtype) if shape else 0.75  # which float32 holds too
+            found[argument.name] = (
+                rng.standard_normal(shape).astype(dtype) if shape else 0.75
+            )  # which float32 holds too
     return found
 
 

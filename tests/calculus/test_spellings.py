@@ -30,6 +30,16 @@ CLASSES = "X: Matrix[n, d], Y: Matrix[n, k, one_hot], W: Matrix[d, k]"
 # ---- spellings of one loss
 
 SPELLINGS: dict[str, tuple[str, str | tuple[str, ...], list[str]]] = {
+    "the logarithm of one probability": (
+        "s: Matrix[n, k], y: Indices[n, k]",
+        "s",
+        [
+            "-log_softmax(s, axis=1)[np.arange(n), y][0]",
+            "-np.log(softmax(s, axis=1)[np.arange(n), y][0])",
+            "-np.log(softmax(s, axis=1)[np.arange(n), y])[0]",
+            "-np.log((np.exp(s) / np.sum(np.exp(s), axis=1, keepdims=True))[np.arange(n), y][0])",
+        ],
+    ),
     "least squares": (
         REGRESSION,
         "w",

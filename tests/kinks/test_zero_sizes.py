@@ -122,6 +122,20 @@ def test_means_of_nothing_have_gradients_without_entries(name):
         same(*pair)
 
 
+ALONE = {
+    "var": of_vector("np.var(x, ddof=1)", [2.0], np.nan, [np.nan], [np.nan]),
+    "pairs": of_vector("(np.sum(np.outer(x, x)) - np.sum(x**2)) / (n * (n - 1))", [2.0], np.nan, [np.nan], [np.nan]),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # as NumPy warns of 0 / 0
+@pytest.mark.parametrize("name", ALONE)
+def test_one_entry_has_no_other(name):
+    """0 / 0, not 0."""
+    for pair in outcomes(ALONE[name]):
+        same(*pair)
+
+
 NO_SOFTMAX = {
     "softmax": of_vector("np.sum(softmax(x) * x)", EMPTY, 0, EMPTY),
     "log_softmax": of_vector("np.sum(log_softmax(x))", EMPTY, 0, EMPTY),

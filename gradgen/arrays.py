@@ -260,6 +260,8 @@ class Array:
         array, inside = subscript()
         mask = f"eye({rows[0].below})[{rows[0].name}] == 1" if rows else "mask"
         hint = f"in a loop {COLLECTED}; np.where({mask}, new, old) changes what a mask chooses"
+        if any(isinstance(e, slice) and e != slice(None) for e in entries):
+            hint = "join the parts: np.concatenate([new, old[:, -1:]], axis=1), with zeros(n, 1) where nothing is left"
         if isinstance(index, Array) and index.call.boolean:
             hint = f"write {array} = np.where({inside}, new, {array}), which changes what the mask chooses"
         raise wrong("a traced array cannot be changed in place", hint)

@@ -146,6 +146,10 @@ def _eye(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, *_: Any, **__: An
     return cast(words.eye(N), dtype, True)
 
 
+def _tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = None, **_: Any) -> Any:
+    return cast(call("tril", (words.ones(N, N if M is None else M), k), {}), dtype, True)
+
+
 def _identity(n: Any, dtype: Any = None, **_: Any) -> Any:
     return cast(words.eye(n), dtype, True)
 
@@ -201,6 +205,7 @@ MADE: dict[str, Callable[..., Any]] = {
     "full": _full,
     "eye": _eye,
     "identity": _identity,
+    "tri": _tri,
     "arange": _arange,
 }
 

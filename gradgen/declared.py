@@ -149,7 +149,10 @@ class Kind:
         if len(sizes) != self.rank and (self.rank is not None or not sizes):
             count = "at least 1" if self.rank is None else str(self.rank or "no")
             wanted = f"{count} dimension{'s' * ((self.rank or 1) != 1)}"
-            raise SpecError(f"{self.name} has {wanted}, not {len(sizes)}", f"write {EXAMPLES[self.name]}")
+            hint = f"write {EXAMPLES[self.name]}"
+            if self.name == "Indices" and len(sizes) > 2:
+                hint += ", the length and the number of rows to choose from; of more axes, give rows.ravel()"
+            raise SpecError(f"{self.name} has {wanted}, not {len(sizes)}", hint)
         names = frozenset(f.name for f in facts)
         if not sizes and names & ROWS:
             raise SpecError(f"a Scalar has no rows to be {min(names & ROWS)}")

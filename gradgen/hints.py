@@ -93,6 +93,8 @@ def of_name(error: NameError, known: Iterable[str]) -> str:
         return "write import numpy as np"
     if name in strangers.MODULES:
         return strangers.PLAIN
+    if name.startswith(("Int", "Index")):
+        return strangers.INTEGERS
     if name in words:
         return f"write from gradgen import {name}"
     return meant(name, [*known, *words, *vars(builtins)]) or "a loss knows its arguments, and what its file defines"

@@ -75,6 +75,9 @@ class Positions:
     def __getitem__(self, index: Any) -> Column:
         if isinstance(index, tuple) and len(index) == 2 and index[0] == slice(None) and index[1] is None:
             return Column(self.call, self.below)
+        if isinstance(index, (int, np.integer)):
+            hint = f"index by all of them first: U[{self.name}][{index}] is the row that {self.name}[{index}] picks"
+            raise wrong(f"one entry of {self.name} is no index of its own", hint)
         self.refuse()
 
     def __getattr__(self, name: str) -> NoReturn:

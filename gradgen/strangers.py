@@ -50,6 +50,7 @@ OPTIONS = {
     "argnums": 'the arguments to differentiate by are named: wrt="w"',
     "argnum": 'the arguments to differentiate by are named: wrt="w"',
 }
+INTEGERS = "integers to index with are Indices[m, n]: m of them, from 0 to n - 1"
 MODULES = ("torch", "jnp", "jax", "tf", "F", "nn", "jsp", "cp", "anp", "mx")
 PLAIN = "a spec is plain NumPy: write it with np"
 

@@ -56,6 +56,7 @@ CONVERSIONS: dict[str, Case] = {
 DIMENSIONS: dict[str, Case] = {
     "zeros": lambda X, x, v, s: np.sum(np.zeros(n) + x) + np.sum(np.zeros((n, d)) + X) + np.sum(np.zeros(X.shape)),
     "eye": lambda X, x, v, s: np.linalg.det(X.T @ X + s**2 * np.eye(d)) + np.sum(np.eye(X.shape[0], n) @ X),
+    "tri": lambda X, x, v, s: np.sum(np.tri(n, d, -1) * X) + np.sum(np.tri(X.shape[0]) @ X),
     "identity": lambda X, x, v, s: np.sum(np.identity(n, dtype=float) @ X) + np.trace(np.identity(d + 1)) * s,
     "full": lambda X, x, v, s: np.full(n, 0.5) @ x + np.sum(np.full((n, d), s) * X) + np.sum(np.full(3, s)),
     "arange": lambda X, x, v, s: (

@@ -43,8 +43,8 @@ def _value_and_grad(X, C, beta):
     peak = (-scores).max(axis=1)
     weights = np.exp(-scores - peak[:, None])
     total = weights.sum(axis=1)
-    grad_C = np.einsum("ijk,ij->jk", difference, weights / total[:, None])
-    return -np.sum(peak + np.log(total)) / beta, -2 * grad_C
+    t1 = np.einsum("ijk,ij->jk", difference, weights / total[:, None])
+    return -np.sum(peak + np.log(total)) / beta, -2 * t1
 
 
 def _hvp(X, C, beta, dC):

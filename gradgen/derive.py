@@ -14,6 +14,7 @@ from gradgen.adjoint import adjoint
 from gradgen.atoms import Unknown
 from gradgen.blocks import by_blocks
 from gradgen.differential import Tangents, differential
+from gradgen.dims import Size
 from gradgen.entries import by_entries
 from gradgen.factor import factor
 from gradgen.flatten import flatten
@@ -37,7 +38,9 @@ from gradgen.nodes import (
     triangle,
 )
 from gradgen.opening import opened
+from gradgen.ops.gather import Gather
 from gradgen.ops.reduce import Reduce
+from gradgen.ops.select import Select
 from gradgen.rules import merge_masks, simplify, tidy
 from gradgen.structured import sum_of_diagonals
 from gradgen.walk import Name, Names, core, order, rewrite, settle, uses
@@ -211,7 +214,7 @@ def suggest(names: Names, value: Node) -> None:
     for node in order([value]):
         if isinstance(node, Product) and not node.rank and node.factors:
             arrays = [(n, power) for n, labels, power in node.factors if labels]
-            if len(arrays) == 1 and arrays[0][1] == 2:
+            if len(arrays) == 1 and arrays[0][1] == 2 and isinstance(arrays[0][0], Add):
                 _suggest(names, arrays[0][0], "residual")
         elif isinstance(node, Map) and (node.atom.name in ROLES or isinstance(node.atom, Unknown)):
             _suggest(names, node.arguments[0][1], ROLES.get(node.atom.name, "argument"))
@@ -219,6 +222,18 @@ def suggest(names: Names, value: Node) -> None:
             _suggest(names, node.node, "scores")
         elif isinstance(node, Product) and node.symmetric and node.summed:
             _suggest(names, node, "gram")
+        elif isinstance(node, Select | Gather) and isinstance(node.node, Symbol):
+            indices = node.picks if isinstance(node, Select) else node.indices
+            chosen = [index for index in indices if index is not None]
+            if len(chosen) == 1 and (said := _index(chosen[0])):
+                _suggest(names, node, f"{node.node.name}_{said}")
+
+
+def _index(chosen: object) -> str:
+    """What an index is called in a name, "" where that says nothing."""
+    if isinstance(chosen, Size) and chosen.constant is not None:
+        return str(chosen.constant)
+    return chosen.name if isinstance(chosen, Symbol) else ""
 
 
 def _suggest(names: Names, node: Node, name: str) -> None:
@@ -235,8 +250,9 @@ def _span(variables: tuple[Symbol, ...], values: list[Node]) -> Node:
 
 
 def _name_tangents(names: Names, tangents: Tangents, cotangents: dict[Node, Node]) -> None:
-    """The differential of a value called r is called dr, and its cotangent grad_r."""
-    for node, tangent in tangents.items():
+    """The differential of a value called r is called dr, and its cotangent grad_r; that of picked entries has another
+    name where it can."""
+    for node, tangent in sorted(tangents.items(), key=lambda item: isinstance(item[0], Select | Gather)):
         if node in names and core(tangent).operands:
             name = Name("d" + names[node].text, order=names[node].order)
             settle(names, tangent, name)

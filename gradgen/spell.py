@@ -18,7 +18,7 @@ from math import pi, sqrt
 from gradgen import text
 from gradgen.atoms import Unknown, is_mask
 from gradgen.cost import entries
-from gradgen.dims import Dim, Size
+from gradgen.dims import Dim, Size, is_one
 from gradgen.labels import Labels
 from gradgen.layout import layouts
 from gradgen.nodes import (
@@ -159,7 +159,8 @@ class Speller:
         self.weak = weak(nodes)  # Python floats, lest NumPy scalars widen float32
         self.decomposed = decomposed(nodes)
         self.roots = {core(root.node): root.name for root in roots}
-        self.alone = len(roots) == 1
+        self.whole = {core(root.node) for root in roots if _is_core(root.node)}
+        self.alone = {core(root.node) for root in roots} if len(roots) == 1 else set()
         if sweep is None:
             self._nodes(nodes)
         else:
@@ -328,6 +329,9 @@ class Speller:
     def _tiled(self, node: Node, found: Tiles) -> Expr:
         """Arrays put together: side by side, or as blocks of a matrix."""
         target = self.layouts[node]
+        alone = self._stacked(found.rows[0], found.axes[-1], target) if len(found.rows) == 1 else None
+        if alone is not None:
+            return alone
         rows = [[self._number(self._tile(tile, target)) for tile in row] for row in found.rows]
         if len(found.axes) == 2 and len(target) == 2:
             if target[0] == found.axes[1]:
@@ -336,6 +340,18 @@ class Speller:
             return Expr(f"np.block([{blocks}])", depth=text.deeper(*(part for row in rows for part in row)))
         joined = [self._joined(row, target.index(found.axes[-1])) for row in rows]
         return joined[0] if len(joined) == 1 else self._joined(joined, target.index(found.axes[0]))
+
+    def _stacked(self, tiles: Sequence[Tile], axis: int, target: Labels) -> Expr | None:
+        """Numbers as a vector, or arrays along a new axis, where that is what is put together."""
+        rest = tuple(k for k in target if k != axis)
+        if not all(is_one(tile.shape[axis]) and set(tile.array[2]) == set(rest) for tile in tiles):
+            return None
+        parts = [self._number(self.operand(tile.array, rest)) for tile in tiles]
+        listed, depth = ", ".join(part.text for part in parts), text.deeper(*parts)
+        if not rest:
+            return Expr(f"np.array([{listed}], dtype={self.dtype})", depth=depth)
+        after = f", axis={target.index(axis)}" if target.index(axis) else ""
+        return Expr(f"np.stack(({listed}){after})", depth=depth)
 
     def _joined(self, parts: Sequence[Expr], axis: int) -> Expr:
         listed = ", ".join(part.text for part in parts)
@@ -369,7 +385,7 @@ class Speller:
         """The expression itself, or the name of the line it is given."""
         name = self.names.get(node)
         wanted = name is not None and name.hard
-        long = LONG + 25 if node in self.roots and self.alone else LONG
+        long = LONG + 25 if node in self.alone else LONG
         if isinstance(node, LEAVES) or not (
             wanted or self.uses[node] > 1 or len(expr.text) > long or expr.depth > DEEP
         ):
@@ -388,7 +404,7 @@ class Speller:
     def _chosen(self, node: Node) -> str:
         """A name for a value: the user's, that of a result, or one from the mathematics."""
         name = self.names.get(node)
-        return self.fresh(name.text if name else self.roots.get(node) or self._hint(node))
+        return self.fresh(name.text if name else self.roots[node] if node in self.whole else self._hint(node))
 
     def _hint(self, node: Node) -> str:
         """A name from the mathematics."""
@@ -813,6 +829,11 @@ def _apart(one: Operand, other: Operand) -> bool:
         return False
     first, second = dict(zip(i, a.picks, strict=True)), dict(zip(j, b.picks, strict=True))
     return any(apart(first[k], second[k]) for k in first)
+
+
+def _is_core(node: Node) -> bool:
+    """Whether a result is the value of a node, whose axes may be in another order, and no multiple of it."""
+    return not isinstance(node, View) or (node.coefficient == 1 and node.rank == node.node.rank)
 
 
 def _called_by_a_library(expr: Expr) -> bool:

@@ -439,6 +439,16 @@ class _Reader:
         axis = _size(operands[1]).constant if len(operands) > 1 else 0
         return self._joined([_shape(v) for v in operands[0].values], axis or 0)
 
+    def _stack(self, operands: Sequence[Value]) -> Array:
+        assert isinstance(operands[0], Items)
+        axis = (_size(operands[1]).constant if len(operands) > 1 else 0) or 0
+        shapes = [(*s[:axis], Size.of(1), *s[axis:]) for s in map(_shape, operands[0].values)]
+        return self._joined(shapes, axis)
+
+    def _listed(self, operands: Sequence[Value]) -> Array:
+        assert isinstance(operands[0], Items)
+        return self._counted(result=(Size.of(len(operands[0].values)),), flops=NOTHING)
+
     def _joined(self, shapes: Sequence[Shape], axis: int) -> Array:
         total = sum((s[axis] for s in shapes), Size.of(0))
         result = (*shapes[0][:axis], total, *shapes[0][axis + 1 :])
@@ -522,5 +532,7 @@ _SPECIAL: dict[str, Callable[[_Reader, Sequence[Value]], Value]] = {
     "where": _Reader._where,
     "float": _Reader._float,
     "concatenate": _Reader._concatenate,
+    "stack": _Reader._stack,
+    "array": _Reader._listed,
     "block": _Reader._block,
 }

@@ -14,8 +14,8 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, V, f):
     """The loss."""
-    residual = f(X.dot(V)).sum(axis=0)
-    return residual.dot(residual)
+    t1 = f(X.dot(V)).sum(axis=0)
+    return t1.dot(t1)
 
 
 def _grad(X, V, f, df):
@@ -27,8 +27,8 @@ def _grad(X, V, f, df):
 def _value_and_grad(X, V, f, df):
     """The loss and its gradient by V, in one pass."""
     argument = X.dot(V)
-    residual = f(argument).sum(axis=0)
-    return residual.dot(residual), 2 * residual * X.T.dot(df(argument))
+    t1 = f(argument).sum(axis=0)
+    return t1.dot(t1), 2 * t1 * X.T.dot(df(argument))
 
 
 def _hvp(X, V, f, df, d2f, dV):

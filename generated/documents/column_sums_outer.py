@@ -14,8 +14,8 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(Phi):
     """The loss."""
-    residual = Phi.sum(axis=0)
-    return residual.dot(residual)
+    Phi_sum = Phi.sum(axis=0)
+    return Phi_sum.dot(Phi_sum)
 
 
 def _grad(Phi):
@@ -25,8 +25,8 @@ def _grad(Phi):
 
 def _value_and_grad(Phi):
     """The loss and its gradient by Phi, in one pass."""
-    residual = Phi.sum(axis=0)
-    return residual.dot(residual), np.broadcast_to(2 * residual, Phi.shape).copy()
+    Phi_sum = Phi.sum(axis=0)
+    return Phi_sum.dot(Phi_sum), np.broadcast_to(2 * Phi_sum, Phi.shape).copy()
 
 
 def _hvp(Phi, dPhi):

@@ -34,9 +34,9 @@ def _value_and_grad(X, D, R):
 def _hvp(X, D, R, dD, dR):
     """The Hessian times a direction."""
     residual = D.dot(R) - X
-    hvp_D = residual.dot(dR.T) + D.dot(dR.dot(R.T)) + dD.dot(R.dot(R.T))
-    hvp_R = dD.T.dot(residual) + D.T.dot(dD).dot(R) + D.T.dot(D).dot(dR)
-    return (2 * hvp_D, 2 * hvp_R)
+    t1 = residual.dot(dR.T) + D.dot(dR.dot(R.T)) + dD.dot(R.dot(R.T))
+    t2 = dD.T.dot(residual) + D.T.dot(dD).dot(R) + D.T.dot(D).dot(dR)
+    return (2 * t1, 2 * t2)
 
 
 def loss(X, D, R):

@@ -14,8 +14,8 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(v, X, V, f):
     """The loss."""
-    residual = v.dot(f(X.dot(V)))
-    return residual.dot(residual)
+    t1 = v.dot(f(X.dot(V)))
+    return t1.dot(t1)
 
 
 def _grad(v, X, V, f, df):
@@ -27,8 +27,8 @@ def _grad(v, X, V, f, df):
 def _value_and_grad(v, X, V, f, df):
     """The loss and its gradient by V, in one pass."""
     argument = X.dot(V)
-    residual = v.dot(f(argument))
-    return residual.dot(residual), 2 * residual * X.T.dot(v[:, None] * df(argument))
+    t1 = v.dot(f(argument))
+    return t1.dot(t1), 2 * t1 * X.T.dot(v[:, None] * df(argument))
 
 
 def _hvp(v, X, V, f, df, d2f, dV):

@@ -24,24 +24,24 @@ def _loss(u, i, j, P, Q, lam):
 def _grad(u, i, j, P, Q, lam):
     """The gradient by P and Q."""
     difference = Q[i] - Q[j]
-    t1 = P[u]
-    x_uij = np.einsum("ij,ij->i", t1, difference)
+    P_u = P[u]
+    x_uij = np.einsum("ij,ij->i", P_u, difference)
     tail = np.exp(-np.abs(x_uij))
     grad_x_uij = np.where(x_uij > 0, tail, 1) / (1 + tail)
     grad_P = 2 * lam * P
     np.subtract.at(grad_P, u, difference * grad_x_uij[:, None])
-    t2 = t1 * grad_x_uij[:, None]
+    grad_Q_i = P_u * grad_x_uij[:, None]
     grad_Q = 2 * lam * Q
-    np.add.at(grad_Q, j, t2)
-    np.subtract.at(grad_Q, i, t2)
+    np.add.at(grad_Q, j, grad_Q_i)
+    np.subtract.at(grad_Q, i, grad_Q_i)
     return (grad_P, grad_Q)
 
 
 def _value_and_grad(u, i, j, P, Q, lam):
     """The loss and its gradient by P and Q, in one pass."""
-    t1 = P[u]
+    P_u = P[u]
     difference = Q[i] - Q[j]
-    x_uij = np.einsum("ij,ij->i", t1, difference)
+    x_uij = np.einsum("ij,ij->i", P_u, difference)
     tail = np.exp(-np.abs(x_uij))
     value = np.sum(np.maximum(-x_uij, 0) + np.log1p(tail)) + lam * (
         np.vdot(P, P) + np.vdot(Q, Q)
@@ -49,34 +49,34 @@ def _value_and_grad(u, i, j, P, Q, lam):
     grad_x_uij = np.where(x_uij > 0, tail, 1) / (1 + tail)
     grad_P = 2 * lam * P
     np.subtract.at(grad_P, u, difference * grad_x_uij[:, None])
-    t2 = t1 * grad_x_uij[:, None]
+    grad_Q_i = P_u * grad_x_uij[:, None]
     grad_Q = 2 * lam * Q
-    np.add.at(grad_Q, j, t2)
-    np.subtract.at(grad_Q, i, t2)
+    np.add.at(grad_Q, j, grad_Q_i)
+    np.subtract.at(grad_Q, i, grad_Q_i)
     return value, (grad_P, grad_Q)
 
 
 def _hvp(u, i, j, P, Q, lam, dP, dQ):
     """The Hessian times a direction."""
-    t1 = P[u]
+    P_u = P[u]
     difference = Q[i] - Q[j]
-    x_uij = np.einsum("ij,ij->i", t1, difference)
+    x_uij = np.einsum("ij,ij->i", P_u, difference)
     tail = np.exp(-np.abs(x_uij))
-    t2 = 1 + tail
-    grad_x_uij = np.where(x_uij > 0, tail, 1) / t2
+    t1 = 1 + tail
+    grad_x_uij = np.where(x_uij > 0, tail, 1) / t1
     difference2 = dQ[i] - dQ[j]
-    t3 = dP[u]
-    dx_uij = np.einsum("ij,ij->i", t3, difference) + np.einsum(
-        "ij,ij->i", t1, difference2
+    dP_u = dP[u]
+    dx_uij = np.einsum("ij,ij->i", dP_u, difference) + np.einsum(
+        "ij,ij->i", P_u, difference2
     )
-    dgrad_x_uij = dx_uij * tail / t2**2
-    difference3 = difference2 * grad_x_uij[:, None] - difference * dgrad_x_uij[:, None]
+    dgrad_x_uij = dx_uij * tail / t1**2
+    dgrad_P_u = difference2 * grad_x_uij[:, None] - difference * dgrad_x_uij[:, None]
     hvp_P = 2 * lam * dP
-    np.subtract.at(hvp_P, u, difference3)
-    difference4 = t3 * grad_x_uij[:, None] - t1 * dgrad_x_uij[:, None]
+    np.subtract.at(hvp_P, u, dgrad_P_u)
+    dgrad_Q_i = dP_u * grad_x_uij[:, None] - P_u * dgrad_x_uij[:, None]
     hvp_Q = 2 * lam * dQ
-    np.subtract.at(hvp_Q, i, difference4)
-    np.add.at(hvp_Q, j, difference4)
+    np.subtract.at(hvp_Q, i, dgrad_Q_i)
+    np.add.at(hvp_Q, j, dgrad_Q_i)
     return (hvp_P, hvp_Q)
 
 

@@ -19,17 +19,12 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(u, i, r, mu, bu, bi, P, Q, lam):
     """The loss."""
-    residual = bi[i]
-    residual2 = P[u]
-    residual3 = Q[i]
-    residual4 = bu[u]
-    error = np.einsum("ij,ij->i", residual2, residual3) + mu + residual4 + residual - r
-    penalty = (
-        residual4.dot(residual4)
-        + residual.dot(residual)
-        + np.vdot(residual2, residual2)
-        + np.vdot(residual3, residual3)
-    )
+    bi_i = bi[i]
+    P_u = P[u]
+    Q_i = Q[i]
+    bu_u = bu[u]
+    error = np.einsum("ij,ij->i", P_u, Q_i) + mu + bu_u + bi_i - r
+    penalty = bu_u.dot(bu_u) + bi_i.dot(bi_i) + np.vdot(P_u, P_u) + np.vdot(Q_i, Q_i)
     return error.dot(error) + lam * penalty
 
 
@@ -38,19 +33,19 @@ def _grad(u, i, r, mu, bu, bi, P, Q, lam):
     users = bu.shape[0]
     items = bi.shape[0]
     k = P.shape[1]
-    residual = bi[i]
-    residual2 = P[u]
-    residual3 = Q[i]
-    residual4 = bu[u]
-    error = np.einsum("ij,ij->i", residual2, residual3) + mu + residual4 + residual - r
+    bi_i = bi[i]
+    P_u = P[u]
+    Q_i = Q[i]
+    bu_u = bu[u]
+    error = np.einsum("ij,ij->i", P_u, Q_i) + mu + bu_u + bi_i - r
     grad_bu = np.zeros(users, dtype=r.dtype)
-    np.add.at(grad_bu, u, 2 * (error + lam * residual4))
+    np.add.at(grad_bu, u, 2 * (error + lam * bu_u))
     grad_bi = np.zeros(items, dtype=r.dtype)
-    np.add.at(grad_bi, i, 2 * (error + lam * residual))
+    np.add.at(grad_bi, i, 2 * (error + lam * bi_i))
     grad_P = np.zeros((users, k), dtype=r.dtype)
-    np.add.at(grad_P, u, 2 * (residual3 * error[:, None] + lam * residual2))
+    np.add.at(grad_P, u, 2 * (Q_i * error[:, None] + lam * P_u))
     grad_Q = np.zeros((items, k), dtype=r.dtype)
-    np.add.at(grad_Q, i, 2 * (residual2 * error[:, None] + lam * residual3))
+    np.add.at(grad_Q, i, 2 * (P_u * error[:, None] + lam * Q_i))
     return (2 * error.sum(), grad_bu, grad_bi, grad_P, grad_Q)
 
 
@@ -59,25 +54,20 @@ def _value_and_grad(u, i, r, mu, bu, bi, P, Q, lam):
     users = bu.shape[0]
     items = bi.shape[0]
     k = P.shape[1]
-    residual = bi[i]
-    residual2 = P[u]
-    residual3 = Q[i]
-    residual4 = bu[u]
-    error = np.einsum("ij,ij->i", residual2, residual3) + mu + residual4 + residual - r
-    penalty = (
-        residual4.dot(residual4)
-        + residual.dot(residual)
-        + np.vdot(residual2, residual2)
-        + np.vdot(residual3, residual3)
-    )
+    bi_i = bi[i]
+    P_u = P[u]
+    Q_i = Q[i]
+    bu_u = bu[u]
+    error = np.einsum("ij,ij->i", P_u, Q_i) + mu + bu_u + bi_i - r
+    penalty = bu_u.dot(bu_u) + bi_i.dot(bi_i) + np.vdot(P_u, P_u) + np.vdot(Q_i, Q_i)
     grad_bu = np.zeros(users, dtype=r.dtype)
-    np.add.at(grad_bu, u, 2 * (error + lam * residual4))
+    np.add.at(grad_bu, u, 2 * (error + lam * bu_u))
     grad_bi = np.zeros(items, dtype=r.dtype)
-    np.add.at(grad_bi, i, 2 * (error + lam * residual))
+    np.add.at(grad_bi, i, 2 * (error + lam * bi_i))
     grad_P = np.zeros((users, k), dtype=r.dtype)
-    np.add.at(grad_P, u, 2 * (residual3 * error[:, None] + lam * residual2))
+    np.add.at(grad_P, u, 2 * (Q_i * error[:, None] + lam * P_u))
     grad_Q = np.zeros((items, k), dtype=r.dtype)
-    np.add.at(grad_Q, i, 2 * (residual2 * error[:, None] + lam * residual3))
+    np.add.at(grad_Q, i, 2 * (P_u * error[:, None] + lam * Q_i))
     value = error.dot(error) + lam * penalty
     return value, (2 * error.sum(), grad_bu, grad_bi, grad_P, grad_Q)
 
@@ -87,34 +77,30 @@ def _hvp(u, i, r, mu, bu, bi, P, Q, lam, dmu, dbu, dbi, dP, dQ):
     users = bu.shape[0]
     items = bi.shape[0]
     k = P.shape[1]
-    dresidual = dbi[i]
-    dresidual2 = dP[u]
-    residual = Q[i]
-    dresidual3 = dbu[u]
-    dresidual4 = dQ[i]
-    residual2 = P[u]
+    dbi_i = dbi[i]
+    dP_u = dP[u]
+    Q_i = Q[i]
+    dbu_u = dbu[u]
+    dQ_i = dQ[i]
+    P_u = P[u]
     derror = (
-        np.einsum("ij,ij->i", dresidual2, residual)
-        + np.einsum("ij,ij->i", dresidual4, residual2)
+        np.einsum("ij,ij->i", dP_u, Q_i)
+        + np.einsum("ij,ij->i", dQ_i, P_u)
         + dmu
-        + dresidual
-        + dresidual3
+        + dbi_i
+        + dbu_u
     )
-    error = np.einsum("ij,ij->i", residual2, residual) + mu + bu[u] + bi[i] - r
-    dgrad_residual = 2 * (
-        error[:, None] * dresidual4 + lam * dresidual2 + residual * derror[:, None]
-    )
-    dgrad_residual2 = 2 * (
-        lam * dresidual4 + error[:, None] * dresidual2 + residual2 * derror[:, None]
-    )
+    error = np.einsum("ij,ij->i", P_u, Q_i) + mu + bu[u] + bi[i] - r
+    dgrad_P_u = 2 * (error[:, None] * dQ_i + lam * dP_u + Q_i * derror[:, None])
+    dgrad_Q_i = 2 * (lam * dQ_i + error[:, None] * dP_u + P_u * derror[:, None])
     hvp_bu = np.zeros(users, dtype=r.dtype)
-    np.add.at(hvp_bu, u, 2 * (lam * dresidual3 + derror))
+    np.add.at(hvp_bu, u, 2 * (lam * dbu_u + derror))
     hvp_bi = np.zeros(items, dtype=r.dtype)
-    np.add.at(hvp_bi, i, 2 * (lam * dresidual + derror))
+    np.add.at(hvp_bi, i, 2 * (lam * dbi_i + derror))
     hvp_P = np.zeros((users, k), dtype=r.dtype)
-    np.add.at(hvp_P, u, dgrad_residual)
+    np.add.at(hvp_P, u, dgrad_P_u)
     hvp_Q = np.zeros((items, k), dtype=r.dtype)
-    np.add.at(hvp_Q, i, dgrad_residual2)
+    np.add.at(hvp_Q, i, dgrad_Q_i)
     return (2 * derror.sum(), hvp_bu, hvp_bi, hvp_P, hvp_Q)
 
 

@@ -17,53 +17,45 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, weight, coef, alpha):
     """The loss."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
     ratio = weight.dot(y * np.exp(-eta) + (1 - y) * np.exp(eta)) / weight.sum()
-    return ratio + 0.5 * alpha * residual.dot(residual)
+    return ratio + 0.5 * alpha * t1.dot(t1)
 
 
 def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
     grad_eta = weight * ((1 - y) * np.exp(eta) - y * np.exp(-eta)) / weight.sum()
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * t1, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
 def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
-    t1 = y * np.exp(-eta)
-    t2 = (1 - y) * np.exp(eta)
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
+    t2 = y * np.exp(-eta)
+    t3 = (1 - y) * np.exp(eta)
     total = weight.sum()
-    value = weight.dot(t1 + t2) / total + 0.5 * alpha * residual.dot(residual)
-    grad_eta = weight * (t2 - t1) / total
+    grad_eta = weight * (t3 - t2) / total
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * t1, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
-    return value, grad_coef
+    return weight.dot(t2 + t3) / total + 0.5 * alpha * t1.dot(t1), grad_coef
 
 
 def _hvp(X, y, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
-    dresidual = dcoef[:-1]
+    t1 = dcoef[:-1]
     eta = X.dot(coef[:-1]) + coef[-1]
-    t1 = (
-        weight
-        * (y * np.exp(-eta) + (1 - y) * np.exp(eta))
-        * (X.dot(dresidual) + dcoef[-1])
-    )
-    dgrad_eta = t1 / weight.sum()
+    t2 = weight * (y * np.exp(-eta) + (1 - y) * np.exp(eta)) * (X.dot(t1) + dcoef[-1])
+    dgrad_eta = t2 / weight.sum()
     hvp_coef = np.concatenate(
-        (
-            dgrad_eta.dot(X) + alpha * dresidual,
-            np.full(1, dgrad_eta.sum(), dtype=X.dtype),
-        )
+        (dgrad_eta.dot(X) + alpha * t1, np.full(1, dgrad_eta.sum(), dtype=X.dtype))
     )
     return hvp_coef
 

@@ -77,25 +77,25 @@ def _value_and_grad(X, y, params):
 
 def _hvp(X, y, params, dparams):
     """The Hessian times a direction."""
-    dalpha = dparams[-1]
+    da1 = dparams[-1]
     alpha = params[-1]
     a1 = 1 + alpha
     mu = np.exp(X.dot(params[:-1]))
     a2 = mu + alpha * y
     power = a1**2
-    ratio = dalpha / power
+    ratio = da1 / power
     difference = y - 1
     dmu = mu * X.dot(dparams[:-1])
-    da2 = dalpha * y + dmu
+    da2 = da1 * y + dmu
     dgrad_mu = ratio - difference * da2 / a2**2
-    dgrad_alpha = (
+    dgrad_a1 = (
         dgrad_mu.dot(y)
         + da2.sum() / power
         + y.sum() * ratio
-        - 2 * a2.sum() * dalpha / a1**3
+        - 2 * a2.sum() * da1 / a1**3
     )
     t1 = (dmu * (difference / a2 - 1 / a1) + mu * dgrad_mu).dot(X)
-    return np.concatenate((t1, np.full(1, dgrad_alpha, dtype=X.dtype)))
+    return np.concatenate((t1, np.full(1, dgrad_a1, dtype=X.dtype)))
 
 
 def _hessian(X, y, params):

@@ -32,17 +32,17 @@ def _grad(i, j, counts, W, C, b, c, x_max):
     users = W.shape[0]
     items = C.shape[0]
     k = W.shape[1]
-    t1 = C[j]
+    C_j = C[j]
     mask = counts < x_max
     power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
     weight = np.where(mask, power, 1)
-    t2 = W[i]
-    diff = np.einsum("ij,ij->i", t1, t2) + b[i] + c[j] - np.log(counts)
+    W_i = W[i]
+    diff = np.einsum("ij,ij->i", C_j, W_i) + b[i] + c[j] - np.log(counts)
     grad_diff = diff * weight
     grad_W = np.zeros((users, k), dtype=counts.dtype)
-    np.add.at(grad_W, i, 2 * t1 * grad_diff[:, None])
+    np.add.at(grad_W, i, 2 * C_j * grad_diff[:, None])
     grad_C = np.zeros((items, k), dtype=counts.dtype)
-    np.add.at(grad_C, j, 2 * t2 * grad_diff[:, None])
+    np.add.at(grad_C, j, 2 * W_i * grad_diff[:, None])
     grad_b = np.zeros(users, dtype=counts.dtype)
     np.add.at(grad_b, i, 2 * grad_diff)
     grad_c = np.zeros(items, dtype=counts.dtype)
@@ -58,14 +58,14 @@ def _value_and_grad(i, j, counts, W, C, b, c, x_max):
     mask = counts < x_max
     power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
     weight = np.where(mask, power, 1)
-    t1 = C[j]
-    t2 = W[i]
-    diff = np.einsum("ij,ij->i", t1, t2) + b[i] + c[j] - np.log(counts)
+    C_j = C[j]
+    W_i = W[i]
+    diff = np.einsum("ij,ij->i", C_j, W_i) + b[i] + c[j] - np.log(counts)
     grad_diff = diff * weight
     grad_W = np.zeros((users, k), dtype=counts.dtype)
-    np.add.at(grad_W, i, 2 * t1 * grad_diff[:, None])
+    np.add.at(grad_W, i, 2 * C_j * grad_diff[:, None])
     grad_C = np.zeros((items, k), dtype=counts.dtype)
-    np.add.at(grad_C, j, 2 * t2 * grad_diff[:, None])
+    np.add.at(grad_C, j, 2 * W_i * grad_diff[:, None])
     grad_b = np.zeros(users, dtype=counts.dtype)
     np.add.at(grad_b, i, 2 * grad_diff)
     grad_c = np.zeros(items, dtype=counts.dtype)
@@ -78,23 +78,26 @@ def _hvp(i, j, counts, W, C, b, c, x_max, dW, dC, db, dc):
     users = W.shape[0]
     items = C.shape[0]
     k = W.shape[1]
-    t1 = dC[j]
+    dC_j = dC[j]
     mask = counts < x_max
     power = np.where(mask, counts / np.where(mask, x_max, 1), 1) ** 0.75
     weight = np.where(mask, power, 1)
-    t2 = C[j]
-    t3 = W[i]
-    diff = np.einsum("ij,ij->i", t2, t3) + b[i] + c[j] - np.log(counts)
+    C_j = C[j]
+    W_i = W[i]
+    diff = np.einsum("ij,ij->i", C_j, W_i) + b[i] + c[j] - np.log(counts)
     grad_diff = diff * weight
-    t4 = dW[i]
+    dW_i = dW[i]
     ddiff = (
-        np.einsum("ij,ij->i", t3, t1) + np.einsum("ij,ij->i", t4, t2) + db[i] + dc[j]
+        np.einsum("ij,ij->i", W_i, dC_j)
+        + np.einsum("ij,ij->i", dW_i, C_j)
+        + db[i]
+        + dc[j]
     )
     dgrad_diff = ddiff * weight
     hvp_W = np.zeros((users, k), dtype=counts.dtype)
-    np.add.at(hvp_W, i, 2 * (t2 * dgrad_diff[:, None] + t1 * grad_diff[:, None]))
+    np.add.at(hvp_W, i, 2 * (C_j * dgrad_diff[:, None] + dC_j * grad_diff[:, None]))
     hvp_C = np.zeros((items, k), dtype=counts.dtype)
-    np.add.at(hvp_C, j, 2 * (t3 * dgrad_diff[:, None] + t4 * grad_diff[:, None]))
+    np.add.at(hvp_C, j, 2 * (W_i * dgrad_diff[:, None] + dW_i * grad_diff[:, None]))
     hvp_b = np.zeros(users, dtype=counts.dtype)
     np.add.at(hvp_b, i, 2 * dgrad_diff)
     hvp_c = np.zeros(items, dtype=counts.dtype)

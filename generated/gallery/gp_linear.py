@@ -38,12 +38,7 @@ def _grad(X, y, theta):
     t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
     t2 = np.linalg.solve(t1, y)
     difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
-    t3 = np.concatenate(
-        (
-            np.full(1, 2 * sigma_0 * difference.sum(), dtype=X.dtype),
-            np.full(1, np.trace(difference), dtype=X.dtype),
-        )
-    )
+    t3 = np.array([2 * sigma_0 * difference.sum(), np.trace(difference)], dtype=X.dtype)
     return exponential * t3
 
 
@@ -57,12 +52,7 @@ def _value_and_grad(X, y, theta):
     t2 = np.linalg.solve(t1, y)
     value = -0.5 * t2.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(t1)[1]
     difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
-    t3 = np.concatenate(
-        (
-            np.full(1, 2 * sigma_0 * difference.sum(), dtype=X.dtype),
-            np.full(1, np.trace(difference), dtype=X.dtype),
-        )
-    )
+    t3 = np.array([2 * sigma_0 * difference.sum(), np.trace(difference)], dtype=X.dtype)
     return value, exponential * t3
 
 
@@ -82,18 +72,10 @@ def _hvp(X, y, theta, dtheta):
     t7 = 0.5 * (t5.T - t6 - t6.T)
     difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
     total = difference.sum()
-    t8 = np.concatenate(
-        (
-            np.full(1, 2 * (sigma_0 * t7.sum() + dsigma_0 * total), dtype=X.dtype),
-            np.full(1, np.trace(t7), dtype=X.dtype),
-        )
+    t8 = np.array(
+        [2 * (sigma_0 * t7.sum() + dsigma_0 * total), np.trace(t7)], dtype=X.dtype
     )
-    t9 = np.concatenate(
-        (
-            np.full(1, 2 * sigma_0 * total, dtype=X.dtype),
-            np.full(1, np.trace(difference), dtype=X.dtype),
-        )
-    )
+    t9 = np.array([2 * sigma_0 * total, np.trace(difference)], dtype=X.dtype)
     return t3 * t9 + exponential * t8
 
 
@@ -108,12 +90,7 @@ def _hessian(X, y, theta):
     t3 = np.linalg.solve(t1, y)
     difference = 0.5 * (np.outer(t3, t3) - t2)
     total = difference.sum()
-    t4 = np.concatenate(
-        (
-            np.full(1, 2 * sigma_0 * total, dtype=X.dtype),
-            np.full(1, np.trace(difference), dtype=X.dtype),
-        )
-    )
+    t4 = np.array([2 * sigma_0 * total, np.trace(difference)], dtype=X.dtype)
     t5 = t2.sum(axis=1)
     t6 = np.diag(exponential)
     t7 = t6[0]
@@ -123,10 +100,10 @@ def _hessian(X, y, theta):
     )
     t9 = t3[:, None, None] * t8.transpose(1, 2, 0).dot(y)
     t10 = 0.5 * (t8 - t9 - t9.transpose(1, 0, 2))
-    t11 = np.concatenate(
+    t11 = np.stack(
         (
-            (2 * (sigma_0 * t10.sum(axis=(0, 1)) + total * t7))[None],
-            t10.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+            2 * (sigma_0 * t10.sum(axis=(0, 1)) + total * t7),
+            t10.diagonal(axis1=0, axis2=1).sum(axis=1),
         )
     )
     return exponential[:, None] * t11 + np.diag(exponential * t4)

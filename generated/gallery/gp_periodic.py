@@ -53,14 +53,13 @@ def _grad(x, y, theta):
     grad_K = 0.5 * (t2 - np.linalg.inv(K).T)
     ratio2 = exponential2 * t1 * grad_K.T / length
     total = np.vdot(distance, (np.cos(3.141592653589793 * ratio) * ratio2).T)
-    t3 = np.concatenate(
-        (
-            np.full(1, 4 * np.vdot(t1, ratio2) / length**2, dtype=x.dtype),
-            np.full(
-                1, 12.566370614359172 * total / (length * period**2), dtype=x.dtype
-            ),
-            np.full(1, np.trace(grad_K), dtype=x.dtype),
-        )
+    t3 = np.array(
+        [
+            4 * np.vdot(t1, ratio2) / length**2,
+            12.566370614359172 * total / (length * period**2),
+            np.trace(grad_K),
+        ],
+        dtype=x.dtype,
     )
     return exponential * t3
 
@@ -82,14 +81,13 @@ def _value_and_grad(x, y, theta):
     grad_K = 0.5 * (np.outer(t2, np.linalg.solve(K, y)) - np.linalg.inv(K).T)
     ratio2 = exponential2 * t1 * grad_K.T / length
     total = np.vdot(distance, (np.cos(3.141592653589793 * ratio) * ratio2).T)
-    t3 = np.concatenate(
-        (
-            np.full(1, 4 * np.vdot(t1, ratio2) / length**2, dtype=x.dtype),
-            np.full(
-                1, 12.566370614359172 * total / (length * period**2), dtype=x.dtype
-            ),
-            np.full(1, np.trace(grad_K), dtype=x.dtype),
-        )
+    t3 = np.array(
+        [
+            4 * np.vdot(t1, ratio2) / length**2,
+            12.566370614359172 * total / (length * period**2),
+            np.trace(grad_K),
+        ],
+        dtype=x.dtype,
     )
     return value, exponential * t3
 
@@ -143,27 +141,21 @@ def _hvp(x, y, theta, dtheta):
     difference3 = np.vdot(t1, difference2) - 3.141592653589793 * np.vdot(ratio4, t6)
     total = np.vdot(t1, ratio4)
     dgrad_length = difference3 / length_squared - 2 * dlength / length**3 * total
-    t17 = np.concatenate(
-        (
-            np.full(1, 4 * dgrad_length, dtype=x.dtype),
-            np.full(
-                1,
-                12.566370614359172 * (np.vdot(t15, t5) + 3.141592653589793 * t16),
-                dtype=x.dtype,
-            ),
-            np.full(1, np.trace(dgrad_K), dtype=x.dtype),
-        )
+    t17 = np.array(
+        [
+            4 * dgrad_length,
+            12.566370614359172 * (np.vdot(t15, t5) + 3.141592653589793 * t16),
+            np.trace(dgrad_K),
+        ],
+        dtype=x.dtype,
     )
-    t18 = np.concatenate(
-        (
-            np.full(1, 4 * total / length_squared, dtype=x.dtype),
-            np.full(
-                1,
-                12.566370614359172 * np.vdot(distance, (t4 * ratio4).T) / t13,
-                dtype=x.dtype,
-            ),
-            np.full(1, np.trace(grad_K), dtype=x.dtype),
-        )
+    t18 = np.array(
+        [
+            4 * total / length_squared,
+            12.566370614359172 * np.vdot(distance, (t4 * ratio4).T) / t13,
+            np.trace(grad_K),
+        ],
+        dtype=x.dtype,
     )
     return t3 * t18 + exponential * t17
 
@@ -192,12 +184,13 @@ def _hessian(x, y, theta):
     t6 = length * period_squared
     t7 = np.cos(3.141592653589793 * ratio)
     total2 = np.vdot(distance, (t7 * ratio2).T)
-    t8 = np.concatenate(
-        (
-            np.full(1, 4 * total / length_squared, dtype=x.dtype),
-            np.full(1, 12.566370614359172 * total2 / t6, dtype=x.dtype),
-            np.full(1, np.trace(grad_K), dtype=x.dtype),
-        )
+    t8 = np.array(
+        [
+            4 * total / length_squared,
+            12.566370614359172 * total2 / t6,
+            np.trace(grad_K),
+        ],
+        dtype=x.dtype,
     )
     t9 = distance.T * t7
     t10 = np.diag(exponential)
@@ -233,11 +226,11 @@ def _hessian(x, y, theta):
         - total2 / length_squared * t13
     )
     difference4 = t21 / period_squared - 2 * total2 / (length * period**3) * t11
-    t22 = np.concatenate(
+    t22 = np.stack(
         (
-            (4 * difference3)[None],
-            (12.566370614359172 * difference4)[None],
-            t18.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+            4 * difference3,
+            12.566370614359172 * difference4,
+            t18.diagonal(axis1=0, axis2=1).sum(axis=1),
         )
     )
     return exponential[:, None] * (np.diag(t8) + t22)

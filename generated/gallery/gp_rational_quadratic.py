@@ -57,13 +57,7 @@ def _grad(X, y, theta):
     grad_alpha = 0.5 * length_squared * t5 - np.vdot(
         grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
     )
-    t6 = np.concatenate(
-        (
-            np.full(1, grad_alpha, dtype=X.dtype),
-            np.full(1, alpha * length * t5, dtype=X.dtype),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
-    )
+    t6 = np.array([grad_alpha, alpha * length * t5, np.trace(grad_K)], dtype=X.dtype)
     return exponential * t6
 
 
@@ -88,13 +82,7 @@ def _value_and_grad(X, y, theta):
     grad_alpha = 0.5 * length_squared * t5 - np.vdot(
         grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
     )
-    t6 = np.concatenate(
-        (
-            np.full(1, grad_alpha, dtype=X.dtype),
-            np.full(1, alpha * length * t5, dtype=X.dtype),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
-    )
+    t6 = np.array([grad_alpha, alpha * length * t5, np.trace(grad_K)], dtype=X.dtype)
     return value, exponential * t6
 
 
@@ -150,19 +138,10 @@ def _hvp(X, y, theta, dtheta):
         - np.vdot(t14, dgrad_K)
         - np.vdot(grad_K, t18)
     )
-    t19 = np.concatenate(
-        (
-            np.full(1, dgrad_alpha, dtype=X.dtype),
-            np.full(1, dgrad_length, dtype=X.dtype),
-            np.full(1, np.trace(dgrad_K), dtype=X.dtype),
-        )
-    )
-    t20 = np.concatenate(
-        (
-            np.full(1, 0.5 * length_squared * t8 - np.vdot(grad_K, t14), dtype=X.dtype),
-            np.full(1, t9 * t8, dtype=X.dtype),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
+    t19 = np.array([dgrad_alpha, dgrad_length, np.trace(dgrad_K)], dtype=X.dtype)
+    t20 = np.array(
+        [0.5 * length_squared * t8 - np.vdot(grad_K, t14), t9 * t8, np.trace(grad_K)],
+        dtype=X.dtype,
     )
     return exponential * t19 + t1 * t20
 
@@ -224,21 +203,16 @@ def _hessian(X, y, theta):
         - np.einsum("ij,jik->k", grad_K, -0.5 * t27 - t28)
         - np.einsum("ij,ijk->k", t14, t19)
     )
-    t30 = np.concatenate(
+    t30 = np.stack(
         (
-            t29[None],
-            (alpha * t20 * t8 + t7 * t26 + t21 * t6)[None],
-            t19.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+            t29,
+            alpha * t20 * t8 + t7 * t26 + t21 * t6,
+            t19.diagonal(axis1=0, axis2=1).sum(axis=1),
         )
     )
-    t31 = np.concatenate(
-        (
-            np.full(
-                1, 0.5 * length_squared * t20 - np.vdot(grad_K, t14), dtype=X.dtype
-            ),
-            np.full(1, t7 * t20, dtype=X.dtype),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
+    t31 = np.array(
+        [0.5 * length_squared * t20 - np.vdot(grad_K, t14), t7 * t20, np.trace(grad_K)],
+        dtype=X.dtype,
     )
     return exponential[:, None] * (t30 + np.diag(t31))
 

@@ -52,16 +52,13 @@ def _grad(X, y, theta):
     t2 = np.multiply(
         difference, (exponential2 * amplitude * grad_K)[:, :, None], out=difference
     )
-    t3 = np.concatenate(
-        (
-            np.full(1, np.vdot(grad_K, exponential2), dtype=X.dtype),
-            np.full(
-                1,
-                np.vdot(t2.sum(axis=1) - t2.sum(axis=0), X) / length**2,
-                dtype=X.dtype,
-            ),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
+    t3 = np.array(
+        [
+            np.vdot(grad_K, exponential2),
+            np.vdot(t2.sum(axis=1) - t2.sum(axis=0), X) / length**2,
+            np.trace(grad_K),
+        ],
+        dtype=X.dtype,
     )
     return exponential * t3
 
@@ -83,16 +80,13 @@ def _value_and_grad(X, y, theta):
     t2 = np.multiply(
         difference, (exponential2 * amplitude * grad_K)[:, :, None], out=difference
     )
-    t3 = np.concatenate(
-        (
-            np.full(1, np.vdot(grad_K, exponential2), dtype=X.dtype),
-            np.full(
-                1,
-                np.vdot(t2.sum(axis=1) - t2.sum(axis=0), X) / length**2,
-                dtype=X.dtype,
-            ),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
+    t3 = np.array(
+        [
+            np.vdot(grad_K, exponential2),
+            np.vdot(t2.sum(axis=1) - t2.sum(axis=0), X) / length**2,
+            np.trace(grad_K),
+        ],
+        dtype=X.dtype,
     )
     return value, exponential * t3
 
@@ -131,21 +125,17 @@ def _hvp(X, y, theta, dtheta):
     )
     t10 = difference.transpose(1, 0, 2) * t9[:, :, None] + difference2 * t7[:, :, None]
     ratio2 = np.vdot(t10.sum(axis=0) - t10.sum(axis=1), X) / length_squared
-    t11 = np.concatenate(
-        (
-            np.full(
-                1, np.vdot(exponential2, dgrad_K) - np.vdot(grad_K, t4), dtype=X.dtype
-            ),
-            np.full(1, ratio2 - 2 * dlength / length**3 * total, dtype=X.dtype),
-            np.full(1, np.trace(dgrad_K), dtype=X.dtype),
-        )
+    t11 = np.array(
+        [
+            np.vdot(exponential2, dgrad_K) - np.vdot(grad_K, t4),
+            ratio2 - 2 * dlength / length**3 * total,
+            np.trace(dgrad_K),
+        ],
+        dtype=X.dtype,
     )
-    t12 = np.concatenate(
-        (
-            np.full(1, np.vdot(grad_K, exponential2), dtype=X.dtype),
-            np.full(1, total / length_squared, dtype=X.dtype),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
+    t12 = np.array(
+        [np.vdot(grad_K, exponential2), total / length_squared, np.trace(grad_K)],
+        dtype=X.dtype,
     )
     return exponential * t11 + t2 * t12
 
@@ -195,19 +185,16 @@ def _hessian(X, y, theta):
     difference3 = np.einsum("ijk,ij->k", t12, exponential2) - np.einsum(
         "ijk,ji->k", t7, grad_K
     )
-    t20 = np.concatenate(
+    t20 = np.stack(
         (
-            difference3[None],
-            (t18 / length_squared - 2 * total / length**3 * t5)[None],
-            t12.diagonal(axis1=0, axis2=1).sum(axis=1)[None],
+            difference3,
+            t18 / length_squared - 2 * total / length**3 * t5,
+            t12.diagonal(axis1=0, axis2=1).sum(axis=1),
         )
     )
-    t21 = np.concatenate(
-        (
-            np.full(1, np.vdot(grad_K, exponential2), dtype=X.dtype),
-            np.full(1, total / length_squared, dtype=X.dtype),
-            np.full(1, np.trace(grad_K), dtype=X.dtype),
-        )
+    t21 = np.array(
+        [np.vdot(grad_K, exponential2), total / length_squared, np.trace(grad_K)],
+        dtype=X.dtype,
     )
     return exponential[:, None] * (np.diag(t21) + t20)
 

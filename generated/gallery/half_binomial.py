@@ -16,65 +16,59 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, weight, coef, alpha):
     """The loss."""
-    residual = coef[:-1]
-    margin = X.dot(residual) + coef[-1]
-    t1 = np.log1p(np.exp(-np.abs(margin)))
-    t2 = y * (np.maximum(-margin, 0) + t1) + (1 - y) * (t1 + np.maximum(margin, 0))
-    return 0.5 * alpha * residual.dot(residual) + weight.dot(t2) / weight.sum()
+    t1 = coef[:-1]
+    margin = X.dot(t1) + coef[-1]
+    t2 = np.log1p(np.exp(-np.abs(margin)))
+    t3 = y * (np.maximum(-margin, 0) + t2) + (1 - y) * (t2 + np.maximum(margin, 0))
+    return 0.5 * alpha * t1.dot(t1) + weight.dot(t3) / weight.sum()
 
 
 def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
-    residual = coef[:-1]
-    margin = X.dot(residual) + coef[-1]
+    t1 = coef[:-1]
+    margin = X.dot(t1) + coef[-1]
     mask = margin > 0
     tail = np.exp(-np.abs(margin))
-    t1 = 1 + tail
-    p = np.where(mask, 1, tail) / t1
-    t2 = weight * ((1 - y) * p - y * np.where(mask, tail, 1) / t1)
-    grad_margin = t2 / weight.sum()
+    t2 = 1 + tail
+    p = np.where(mask, 1, tail) / t2
+    t3 = weight * ((1 - y) * p - y * np.where(mask, tail, 1) / t2)
+    grad_margin = t3 / weight.sum()
     grad_coef = np.concatenate(
-        (
-            grad_margin.dot(X) + alpha * residual,
-            np.full(1, grad_margin.sum(), dtype=X.dtype),
-        )
+        (grad_margin.dot(X) + alpha * t1, np.full(1, grad_margin.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
 def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
-    residual = coef[:-1]
-    margin = X.dot(residual) + coef[-1]
+    t1 = coef[:-1]
+    margin = X.dot(t1) + coef[-1]
     tail = np.exp(-np.abs(margin))
-    t1 = np.log1p(tail)
+    t2 = np.log1p(tail)
     difference = 1 - y
-    t2 = y * (np.maximum(-margin, 0) + t1) + difference * (t1 + np.maximum(margin, 0))
+    t3 = y * (np.maximum(-margin, 0) + t2) + difference * (t2 + np.maximum(margin, 0))
     total = weight.sum()
-    value = 0.5 * alpha * residual.dot(residual) + weight.dot(t2) / total
     mask = margin > 0
-    t3 = 1 + tail
-    p = np.where(mask, 1, tail) / t3
-    t4 = weight * (difference * p - y * np.where(mask, tail, 1) / t3)
-    grad_margin = t4 / total
+    t4 = 1 + tail
+    p = np.where(mask, 1, tail) / t4
+    t5 = weight * (difference * p - y * np.where(mask, tail, 1) / t4)
+    grad_margin = t5 / total
     grad_coef = np.concatenate(
-        (
-            grad_margin.dot(X) + alpha * residual,
-            np.full(1, grad_margin.sum(), dtype=X.dtype),
-        )
+        (grad_margin.dot(X) + alpha * t1, np.full(1, grad_margin.sum(), dtype=X.dtype))
     )
-    return value, grad_coef
+    return 0.5 * alpha * t1.dot(t1) + weight.dot(t3) / total, grad_coef
 
 
 def _hvp(X, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
-    dresidual = dcoef[:-1]
+    t1 = dcoef[:-1]
     tail = np.exp(-np.abs(X.dot(coef[:-1]) + coef[-1]))
-    t1 = tail / (1 + tail) ** 2 * weight * (X.dot(dresidual) + dcoef[-1])
-    dgrad_margin = t1 / weight.sum()
+    dgrad_margin = (
+        tail / (1 + tail) ** 2 * weight * (X.dot(t1) + dcoef[-1]) / weight.sum()
+    )
     hvp_coef = np.concatenate(
         (
-            dgrad_margin.dot(X) + alpha * dresidual,
+            dgrad_margin.dot(X) + alpha * t1,
             np.full(1, dgrad_margin.sum(), dtype=X.dtype),
         )
     )

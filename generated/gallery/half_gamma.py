@@ -16,11 +16,11 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, weight, coef, alpha):
     """The loss."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
     total = weight.sum()
     value = (
-        0.5 * alpha * residual.dot(residual)
+        0.5 * alpha * t1.dot(t1)
         + weight.dot(y * np.exp(-eta)) / total
         + weight.dot(eta) / total
     )
@@ -29,29 +29,25 @@ def _loss(X, y, weight, coef, alpha):
 
 def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
     grad_eta = weight * (1 - y * np.exp(-eta)) / weight.sum()
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * t1, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
 def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
-    t1 = y * np.exp(-eta)
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
+    t2 = y * np.exp(-eta)
     total = weight.sum()
-    value = (
-        0.5 * alpha * residual.dot(residual)
-        + weight.dot(t1) / total
-        + weight.dot(eta) / total
-    )
-    grad_eta = weight * (1 - t1) / total
+    value = 0.5 * alpha * t1.dot(t1) + weight.dot(t2) / total + weight.dot(eta) / total
+    grad_eta = weight * (1 - t2) / total
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * t1, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 
@@ -59,14 +55,10 @@ def _value_and_grad(X, y, weight, coef, alpha):
 def _hvp(X, y, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
     eta = X.dot(coef[:-1]) + coef[-1]
-    dresidual = dcoef[:-1]
-    t1 = y * (X.dot(dresidual) + dcoef[-1]) * weight * np.exp(-eta)
-    dgrad_eta = t1 / weight.sum()
+    t1 = dcoef[:-1]
+    dgrad_eta = y * (X.dot(t1) + dcoef[-1]) * weight * np.exp(-eta) / weight.sum()
     hvp_coef = np.concatenate(
-        (
-            dgrad_eta.dot(X) + alpha * dresidual,
-            np.full(1, dgrad_eta.sum(), dtype=X.dtype),
-        )
+        (dgrad_eta.dot(X) + alpha * t1, np.full(1, dgrad_eta.sum(), dtype=X.dtype))
     )
     return hvp_coef
 

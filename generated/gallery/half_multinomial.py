@@ -17,27 +17,27 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, y, weight, coef, alpha):
     """The loss."""
     k = coef.shape[0]
-    residual = coef[:, :-1]
-    eta = residual.dot(X.T) + coef[:, -1][:, None]
+    t1 = coef[:, :-1]
+    eta = t1.dot(X.T) + coef[:, -1][:, None]
     peak = eta.max(axis=0)
     nll = (
         peak
         + np.log(np.exp(eta - peak).sum(axis=0))
         - np.einsum("ij,ji->j", eta, np.eye(k, dtype=X.dtype)[y])
     )
-    return 0.5 * alpha * np.vdot(residual, residual) + weight.dot(nll) / weight.sum()
+    return 0.5 * alpha * np.vdot(t1, t1) + weight.dot(nll) / weight.sum()
 
 
 def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
     k = coef.shape[0]
-    residual = coef[:, :-1]
-    eta = residual.dot(X.T) + coef[:, -1][:, None]
+    t1 = coef[:, :-1]
+    eta = t1.dot(X.T) + coef[:, -1][:, None]
     weights = np.exp(eta - eta.max(axis=0))
     difference = weights / weights.sum(axis=0) - np.eye(k, dtype=X.dtype)[y].T
     grad_eta = weight / weight.sum() * difference
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, grad_eta.sum(axis=1)[:, None]), axis=1
+        (grad_eta.dot(X) + alpha * t1, grad_eta.sum(axis=1)[:, None]), axis=1
     )
     return grad_coef
 
@@ -45,26 +45,26 @@ def _grad(X, y, weight, coef, alpha):
 def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
     k = coef.shape[0]
-    residual = coef[:, :-1]
-    eta = residual.dot(X.T) + coef[:, -1][:, None]
-    t1 = np.eye(k, dtype=X.dtype)[y]
+    t1 = coef[:, :-1]
+    eta = t1.dot(X.T) + coef[:, -1][:, None]
+    t2 = np.eye(k, dtype=X.dtype)[y]
     peak = eta.max(axis=0)
     weights = np.exp(eta - peak)
     total = weights.sum(axis=0)
-    nll = peak + np.log(total) - np.einsum("ij,ji->j", eta, t1)
+    nll = peak + np.log(total) - np.einsum("ij,ji->j", eta, t2)
     total2 = weight.sum()
-    value = 0.5 * alpha * np.vdot(residual, residual) + weight.dot(nll) / total2
-    grad_eta = weight / total2 * (weights / total - t1.T)
+    value = 0.5 * alpha * np.vdot(t1, t1) + weight.dot(nll) / total2
+    grad_eta = weight / total2 * (weights / total - t2.T)
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, grad_eta.sum(axis=1)[:, None]), axis=1
+        (grad_eta.dot(X) + alpha * t1, grad_eta.sum(axis=1)[:, None]), axis=1
     )
     return value, grad_coef
 
 
 def _hvp(X, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
-    dresidual = dcoef[:, :-1]
-    deta = dresidual.dot(X.T) + dcoef[:, -1][:, None]
+    t1 = dcoef[:, :-1]
+    deta = t1.dot(X.T) + dcoef[:, -1][:, None]
     eta = coef[:, :-1].dot(X.T) + coef[:, -1][:, None]
     weights = np.exp(eta - eta.max(axis=0))
     softmax = weights / weights.sum(axis=0)
@@ -72,7 +72,7 @@ def _hvp(X, weight, coef, alpha, dcoef):
         weight / weight.sum() * softmax * (deta - np.einsum("ij,ij->j", deta, softmax))
     )
     hvp_coef = np.concatenate(
-        (dgrad_eta.dot(X) + alpha * dresidual, dgrad_eta.sum(axis=1)[:, None]), axis=1
+        (dgrad_eta.dot(X) + alpha * t1, dgrad_eta.sum(axis=1)[:, None]), axis=1
     )
     return hvp_coef
 

@@ -16,51 +16,43 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, weight, coef, alpha):
     """The loss."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
-    value = weight.dot(
-        np.exp(eta) - y * eta
-    ) / weight.sum() + 0.5 * alpha * residual.dot(residual)
-    return value
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
+    return weight.dot(np.exp(eta) - y * eta) / weight.sum() + 0.5 * alpha * t1.dot(t1)
 
 
 def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
     grad_eta = weight * (np.exp(eta) - y) / weight.sum()
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * t1, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
 def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
     exponential = np.exp(eta)
     total = weight.sum()
-    value = weight.dot(exponential - y * eta) / total + 0.5 * alpha * residual.dot(
-        residual
-    )
+    value = weight.dot(exponential - y * eta) / total + 0.5 * alpha * t1.dot(t1)
     grad_eta = weight * (exponential - y) / total
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * t1, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 
 
 def _hvp(X, weight, coef, alpha, dcoef):
     """The Hessian times a direction."""
-    dresidual = dcoef[:-1]
+    t1 = dcoef[:-1]
     eta = X.dot(coef[:-1]) + coef[-1]
-    dgrad_eta = np.exp(eta) * weight * (X.dot(dresidual) + dcoef[-1]) / weight.sum()
+    dgrad_eta = np.exp(eta) * weight * (X.dot(t1) + dcoef[-1]) / weight.sum()
     hvp_coef = np.concatenate(
-        (
-            dgrad_eta.dot(X) + alpha * dresidual,
-            np.full(1, dgrad_eta.sum(), dtype=X.dtype),
-        )
+        (dgrad_eta.dot(X) + alpha * t1, np.full(1, dgrad_eta.sum(), dtype=X.dtype))
     )
     return hvp_coef
 

@@ -16,40 +16,39 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, weight, coef, alpha):
     """The loss."""
-    residual = coef[:-1]
-    ratio = weight.dot((X.dot(residual) + coef[-1] - y) ** 2) / weight.sum()
-    return 0.5 * (alpha * residual.dot(residual) + ratio)
+    t1 = coef[:-1]
+    ratio = weight.dot((X.dot(t1) + coef[-1] - y) ** 2) / weight.sum()
+    return 0.5 * (alpha * t1.dot(t1) + ratio)
 
 
 def _grad(X, y, weight, coef, alpha):
     """The gradient by coef."""
-    residual = coef[:-1]
-    ratio = weight * (X.dot(residual) + coef[-1] - y) / weight.sum()
+    t1 = coef[:-1]
+    ratio = weight * (X.dot(t1) + coef[-1] - y) / weight.sum()
     grad_coef = np.concatenate(
-        (ratio.dot(X) + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
+        (ratio.dot(X) + alpha * t1, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
 def _value_and_grad(X, y, weight, coef, alpha):
     """The loss and its gradient by coef, in one pass."""
-    residual = coef[:-1]
-    t1 = X.dot(residual) + coef[-1] - y
+    t1 = coef[:-1]
+    t2 = X.dot(t1) + coef[-1] - y
     total = weight.sum()
-    value = 0.5 * (alpha * residual.dot(residual) + weight.dot(t1**2) / total)
-    ratio = weight * t1 / total
+    ratio = weight * t2 / total
     grad_coef = np.concatenate(
-        (ratio.dot(X) + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
+        (ratio.dot(X) + alpha * t1, np.full(1, ratio.sum(), dtype=X.dtype))
     )
-    return value, grad_coef
+    return 0.5 * (alpha * t1.dot(t1) + weight.dot(t2**2) / total), grad_coef
 
 
 def _hvp(X, weight, alpha, dcoef):
     """The Hessian times a direction."""
-    dresidual = dcoef[:-1]
-    ratio = weight * (X.dot(dresidual) + dcoef[-1]) / weight.sum()
+    t1 = dcoef[:-1]
+    ratio = weight * (X.dot(t1) + dcoef[-1]) / weight.sum()
     hvp_coef = np.concatenate(
-        (ratio.dot(X) + alpha * dresidual, np.full(1, ratio.sum(), dtype=X.dtype))
+        (ratio.dot(X) + alpha * t1, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return hvp_coef
 

@@ -17,45 +17,44 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, weight, coef, alpha, power):
     """The loss."""
-    residual = coef[:-1]
+    t1 = coef[:-1]
     difference = 1 - power
-    eta = X.dot(residual) + coef[-1]
+    eta = X.dot(t1) + coef[-1]
     difference2 = 2 - power
     deviance = (
         np.exp(difference2 * eta) / difference2
         - y * np.exp(difference * eta) / difference
     )
-    return 0.5 * alpha * residual.dot(residual) + weight.dot(deviance) / weight.sum()
+    return 0.5 * alpha * t1.dot(t1) + weight.dot(deviance) / weight.sum()
 
 
 def _grad(X, y, weight, coef, alpha, power):
     """The gradient by coef."""
-    residual = coef[:-1]
-    eta = X.dot(residual) + coef[-1]
+    t1 = coef[:-1]
+    eta = X.dot(t1) + coef[-1]
     difference = np.exp((2 - power) * eta) - y * np.exp((1 - power) * eta)
     grad_eta = weight * difference / weight.sum()
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * t1, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
 def _value_and_grad(X, y, weight, coef, alpha, power):
     """The loss and its gradient by coef, in one pass."""
-    residual = coef[:-1]
+    t1 = coef[:-1]
     difference = 1 - power
-    eta = X.dot(residual) + coef[-1]
-    t1 = y * np.exp(difference * eta)
+    eta = X.dot(t1) + coef[-1]
+    t2 = y * np.exp(difference * eta)
     difference2 = 2 - power
     exponential = np.exp(difference2 * eta)
-    deviance = exponential / difference2 - t1 / difference
+    deviance = exponential / difference2 - t2 / difference
     total = weight.sum()
-    value = 0.5 * alpha * residual.dot(residual) + weight.dot(deviance) / total
-    grad_eta = weight * (exponential - t1) / total
+    grad_eta = weight * (exponential - t2) / total
     grad_coef = np.concatenate(
-        (grad_eta.dot(X) + alpha * residual, np.full(1, grad_eta.sum(), dtype=X.dtype))
+        (grad_eta.dot(X) + alpha * t1, np.full(1, grad_eta.sum(), dtype=X.dtype))
     )
-    return value, grad_coef
+    return 0.5 * alpha * t1.dot(t1) + weight.dot(deviance) / total, grad_coef
 
 
 def _hvp(X, y, weight, coef, alpha, power, dcoef):
@@ -66,13 +65,10 @@ def _hvp(X, y, weight, coef, alpha, power, dcoef):
     difference3 = difference2 * np.exp(difference2 * eta) - difference * y * np.exp(
         difference * eta
     )
-    dresidual = dcoef[:-1]
-    dgrad_eta = (X.dot(dresidual) + dcoef[-1]) * weight * difference3 / weight.sum()
+    t1 = dcoef[:-1]
+    dgrad_eta = (X.dot(t1) + dcoef[-1]) * weight * difference3 / weight.sum()
     hvp_coef = np.concatenate(
-        (
-            dgrad_eta.dot(X) + alpha * dresidual,
-            np.full(1, dgrad_eta.sum(), dtype=X.dtype),
-        )
+        (dgrad_eta.dot(X) + alpha * t1, np.full(1, dgrad_eta.sum(), dtype=X.dtype))
     )
     return hvp_coef
 

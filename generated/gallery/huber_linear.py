@@ -17,47 +17,47 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, weight, coef, alpha, delta):
     """The loss."""
-    residual = coef[:-1]
-    t1 = X.dot(residual) + coef[-1] - y
-    r = np.abs(t1)
-    chosen = np.where(r <= delta, 0.5 * t1**2, delta * (r - 0.5 * delta))
-    return 0.5 * alpha * residual.dot(residual) + weight.dot(chosen) / weight.sum()
+    t1 = coef[:-1]
+    t2 = X.dot(t1) + coef[-1] - y
+    r = np.abs(t2)
+    chosen = np.where(r <= delta, 0.5 * t2**2, delta * (r - 0.5 * delta))
+    return 0.5 * alpha * t1.dot(t1) + weight.dot(chosen) / weight.sum()
 
 
 def _grad(X, y, weight, coef, alpha, delta):
     """The gradient by coef."""
-    residual = coef[:-1]
-    t1 = X.dot(residual) + coef[-1] - y
-    r = np.abs(t1)
-    ratio = weight * np.where(r <= delta, t1, delta * np.sign(t1)) / weight.sum()
+    t1 = coef[:-1]
+    t2 = X.dot(t1) + coef[-1] - y
+    r = np.abs(t2)
+    ratio = weight * np.where(r <= delta, t2, delta * np.sign(t2)) / weight.sum()
     grad_coef = np.concatenate(
-        (ratio.dot(X) + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
+        (ratio.dot(X) + alpha * t1, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
 def _value_and_grad(X, y, weight, coef, alpha, delta):
     """The loss and its gradient by coef, in one pass."""
-    residual = coef[:-1]
-    t1 = X.dot(residual) + coef[-1] - y
-    r = np.abs(t1)
+    t1 = coef[:-1]
+    t2 = X.dot(t1) + coef[-1] - y
+    r = np.abs(t2)
     mask = r <= delta
-    total = weight.dot(np.where(mask, 0.5 * t1**2, delta * (r - 0.5 * delta)))
+    total = weight.dot(np.where(mask, 0.5 * t2**2, delta * (r - 0.5 * delta)))
     total2 = weight.sum()
-    ratio = weight * np.where(mask, t1, delta * np.sign(t1)) / total2
+    ratio = weight * np.where(mask, t2, delta * np.sign(t2)) / total2
     grad_coef = np.concatenate(
-        (ratio.dot(X) + alpha * residual, np.full(1, ratio.sum(), dtype=X.dtype))
+        (ratio.dot(X) + alpha * t1, np.full(1, ratio.sum(), dtype=X.dtype))
     )
-    return 0.5 * alpha * residual.dot(residual) + total / total2, grad_coef
+    return 0.5 * alpha * t1.dot(t1) + total / total2, grad_coef
 
 
 def _hvp(X, y, weight, coef, alpha, delta, dcoef):
     """The Hessian times a direction."""
-    dresidual = dcoef[:-1]
+    t1 = dcoef[:-1]
     r = np.abs(X.dot(coef[:-1]) + coef[-1] - y)
-    ratio = (X.dot(dresidual) + dcoef[-1]) * weight * (r <= delta) / weight.sum()
+    ratio = (X.dot(t1) + dcoef[-1]) * weight * (r <= delta) / weight.sum()
     hvp_coef = np.concatenate(
-        (ratio.dot(X) + alpha * dresidual, np.full(1, ratio.sum(), dtype=X.dtype))
+        (ratio.dot(X) + alpha * t1, np.full(1, ratio.sum(), dtype=X.dtype))
     )
     return hvp_coef
 

@@ -22,41 +22,41 @@ def _loss(rows, cols, y, U, V, lam):
 
 def _grad(rows, cols, y, U, V, lam):
     """The gradient by U and V."""
-    t1 = V[cols]
-    t2 = U[rows]
-    r = np.einsum("ij,ij->i", t1, t2) - y
+    V_cols = V[cols]
+    U_rows = U[rows]
+    r = np.einsum("ij,ij->i", V_cols, U_rows) - y
     grad_U = lam * U
-    np.add.at(grad_U, rows, t1 * r[:, None])
+    np.add.at(grad_U, rows, V_cols * r[:, None])
     grad_V = lam * V
-    np.add.at(grad_V, cols, t2 * r[:, None])
+    np.add.at(grad_V, cols, U_rows * r[:, None])
     return (grad_U, grad_V)
 
 
 def _value_and_grad(rows, cols, y, U, V, lam):
     """The loss and its gradient by U and V, in one pass."""
-    t1 = V[cols]
-    t2 = U[rows]
-    r = np.einsum("ij,ij->i", t1, t2) - y
+    V_cols = V[cols]
+    U_rows = U[rows]
+    r = np.einsum("ij,ij->i", V_cols, U_rows) - y
     value = 0.5 * (r.dot(r) + lam * (np.vdot(U, U) + np.vdot(V, V)))
     grad_U = lam * U
-    np.add.at(grad_U, rows, t1 * r[:, None])
+    np.add.at(grad_U, rows, V_cols * r[:, None])
     grad_V = lam * V
-    np.add.at(grad_V, cols, t2 * r[:, None])
+    np.add.at(grad_V, cols, U_rows * r[:, None])
     return value, (grad_U, grad_V)
 
 
 def _hvp(rows, cols, y, U, V, lam, dU, dV):
     """The Hessian times a direction."""
-    t1 = dU[rows]
-    t2 = V[cols]
-    t3 = U[rows]
-    t4 = dV[cols]
-    dr = np.einsum("ij,ij->i", t3, t4) + np.einsum("ij,ij->i", t1, t2)
-    r = np.einsum("ij,ij->i", t2, t3) - y
+    dU_rows = dU[rows]
+    V_cols = V[cols]
+    U_rows = U[rows]
+    dV_cols = dV[cols]
+    dr = np.einsum("ij,ij->i", U_rows, dV_cols) + np.einsum("ij,ij->i", dU_rows, V_cols)
+    r = np.einsum("ij,ij->i", V_cols, U_rows) - y
     hvp_U = lam * dU
-    np.add.at(hvp_U, rows, r[:, None] * t4 + t2 * dr[:, None])
+    np.add.at(hvp_U, rows, r[:, None] * dV_cols + V_cols * dr[:, None])
     hvp_V = lam * dV
-    np.add.at(hvp_V, cols, r[:, None] * t1 + t3 * dr[:, None])
+    np.add.at(hvp_V, cols, r[:, None] * dU_rows + U_rows * dr[:, None])
     return (hvp_U, hvp_V)
 
 

@@ -68,15 +68,15 @@ def _value_and_grad(Z, tau):
     weights = np.exp(shifted)
     total = weights.sum(axis=1)
     log_prob = np.subtract(shifted, np.log(total)[:, None], out=shifted)
-    value = (np.trace(log_prob[:n, n:]) + np.trace(log_prob[n:, :n])) / (2 * n)
-    ratio2 = np.eye(n, dtype=Z.dtype) / (2 * n)
+    ratio2 = (np.trace(log_prob[:n, n:]) + np.trace(log_prob[n:, :n])) / (2 * n)
+    ratio3 = np.eye(n, dtype=Z.dtype) / (2 * n)
     grad_log_prob = np.zeros((2 * n, 2 * n), dtype=Z.dtype)
-    grad_log_prob[n:, :n] = -ratio2
-    grad_log_prob[:n, n:] = -ratio2
+    grad_log_prob[n:, :n] = -ratio3
+    grad_log_prob[:n, n:] = -ratio3
     grad_sim = grad_log_prob - weights * (grad_log_prob.sum(axis=1) / total)[:, None]
     t1 = ((grad_sim + grad_sim.T) / chosen * mask2).dot(ratio)
     t2 = Z * (np.einsum("ij,ij->i", Z, t1) / (norm * norm**2))[:, None]
-    return -value, t1 / norm[:, None] - t2
+    return -ratio2, t1 / norm[:, None] - t2
 
 
 def _hvp(Z, tau, dZ):

@@ -2,13 +2,13 @@
 """`OrderedModel` with four answers: the thresholds are params[p], and its successors by exponential steps.
 
 loss  = sum(log(σ(margin) - σ(margin2)))
-grad  = [Xᵀ (grad_lower - grad_upper); u1[0]; exp(params[p + 1:]) ∘ u1[1:]]
+grad  = [Xᵀ (grad_margin2 - grad_margin); u1[0]; exp(params[p + 1:]) ∘ u1[1:]]
 where cuts = cumsum([params[-3]; exp(params[p + 1:])])
       margin = [cuts; inf][y] - X params[:-3]
       margin2 = [-inf; cuts][y] - X params[:-3]
-      grad_upper = σ(-margin) ∘ (σ(margin) / (σ(margin) - σ(margin2)))
-      grad_lower = σ(margin2) ∘ (σ(-margin2) / (σ(margin) - σ(margin2)))
-      u1 = cumsum from the end(scatter(grad_upper, [y])[:3] - scatter(grad_lower, [y])[1:])
+      grad_margin = σ(-margin) ∘ (σ(margin) / (σ(margin) - σ(margin2)))
+      grad_margin2 = σ(margin2) ∘ (σ(-margin2) / (σ(margin) - σ(margin2)))
+      u1 = cumsum from the end(scatter(grad_margin, [y])[:3] - scatter(grad_margin2, [y])[1:])
 """
 
 import numpy as np
@@ -64,16 +64,16 @@ def _grad(X, y, params):
     difference = (
         np.where(margin2 > 0, 1, tail2) / t5 - np.where(margin > 0, 1, tail) / t3
     )
-    grad_lower = tail / t3**2 / difference
+    grad_margin = tail / t3**2 / difference
     total = np.zeros(4, dtype=X.dtype)
-    np.add.at(total, y, grad_lower)
-    grad_upper = tail2 / t5**2 / difference
+    np.add.at(total, y, grad_margin)
+    grad_margin2 = tail2 / t5**2 / difference
     total2 = np.zeros(4, dtype=X.dtype)
-    np.add.at(total2, y, grad_upper)
+    np.add.at(total2, y, grad_margin2)
     t6 = np.cumsum((total2[:3] - total[1:])[::-1])[::-1]
     grad_params = np.concatenate(
         (
-            (grad_lower - grad_upper).dot(X),
+            (grad_margin - grad_margin2).dot(X),
             np.full(1, t6[0], dtype=X.dtype),
             exponential * t6[1:],
         )
@@ -104,16 +104,16 @@ def _value_and_grad(X, y, params):
     difference = (
         np.where(margin2 > 0, 1, tail2) / t5 - np.where(margin > 0, 1, tail) / t3
     )
-    grad_lower = tail / t3**2 / difference
+    grad_margin = tail / t3**2 / difference
     total = np.zeros(4, dtype=X.dtype)
-    np.add.at(total, y, grad_lower)
-    grad_upper = tail2 / t5**2 / difference
+    np.add.at(total, y, grad_margin)
+    grad_margin2 = tail2 / t5**2 / difference
     total2 = np.zeros(4, dtype=X.dtype)
-    np.add.at(total2, y, grad_upper)
+    np.add.at(total2, y, grad_margin2)
     t6 = np.cumsum((total2[:3] - total[1:])[::-1])[::-1]
     grad_params = np.concatenate(
         (
-            (grad_lower - grad_upper).dot(X),
+            (grad_margin - grad_margin2).dot(X),
             np.full(1, t6[0], dtype=X.dtype),
             exponential * t6[1:],
         )
@@ -166,17 +166,17 @@ def _hvp(X, y, params, dparams):
     t11 = (total4[y] - deta) * ratio4
     difference2 = t11 - t9
     difference_squared = difference**2
-    dgrad_lower = t10 - difference2 * ratio3 / difference_squared
+    dgrad_margin = t10 - difference2 * ratio3 / difference_squared
     total5 = np.zeros(4, dtype=X.dtype)
-    np.add.at(total5, y, dgrad_lower)
+    np.add.at(total5, y, dgrad_margin)
     t12 = (np.where(mask2, tail2, 1) / t6 - ratio2) * t11 / difference
-    dgrad_upper = t12 - ratio4 * difference2 / difference_squared
+    dgrad_margin2 = t12 - ratio4 * difference2 / difference_squared
     total6 = np.zeros(4, dtype=X.dtype)
-    np.add.at(total6, y, dgrad_upper)
+    np.add.at(total6, y, dgrad_margin2)
     t13 = np.cumsum((total6[:3] - total5[1:])[::-1])[::-1]
     hvp_params = np.concatenate(
         (
-            (dgrad_lower - dgrad_upper).dot(X),
+            (dgrad_margin - dgrad_margin2).dot(X),
             np.full(1, t13[0], dtype=X.dtype),
             exponential * t13[1:] + t7,
         )

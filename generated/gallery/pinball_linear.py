@@ -17,42 +17,40 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, weight, coef, alpha, quantile):
     """The loss."""
-    residual = coef[:-1]
-    r = y - X.dot(residual) - coef[-1]
+    t1 = coef[:-1]
+    r = y - X.dot(t1) - coef[-1]
     total = weight.dot(np.maximum(quantile * r, (quantile - 1) * r))
-    return total / weight.sum() + 0.5 * alpha * residual.dot(residual)
+    return total / weight.sum() + 0.5 * alpha * t1.dot(t1)
 
 
 def _grad(X, y, weight, coef, alpha, quantile):
     """The gradient by coef."""
-    residual = coef[:-1]
-    r = y - X.dot(residual) - coef[-1]
-    t1 = quantile * r
+    t1 = coef[:-1]
+    r = y - X.dot(t1) - coef[-1]
+    t2 = quantile * r
     difference = quantile - 1
-    t2 = difference * r
-    t3 = difference * np.heaviside(t2 - t1, 0.5) + quantile * np.heaviside(t1 - t2, 0.5)
-    grad_r = weight * t3 / weight.sum()
+    t3 = difference * r
+    t4 = difference * np.heaviside(t3 - t2, 0.5) + quantile * np.heaviside(t2 - t3, 0.5)
+    grad_r = weight * t4 / weight.sum()
     grad_coef = np.concatenate(
-        (alpha * residual - grad_r.dot(X), np.full(1, -grad_r.sum(), dtype=X.dtype))
+        (alpha * t1 - grad_r.dot(X), np.full(1, -grad_r.sum(), dtype=X.dtype))
     )
     return grad_coef
 
 
 def _value_and_grad(X, y, weight, coef, alpha, quantile):
     """The loss and its gradient by coef, in one pass."""
-    residual = coef[:-1]
-    r = y - X.dot(residual) - coef[-1]
-    t1 = quantile * r
+    t1 = coef[:-1]
+    r = y - X.dot(t1) - coef[-1]
+    t2 = quantile * r
     difference = quantile - 1
-    t2 = difference * r
+    t3 = difference * r
     total = weight.sum()
-    value = weight.dot(np.maximum(t1, t2)) / total + 0.5 * alpha * residual.dot(
-        residual
-    )
-    t3 = difference * np.heaviside(t2 - t1, 0.5) + quantile * np.heaviside(t1 - t2, 0.5)
-    grad_r = weight * t3 / total
+    value = weight.dot(np.maximum(t2, t3)) / total + 0.5 * alpha * t1.dot(t1)
+    t4 = difference * np.heaviside(t3 - t2, 0.5) + quantile * np.heaviside(t2 - t3, 0.5)
+    grad_r = weight * t4 / total
     grad_coef = np.concatenate(
-        (alpha * residual - grad_r.dot(X), np.full(1, -grad_r.sum(), dtype=X.dtype))
+        (alpha * t1 - grad_r.dot(X), np.full(1, -grad_r.sum(), dtype=X.dtype))
     )
     return value, grad_coef
 

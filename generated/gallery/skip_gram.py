@@ -19,34 +19,34 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(word, context, noise, W, C):
     """The loss."""
     m = word.shape[0]
-    t1 = W[word]
-    margin = C.dot(t1.T)
-    margin2 = np.einsum("ij,ij->i", C[context], t1)
+    W_word = W[word]
+    margin = C.dot(W_word.T)
+    margin2 = np.einsum("ij,ij->i", C[context], W_word)
     positive_ = np.maximum(-margin2, 0) + np.log1p(np.exp(-np.abs(margin2)))
-    t2 = (
+    t1 = (
         -positive_.sum()
         - np.vdot(np.log1p(np.exp(-np.abs(margin))), noise.T)
         - np.vdot(np.maximum(margin, 0), noise.T)
     )
-    return -t2 / m
+    return -t1 / m
 
 
 def _grad(word, context, noise, W, C):
     """The gradient by W and C."""
     m = word.shape[0]
     users, k = W.shape
-    t1 = W[word]
-    margin = C.dot(t1.T)
+    W_word = W[word]
+    margin = C.dot(W_word.T)
     tail = np.exp(-np.abs(margin))
     grad_margin = noise.T * np.where(margin > 0, 1, tail) / (1 + tail) / m
-    t2 = C[context]
-    margin2 = np.einsum("ij,ij->i", t2, t1)
+    C_context = C[context]
+    margin2 = np.einsum("ij,ij->i", C_context, W_word)
     tail2 = np.exp(-np.abs(margin2))
     ratio = np.where(margin2 > 0, tail2, 1) / (1 + tail2) / m
-    grad_C = grad_margin.dot(t1)
-    np.subtract.at(grad_C, context, t1 * ratio[:, None])
+    grad_C = grad_margin.dot(W_word)
+    np.subtract.at(grad_C, context, W_word * ratio[:, None])
     grad_W = np.zeros((users, k), dtype=noise.dtype)
-    np.add.at(grad_W, word, grad_margin.T.dot(C) - t2 * ratio[:, None])
+    np.add.at(grad_W, word, grad_margin.T.dot(C) - C_context * ratio[:, None])
     return (grad_W, grad_C)
 
 
@@ -54,56 +54,59 @@ def _value_and_grad(word, context, noise, W, C):
     """The loss and its gradient by W and C, in one pass."""
     m = word.shape[0]
     users, k = W.shape
-    t1 = W[word]
-    margin = C.dot(t1.T)
+    W_word = W[word]
+    margin = C.dot(W_word.T)
     tail = np.exp(-np.abs(margin))
-    t2 = C[context]
-    margin2 = np.einsum("ij,ij->i", t2, t1)
+    C_context = C[context]
+    margin2 = np.einsum("ij,ij->i", C_context, W_word)
     tail2 = np.exp(-np.abs(margin2))
     positive_ = np.maximum(-margin2, 0) + np.log1p(tail2)
-    t3 = (
+    t1 = (
         -positive_.sum()
         - np.vdot(np.log1p(tail), noise.T)
         - np.vdot(np.maximum(margin, 0), noise.T)
     )
     grad_margin = noise.T * np.where(margin > 0, 1, tail) / (1 + tail) / m
     ratio = np.where(margin2 > 0, tail2, 1) / (1 + tail2) / m
-    grad_C = grad_margin.dot(t1)
-    np.subtract.at(grad_C, context, t1 * ratio[:, None])
+    grad_C = grad_margin.dot(W_word)
+    np.subtract.at(grad_C, context, W_word * ratio[:, None])
     grad_W = np.zeros((users, k), dtype=noise.dtype)
-    np.add.at(grad_W, word, grad_margin.T.dot(C) - t2 * ratio[:, None])
-    return -t3 / m, (grad_W, grad_C)
+    np.add.at(grad_W, word, grad_margin.T.dot(C) - C_context * ratio[:, None])
+    return -t1 / m, (grad_W, grad_C)
 
 
 def _hvp(word, context, noise, W, C, dW, dC):
     """The Hessian times a direction."""
     m = word.shape[0]
     users, k = W.shape
-    t1 = dC[context]
-    t2 = C[context]
-    t3 = W[word]
-    margin = np.einsum("ij,ij->i", t2, t3)
+    dC_context = dC[context]
+    C_context = C[context]
+    W_word = W[word]
+    margin = np.einsum("ij,ij->i", C_context, W_word)
     tail = np.exp(-np.abs(margin))
-    t4 = 1 + tail
-    ratio = np.where(margin > 0, tail, 1) / t4 / m
-    margin2 = C.dot(t3.T)
+    t1 = 1 + tail
+    ratio = np.where(margin > 0, tail, 1) / t1 / m
+    margin2 = C.dot(W_word.T)
     tail2 = np.exp(-np.abs(margin2))
-    t5 = 1 + tail2
-    t6 = dW[word]
-    dgrad_margin = tail2 / t5**2 * noise.T * (dC.dot(t3.T) + C.dot(t6.T)) / m
-    grad_margin = noise.T * np.where(margin2 > 0, 1, tail2) / t5 / m
-    dmargin = np.einsum("ij,ij->i", t1, t3) + np.einsum("ij,ij->i", t6, t2)
-    ratio2 = dmargin * tail / t4**2 / m
-    t7 = (
+    t2 = 1 + tail2
+    dW_word = dW[word]
+    t3 = tail2 / t2**2 * noise.T * (dC.dot(W_word.T) + C.dot(dW_word.T))
+    dgrad_margin = t3 / m
+    grad_margin = noise.T * np.where(margin2 > 0, 1, tail2) / t2 / m
+    dmargin = np.einsum("ij,ij->i", dC_context, W_word) + np.einsum(
+        "ij,ij->i", dW_word, C_context
+    )
+    ratio2 = dmargin * tail / t1**2 / m
+    dgrad_W_word = (
         grad_margin.T.dot(dC)
         + dgrad_margin.T.dot(C)
-        + t2 * ratio2[:, None]
-        - t1 * ratio[:, None]
+        + C_context * ratio2[:, None]
+        - dC_context * ratio[:, None]
     )
-    hvp_C = grad_margin.dot(t6) + dgrad_margin.dot(t3)
-    np.subtract.at(hvp_C, context, t6 * ratio[:, None] - t3 * ratio2[:, None])
+    hvp_C = grad_margin.dot(dW_word) + dgrad_margin.dot(W_word)
+    np.subtract.at(hvp_C, context, dW_word * ratio[:, None] - W_word * ratio2[:, None])
     hvp_W = np.zeros((users, k), dtype=noise.dtype)
-    np.add.at(hvp_W, word, t7)
+    np.add.at(hvp_W, word, dgrad_W_word)
     return (hvp_W, hvp_C)
 
 

@@ -16,8 +16,8 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 def _loss(X, y, coef, C):
     """The loss."""
-    residual = np.maximum(1 - y * (X.dot(coef[:-1]) + coef[-1]), 0)
-    return 0.5 * coef.dot(coef) + C * residual.dot(residual)
+    t1 = np.maximum(1 - y * (X.dot(coef[:-1]) + coef[-1]), 0)
+    return 0.5 * coef.dot(coef) + C * t1.dot(t1)
 
 
 def _grad(X, y, coef, C):
@@ -34,12 +34,12 @@ def _grad(X, y, coef, C):
 def _value_and_grad(X, y, coef, C):
     """The loss and its gradient by coef, in one pass."""
     difference = 1 - y * (X.dot(coef[:-1]) + coef[-1])
-    residual = np.maximum(difference, 0)
-    t1 = C * y * residual * np.heaviside(difference, 0.5)
+    t1 = np.maximum(difference, 0)
+    t2 = C * y * t1 * np.heaviside(difference, 0.5)
     grad_coef = coef.copy()
-    grad_coef[:-1] -= 2 * t1.dot(X)
-    grad_coef[-1] -= 2 * t1.sum()
-    return 0.5 * coef.dot(coef) + C * residual.dot(residual), grad_coef
+    grad_coef[:-1] -= 2 * t2.dot(X)
+    grad_coef[-1] -= 2 * t2.sum()
+    return 0.5 * coef.dot(coef) + C * t1.dot(t1), grad_coef
 
 
 def _hvp(X, y, coef, C, dcoef):

@@ -138,7 +138,7 @@ def counted(name: str, inputs: list[Any], result: Any) -> float:
         return min(np.shape(inputs[0]))
     if name in ("outer", "where"):
         return np.size(result)
-    moved = "tril triu diag concatenate block broadcast_to zeros_like ones_like full_like full diagonal".split()
+    moved = "tril triu diag concatenate stack block broadcast_to zeros_like ones_like full_like full diagonal".split()
     assert name in moved, f"no count for {name}"
     return 0
 

@@ -386,6 +386,9 @@ class _Plain:
     def help(self, template: str) -> None:
         pass
 
+    def factors(self, node: Node, uses: str, expr: Expr, swapped: bool) -> None:
+        return None
+
     def size(self, size: Size) -> Expr:
         return Expr(str(size))
 

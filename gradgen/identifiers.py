@@ -12,7 +12,7 @@ from gradgen.tape import Argument, Tape
 # What the statements of private functions call: an argument of such a name is renamed inside them.
 PRIVATE = (
     "np scipy _array _converted _indices _below _dtype _working _FLOAT32 _FLOAT64 _mismatch _solved _searched "
-    "_told _one_open _length _at_most _given _lower_half _symmetric _lower_triangular _doubled _adjugate "
+    "_told _one_open _length _at_most _given _lower_half _symmetric _lower_triangular _doubled _adjugate _LU _Cholesky "
     "_adjugate_along _polar _polar_along _others _others_along tuple float type isinstance slice range max ValueError"
 ).split()
 

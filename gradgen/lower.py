@@ -120,6 +120,8 @@ def _facts(argument: Argument) -> frozenset[str]:
         return frozenset({"index"})
     if argument.kind == "LowerTriangular":
         return argument.facts | {"triangular"}
+    if argument.kind == "SPD":
+        return argument.facts | {"definite"}
     if argument.shape and is_one(argument.shape[-1]):
         return argument.facts - {"one_hot", "simplex"}
     return argument.facts

@@ -45,6 +45,7 @@ from gradgen.ops.factor import decomposed
 from gradgen.ops.gather import Scatter
 from gradgen.ops.operation import Operation
 from gradgen.ops.select import Embed, Select, Tile, Tiles, apart, index, tiles
+from gradgen.ops.shared import Factorised, factorised, shared
 from gradgen.reuse import reused
 from gradgen.sweeps import Sweep
 from gradgen.text import INDENT, Expr
@@ -55,6 +56,7 @@ LARGE = 2**15  # entries: 256 KiB
 LINE = 75  # of the results of a function
 MOST_TERMS = 32
 DEEP = 8
+CLASSES = {"lu": "_LU", "cholesky": "_Cholesky"}
 LEAVES = (Symbol, Constant, Count, Delta, Triangle, Arange)
 SCIPY = {
     **{name: f"scipy.special.{name}({{}})" for name in "erf erfc ndtr log_ndtr gammaln digamma".split()},
@@ -158,6 +160,8 @@ class Speller:
         self.uses = self._uses(nodes, roots)
         self.weak = weak(nodes)  # Python floats, lest NumPy scalars widen float32
         self.decomposed = decomposed(nodes)
+        self.shared = shared(nodes)
+        self.factorised: dict[Factorised, tuple[str, bool]] = {}
         self.roots = {core(root.node): root.name for root in roots}
         self.whole = {core(root.node) for root in roots if _is_core(root.node)}
         self.alone = {core(root.node) for root in roots} if len(roots) == 1 else set()
@@ -278,6 +282,24 @@ class Speller:
     def help(self, template: str) -> None:
         """Note that a function of a template is called."""
         self.helpers[template] = None
+
+    def factors(self, node: Node, uses: str, expr: Expr, swapped: bool) -> tuple[str, bool] | None:
+        """The factors of a matrix that operations share, on a line of their own before the first."""
+        found = factorised(node)
+        if found not in self.shared or self.swept is not None:
+            return None
+        assert found is not None
+        kind = "cholesky" if found.is_definite else "lu"
+        for part in ("scipy.linalg.lapack", kind, *(f"{kind}:{use}" for use in uses.split())):
+            self.help(part)
+        if found not in self.factorised:
+            name = self.names.get(found.node)
+            stem = found.node.name if isinstance(found.node, Symbol) else name.text if name else ""
+            chosen = self.fresh(f"{stem}_{kind}".lstrip("_"))
+            self.lines.append(f"{chosen} = {CLASSES[kind]}({expr.text})")
+            self.factorised[found] = chosen, swapped
+        chosen, first = self.factorised[found]
+        return chosen, first
 
     def size(self, size: Size) -> Expr:
         if self.swept in size.symbols:

@@ -58,13 +58,21 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Factors:
+    """A matrix of n rows that has been factorised."""
+
+    size: Size
+    kind: str
+
+
+@dataclass(frozen=True)
 class Items:
     """A tuple or list of values."""
 
     values: tuple[Value, ...]
 
 
-Value = Array | Number | Items | Rows
+Value = Array | Number | Items | Rows | Factors
 SCALAR = Array()
 # Flops for each matrix of m rows and n columns, in m n²; `norm` is the nuclear one.
 MATRIX = {
@@ -83,6 +91,11 @@ MATRIX = {
     "norm": Fraction(4),
     "_polar": Fraction(16),
     "_polar_along": Fraction(32),
+}
+# The same for factorisations that are shared, and for what is made of them, a right-hand side apart.
+FACTORS = {
+    "_LU": {"": Fraction(2, 3), "inverse": Fraction(4, 3)},
+    "_Cholesky": {"": Fraction(1, 3), "inverse": Fraction(2, 3)},
 }
 ALONG = frozenset(("_adjugate_along", "_polar_along"))
 REDUCTIONS = frozenset("sum max min prod mean cumsum".split())
@@ -286,8 +299,11 @@ class _Reader:
             return Rows()
         if name in MADE:
             return self._made(name, tree.args)
+        if name in FACTORS:
+            return self._factorised(name, self._array(tree.args[0]))
         if name in MATRIX:
-            return self._matrix(name, [self._array(a) for a in tree.args if not isinstance(a, ast.Constant)])
+            values = [self.value(a) for a in tree.args if not isinstance(a, ast.Constant)]
+            return self._matrix(name, [v if isinstance(v, Array) else SCALAR for v in values if type(v) is not Factors])
         axis = [keywords["axis"]] if "axis" in keywords else []
         return self._function(name, [self.value(a) for a in (*tree.args, *axis)])
 
@@ -308,7 +324,9 @@ class _Reader:
     def _applied(
         self, name: str, whole: Value, arguments: Sequence[ast.expr], keywords: Mapping[str, ast.expr]
     ) -> Value:
-        """A method of an array."""
+        """A method of an array, or of factors."""
+        if isinstance(whole, Factors):
+            return self._of_factors(name, whole, arguments)
         shape, word = _shape(whole), whole.word if isinstance(whole, Array) else WORD
         if name in REDUCTIONS:
             return self._reduced(name, whole, keywords.get("axis", arguments[0] if arguments else None))
@@ -409,6 +427,22 @@ class _Reader:
         if name == "eigh":
             return Items((Array(shape[:-1]), made))
         return Items((made, made)) if name == "slogdet" else made
+
+    def _factorised(self, kind: str, matrix: Array) -> Factors:
+        n = matrix.shape[0]
+        self._counted(matrix, result=matrix.shape, flops=FACTORS[kind][""] * (volume(matrix.shape) * n))
+        return Factors(n, kind)
+
+    def _of_factors(self, name: str, factors: Factors, arguments: Sequence[ast.expr]) -> Array:
+        """A system that is solved, the inverse, or a number of the diagonal."""
+        n, square = factors.size, (factors.size, factors.size)
+        if name == "solve":
+            right = self._array(arguments[0])
+            return self._counted(Array(square), right, result=right.shape, flops=2 * (volume(right.shape) * n))
+        if name == "inverse":
+            flops = FACTORS[factors.kind]["inverse"] * (volume(square) * n)
+            return self._counted(Array(square), result=square, flops=flops)
+        return self._counted(Array((n,)), result=(), flops=volume((n,)) * (1 if name == "det" else 3))
 
     # Functions with rules of their own
 

@@ -6,6 +6,7 @@ grad  = det(X) X⁻ᵀ
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
@@ -24,7 +25,8 @@ def _grad(X):
 
 def _value_and_grad(X):
     """The loss and its gradient by X, in one pass."""
-    return np.linalg.det(X), _adjugate(X).T
+    X_lu = _LU(X)
+    return X_lu.det(), _adjugate(X, X_lu).T
 
 
 def _hvp(X, dX):
@@ -198,25 +200,24 @@ def _door(X):
     return X
 
 
-def _adjugate(A):
+def _adjugate(A, lu=None):
     """det(A) A⁻¹ of square matrices, singular ones too: from singular values where A is ill-conditioned."""
-    inverse = _inverse(A)
+    det, inverse = _regular(A, lu)
     if inverse is not None:
-        return np.linalg.det(A)[..., None, None] * inverse
+        return det * inverse
     U, s, Vt, sign = _singular(A)
     return sign[..., None, None] * (Vt.mT * _without(s)[..., None, :]) @ U.mT
 
 
-def _adjugate_along(A, D):
+def _adjugate_along(A, D, lu=None):
     """The differential of the adjugate of A in the direction D."""
-    inverse = _inverse(A)
+    det, inverse = _regular(A, lu)
     if inverse is not None:
         solved = inverse @ D
-        along = (
+        return det * (
             solved.trace(axis1=-2, axis2=-1)[..., None, None] * inverse
             - solved @ inverse
         )
-        return np.linalg.det(A)[..., None, None] * along
     U, s, Vt, sign = _singular(A)
     turned, pairs = U.mT @ D @ Vt.mT, _without_two(s)
     inner = -pairs * turned
@@ -226,18 +227,22 @@ def _adjugate_along(A, D):
     return sign[..., None, None] * Vt.mT @ inner @ U.mT
 
 
-def _inverse(A):
-    """The inverse, or None where the matrix, or one of a stack, is ill-conditioned."""
+def _regular(A, lu=None):
+    """The determinant and the inverse, None where the matrix, or one of a stack, is ill-conditioned."""
+    if lu is not None:
+        return lu.regular()
     try:
         inverse = np.linalg.inv(A)
     except np.linalg.LinAlgError:
-        return None
-    return None if np.any(_size(A) * _size(inverse) >= 1e4) else inverse
+        return None, None
+    if np.any(_squares(A) * _squares(inverse) >= 1e8):
+        return None, None
+    return np.linalg.det(A)[..., None, None], inverse
 
 
-def _size(A):
-    """The largest sum of absolute values of a row."""
-    return np.abs(A).sum(axis=-1).max(axis=-1, initial=0)
+def _squares(A):
+    """The sum of the squares of all entries."""
+    return np.einsum("...ij,...ij->...", A, A)
 
 
 def _singular(A):
@@ -262,6 +267,55 @@ def _without_two(s):
     for k in range(s.shape[-1]):
         pairs[..., k, :k] = _without(np.delete(s, k, axis=-1))[..., :k]
     return pairs + pairs.mT
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+        self._A, self._regular = A, None
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
+
+    def det(self):
+        """det(A)"""
+        swaps = np.count_nonzero(self._pivots != np.arange(len(self._pivots)))
+        return (-1 if swaps % 2 else 1) * self._factors.diagonal().prod()
+
+    def regular(self):
+        """The determinant and the inverse, None where the matrix is ill-conditioned: for its adjugate, made once."""
+        if self._regular is None:
+            inverse = None if self._failed > 0 else self.inverse()
+            if (
+                inverse is None
+                or np.vdot(self._A, self._A) * np.vdot(inverse, inverse) >= 1e8
+            ):
+                self._regular = None, None
+            else:
+                self._regular = self.det(), inverse
+        return self._regular
 
 
 def _array(name, value, rank):

@@ -6,6 +6,7 @@ grad  = log(aᵀ X⁻¹ a) det(B + X) (B + X)⁻ᵀ - I - (det(B + X) / (aᵀ X�
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
@@ -22,44 +23,48 @@ def _grad(B, a, X):
     """The gradient by X."""
     n = B.shape[0]
     t1 = B + X
-    t2 = np.linalg.solve(X, a)
+    lu = _LU(t1)
+    X_lu = _LU(X)
+    t2 = X_lu.solve(a)
     total = t2.dot(a)
-    t3 = np.outer(np.linalg.solve(X.T, a), np.linalg.det(t1) / total * t2)
-    return np.log(total) * _adjugate(t1).T - np.eye(n, dtype=B.dtype) - t3
+    t3 = np.outer(X_lu.solve(a, transposed=True), lu.det() / total * t2)
+    return np.log(total) * _adjugate(t1, lu).T - np.eye(n, dtype=B.dtype) - t3
 
 
 def _value_and_grad(B, a, X):
     """The loss and its gradient by X, in one pass."""
     n = B.shape[0]
-    t1 = np.linalg.solve(X, a)
+    X_lu = _LU(X)
+    t1 = X_lu.solve(a)
     total = t1.dot(a)
     logarithm = np.log(total)
     t2 = B + X
-    t3 = np.linalg.det(t2)
-    grad_X = (
-        logarithm * _adjugate(t2).T
-        - np.eye(n, dtype=B.dtype)
-        - np.outer(np.linalg.solve(X.T, a), t3 / total * t1)
-    )
+    lu = _LU(t2)
+    t3 = lu.det()
+    t4 = np.outer(X_lu.solve(a, transposed=True), t3 / total * t1)
+    grad_X = logarithm * _adjugate(t2, lu).T - np.eye(n, dtype=B.dtype) - t4
     return t3 * logarithm - np.trace(X), grad_X
 
 
 def _hvp(B, a, X, dX):
     """The Hessian times a direction."""
     t1 = B + X
-    t2 = _adjugate(t1)
-    t3 = np.linalg.solve(X, a)
-    t4 = np.linalg.solve(X, dX.dot(t3))
+    lu = _LU(t1)
+    t2 = _adjugate(t1, lu)
+    X_lu = _LU(X)
+    t3 = X_lu.solve(a)
+    t4 = X_lu.solve(dX.dot(t3))
     total = t4.dot(a)
     total2 = t3.dot(a)
-    t5 = np.linalg.det(t1)
+    t5 = lu.det()
     ratio = t5 / total2
     t6 = ratio * t4 - np.vdot(dX, t2.T) / total2 * t3 - t5 * total / total2**2 * t3
-    t7 = np.linalg.solve(X.T, a)
+    t7 = X_lu.solve(a, transposed=True)
+    t8 = np.outer(X_lu.solve(t7.dot(dX), transposed=True), ratio * t3)
     hvp_X = (
         np.outer(t7, t6)
-        + np.outer(np.linalg.solve(X.T, t7.dot(dX)), ratio * t3)
-        + np.log(total2) * _adjugate_along(t1.T, dX.T)
+        + t8
+        + np.log(total2) * _adjugate_along(t1, dX, lu).T
         - total / total2 * t2.T
     )
     return hvp_X
@@ -272,25 +277,24 @@ def _door(B, a, X):
     return B, a, X
 
 
-def _adjugate(A):
+def _adjugate(A, lu=None):
     """det(A) A⁻¹ of square matrices, singular ones too: from singular values where A is ill-conditioned."""
-    inverse = _inverse(A)
+    det, inverse = _regular(A, lu)
     if inverse is not None:
-        return np.linalg.det(A)[..., None, None] * inverse
+        return det * inverse
     U, s, Vt, sign = _singular(A)
     return sign[..., None, None] * (Vt.mT * _without(s)[..., None, :]) @ U.mT
 
 
-def _adjugate_along(A, D):
+def _adjugate_along(A, D, lu=None):
     """The differential of the adjugate of A in the direction D."""
-    inverse = _inverse(A)
+    det, inverse = _regular(A, lu)
     if inverse is not None:
         solved = inverse @ D
-        along = (
+        return det * (
             solved.trace(axis1=-2, axis2=-1)[..., None, None] * inverse
             - solved @ inverse
         )
-        return np.linalg.det(A)[..., None, None] * along
     U, s, Vt, sign = _singular(A)
     turned, pairs = U.mT @ D @ Vt.mT, _without_two(s)
     inner = -pairs * turned
@@ -300,18 +304,22 @@ def _adjugate_along(A, D):
     return sign[..., None, None] * Vt.mT @ inner @ U.mT
 
 
-def _inverse(A):
-    """The inverse, or None where the matrix, or one of a stack, is ill-conditioned."""
+def _regular(A, lu=None):
+    """The determinant and the inverse, None where the matrix, or one of a stack, is ill-conditioned."""
+    if lu is not None:
+        return lu.regular()
     try:
         inverse = np.linalg.inv(A)
     except np.linalg.LinAlgError:
-        return None
-    return None if np.any(_size(A) * _size(inverse) >= 1e4) else inverse
+        return None, None
+    if np.any(_squares(A) * _squares(inverse) >= 1e8):
+        return None, None
+    return np.linalg.det(A)[..., None, None], inverse
 
 
-def _size(A):
-    """The largest sum of absolute values of a row."""
-    return np.abs(A).sum(axis=-1).max(axis=-1, initial=0)
+def _squares(A):
+    """The sum of the squares of all entries."""
+    return np.einsum("...ij,...ij->...", A, A)
 
 
 def _singular(A):
@@ -336,6 +344,63 @@ def _without_two(s):
     for k in range(s.shape[-1]):
         pairs[..., k, :k] = _without(np.delete(s, k, axis=-1))[..., :k]
     return pairs + pairs.mT
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+        self._A, self._regular = A, None
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
+
+    def det(self):
+        """det(A)"""
+        swaps = np.count_nonzero(self._pivots != np.arange(len(self._pivots)))
+        return (-1 if swaps % 2 else 1) * self._factors.diagonal().prod()
+
+    def regular(self):
+        """The determinant and the inverse, None where the matrix is ill-conditioned: for its adjugate, made once."""
+        if self._regular is None:
+            inverse = None if self._failed > 0 else self.inverse()
+            if (
+                inverse is None
+                or np.vdot(self._A, self._A) * np.vdot(inverse, inverse) >= 1e8
+            ):
+                self._regular = None, None
+            else:
+                self._regular = self.det(), inverse
+        return self._regular
 
 
 def _array(name, value, rank):

@@ -7,6 +7,7 @@ vjp   = -X⁻ᵀ cotangent X⁻ᵀ
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["value", "jvp", "vjp", "bind"]
 
@@ -20,12 +21,14 @@ def _value(X):
 
 def _jvp(X, dX):
     """The Jacobian times a direction."""
-    return -np.linalg.solve(X.T, np.linalg.solve(X, dX).T).T
+    X_lu = _LU(X)
+    return -X_lu.solve(X_lu.solve(dX).T, transposed=True).T
 
 
 def _vjp(X, cotangent):
     """The transposed Jacobian times a cotangent."""
-    return -np.linalg.solve(X.T, np.linalg.solve(X, cotangent.T).T)
+    X_lu = _LU(X)
+    return -X_lu.solve(X_lu.solve(cotangent.T).T, transposed=True)
 
 
 def value(X):
@@ -157,6 +160,34 @@ def _door(X):
         raise _mismatch("X", X.shape, 1, d, "d")
     (X,) = _working(X)
     return X
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
 
 
 def _array(name, value, rank):

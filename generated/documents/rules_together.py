@@ -6,6 +6,7 @@ grad  = c cᵀ Yᵀ - X⁻ᵀ c cᵀ X⁻ᵀ
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
@@ -19,21 +20,27 @@ def _loss(c, X, Y):
 
 def _grad(c, X, Y):
     """The gradient by X."""
-    t1 = np.outer(np.linalg.solve(X.T, c), np.linalg.solve(X, c))
-    return np.outer(c, Y.dot(c)) - t1
+    X_lu = _LU(X)
+    return np.outer(c, Y.dot(c)) - np.outer(
+        X_lu.solve(c, transposed=True), X_lu.solve(c)
+    )
 
 
 def _value_and_grad(c, X, Y):
     """The loss and its gradient by X, in one pass."""
-    t1 = np.outer(np.linalg.solve(X.T, c), np.linalg.solve(X, c))
-    return c.dot(X.dot(Y) + np.linalg.inv(X)).dot(c), np.outer(c, Y.dot(c)) - t1
+    X_lu = _LU(X)
+    grad_X = np.outer(c, Y.dot(c)) - np.outer(
+        X_lu.solve(c, transposed=True), X_lu.solve(c)
+    )
+    return c.dot(X.dot(Y) + X_lu.inverse()).dot(c), grad_X
 
 
 def _hvp(c, X, dX):
     """The Hessian times a direction."""
-    t1 = np.linalg.solve(X.T, np.linalg.solve(X, dX).T)
-    hvp_X = np.outer(t1.dot(c), np.linalg.solve(X, c)) + np.outer(
-        np.linalg.solve(X.T, c), c.dot(t1)
+    X_lu = _LU(X)
+    t1 = X_lu.solve(X_lu.solve(dX).T, transposed=True)
+    hvp_X = np.outer(t1.dot(c), X_lu.solve(c)) + np.outer(
+        X_lu.solve(c, transposed=True), c.dot(t1)
     )
     return hvp_X
 
@@ -243,6 +250,44 @@ def _door(c, X, Y):
         raise _mismatch("Y", Y.shape, 1, n, "n, as in c")
     c, X, Y = _working(c, X, Y)
     return c, X, Y
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
 
 
 def _array(name, value, rank):

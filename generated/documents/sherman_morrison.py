@@ -9,6 +9,7 @@ where    u1 = (I + x xᵀ)⁻¹ x cotangentᵀ (I + x xᵀ)⁻¹
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["value", "jvp", "vjp", "jacobian", "bind"]
 
@@ -25,16 +26,18 @@ def _jvp(x, dx):
     """The Jacobian times a direction."""
     n = x.shape[0]
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
-    t2 = x.dot(np.linalg.solve(t1, dx)) * x + x.dot(np.linalg.solve(t1, x)) * dx
-    return np.linalg.solve(t1, dx - t2)
+    lu = _LU(t1)
+    difference = dx - (x.dot(lu.solve(dx)) * x + x.dot(lu.solve(x)) * dx)
+    return lu.solve(difference)
 
 
 def _vjp(x, cotangent):
     """The transposed Jacobian times a cotangent."""
     n = x.shape[0]
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
-    t2 = np.linalg.solve(t1, cotangent)
-    t3 = np.linalg.solve(t1, x)
+    lu = _LU(t1)
+    t2 = lu.solve(cotangent)
+    t3 = lu.solve(x)
     return t2 + -x.dot(t3) * t2 - cotangent.dot(t3) * t3
 
 
@@ -42,8 +45,9 @@ def _jacobian(x):
     """The Jacobian by x, a row for each entry of the value."""
     n = x.shape[0]
     t1 = np.eye(n, dtype=x.dtype) + np.outer(x, x)
-    t2 = np.linalg.inv(t1)
-    t3 = np.linalg.solve(t1, x)
+    lu = _LU(t1)
+    t2 = lu.inverse()
+    t3 = lu.solve(x)
     return t2 - np.outer(t3, t3) - x.dot(t3) * t2
 
 
@@ -193,6 +197,44 @@ def _door(x):
     x = _array("x", x, 1)
     (x,) = _working(x)
     return x
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
 
 
 def _array(name, value, rank):

@@ -9,6 +9,7 @@ where    u1 = (X - 1 meanᵀ) (Wᵀ W + diag(psi))⁻¹
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
@@ -19,18 +20,25 @@ def _loss(X, mean, W, psi):
     """The loss."""
     n, d = X.shape
     t1 = W.T.dot(W) + np.diag(psi)
+    lu = _LU(t1)
     difference = X - mean
-    total = np.vdot(np.linalg.inv(t1), difference.T.dot(difference))
-    return -0.5 * np.linalg.slogdet(t1)[1] - 0.9189385332046727 * d - 0.5 * total / n
+    value = (
+        -0.5 * lu.logdet()
+        - 0.9189385332046727 * d
+        - 0.5 * np.vdot(lu.inverse(), difference.T.dot(difference)) / n
+    )
+    return value
 
 
 def _grad(X, mean, W, psi):
     """The gradient by W and psi."""
     n = X.shape[0]
     t1 = W.T.dot(W) + np.diag(psi)
+    lu = _LU(t1)
     difference = X - mean
-    t2 = np.linalg.solve(t1, np.linalg.solve(t1, difference.T.dot(difference)).T)
-    grad_gram = 0.5 * (t2 / n - np.linalg.inv(t1))
+    grad_gram = 0.5 * (
+        lu.solve(lu.solve(difference.T.dot(difference)).T) / n - lu.inverse()
+    )
     return (2 * W.dot(grad_gram), grad_gram.diagonal().copy())
 
 
@@ -38,15 +46,12 @@ def _value_and_grad(X, mean, W, psi):
     """The loss and its gradient by W and psi, in one pass."""
     n, d = X.shape
     t1 = W.T.dot(W) + np.diag(psi)
-    t2 = np.linalg.inv(t1)
+    lu = _LU(t1)
+    t2 = lu.inverse()
     difference = X - mean
     gram2 = difference.T.dot(difference)
-    value = (
-        -0.5 * np.linalg.slogdet(t1)[1]
-        - 0.9189385332046727 * d
-        - 0.5 * np.vdot(t2, gram2) / n
-    )
-    grad_gram = 0.5 * (np.linalg.solve(t1, np.linalg.solve(t1, gram2).T) / n - t2)
+    value = -0.5 * lu.logdet() - 0.9189385332046727 * d - 0.5 * np.vdot(t2, gram2) / n
+    grad_gram = 0.5 * (lu.solve(lu.solve(gram2).T) / n - t2)
     return value, (2 * W.dot(grad_gram), grad_gram.diagonal().copy())
 
 
@@ -55,15 +60,14 @@ def _hvp(X, mean, W, psi, dW, dpsi):
     n = X.shape[0]
     t1 = W.T.dot(W) + np.diag(psi)
     t2 = W.T.dot(dW)
-    t3 = np.linalg.solve(t1, np.linalg.solve(t1, t2 + t2.T + np.diag(dpsi)).T)
+    lu = _LU(t1)
+    t3 = lu.solve(lu.solve(t2 + t2.T + np.diag(dpsi)).T)
     difference = X - mean
     gram2 = difference.T.dot(difference)
-    t4 = np.linalg.solve(t1, gram2.dot(t3))
+    t4 = lu.solve(gram2.dot(t3))
     dgrad_gram = 0.5 * t3 + -0.5 * (t4 + t4.T) / n
-    grad_gram = 0.5 * (
-        np.linalg.solve(t1, np.linalg.solve(t1, gram2).T) / n - np.linalg.inv(t1)
-    )
-    return (2 * (W.dot(dgrad_gram) + dW.dot(grad_gram)), dgrad_gram.diagonal().copy())
+    t5 = dW.dot(0.5 * (lu.solve(lu.solve(gram2).T) / n - lu.inverse()))
+    return (2 * (W.dot(dgrad_gram) + t5), dgrad_gram.diagonal().copy())
 
 
 def _from_data(X, mean):
@@ -77,10 +81,11 @@ def _bound_loss(X, W, psi, gram):
     n = X.shape[0]
     d = W.shape[1]
     t1 = W.T.dot(W) + np.diag(psi)
+    lu = _LU(t1)
     value = (
-        -0.5 * np.linalg.slogdet(t1)[1]
+        -0.5 * lu.logdet()
         - 0.9189385332046727 * d
-        - 0.5 * np.vdot(np.linalg.inv(t1), gram) / n
+        - 0.5 * np.vdot(lu.inverse(), gram) / n
     )
     return value
 
@@ -89,9 +94,8 @@ def _bound_grad(X, W, psi, gram):
     """The gradient by W and psi."""
     n = X.shape[0]
     t1 = W.T.dot(W) + np.diag(psi)
-    grad_gram = 0.5 * (
-        np.linalg.solve(t1, np.linalg.solve(t1, gram).T) / n - np.linalg.inv(t1)
-    )
+    lu = _LU(t1)
+    grad_gram = 0.5 * (lu.solve(lu.solve(gram).T) / n - lu.inverse())
     return (2 * W.dot(grad_gram), grad_gram.diagonal().copy())
 
 
@@ -100,13 +104,10 @@ def _bound_value_and_grad(X, W, psi, gram):
     n = X.shape[0]
     d = W.shape[1]
     t1 = W.T.dot(W) + np.diag(psi)
-    t2 = np.linalg.inv(t1)
-    value = (
-        -0.5 * np.linalg.slogdet(t1)[1]
-        - 0.9189385332046727 * d
-        - 0.5 * np.vdot(t2, gram) / n
-    )
-    grad_gram = 0.5 * (np.linalg.solve(t1, np.linalg.solve(t1, gram).T) / n - t2)
+    lu = _LU(t1)
+    t2 = lu.inverse()
+    value = -0.5 * lu.logdet() - 0.9189385332046727 * d - 0.5 * np.vdot(t2, gram) / n
+    grad_gram = 0.5 * (lu.solve(lu.solve(gram).T) / n - t2)
     return value, (2 * W.dot(grad_gram), grad_gram.diagonal().copy())
 
 
@@ -339,6 +340,49 @@ def _door(X, mean, W, psi):
         raise _mismatch("psi", psi.shape, 0, d, "d, as in X")
     X, mean, W, psi = _working(X, mean, W, psi)
     return X, mean, W, psi
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
+
+    def logdet(self):
+        """log|det(A)|"""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self._factors.diagonal())).sum()
 
 
 def _array(name, value, rank):

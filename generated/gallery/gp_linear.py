@@ -8,6 +8,7 @@ where u1 = X Xᵀ + exp(theta)[1] I + exp(theta)[0]²
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
@@ -21,12 +22,8 @@ def _loss(X, y, theta):
     sigma_0 = exponential[0]
     noise = exponential[1]
     t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
-    value = (
-        -0.5 * np.linalg.solve(t1, y).dot(y)
-        - 0.9189385332046727 * n
-        - 0.5 * np.linalg.slogdet(t1)[1]
-    )
-    return value
+    lu = _LU(t1)
+    return -0.5 * lu.solve(y).dot(y) - 0.9189385332046727 * n - 0.5 * lu.logdet()
 
 
 def _grad(X, y, theta):
@@ -36,8 +33,9 @@ def _grad(X, y, theta):
     sigma_0 = exponential[0]
     noise = exponential[1]
     t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
-    t2 = np.linalg.solve(t1, y)
-    difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
+    lu = _LU(t1)
+    t2 = lu.solve(y)
+    difference = 0.5 * (np.outer(t2, t2) - lu.inverse())
     t3 = np.array([2 * sigma_0 * difference.sum(), np.trace(difference)], dtype=X.dtype)
     return exponential * t3
 
@@ -49,9 +47,10 @@ def _value_and_grad(X, y, theta):
     sigma_0 = exponential[0]
     noise = exponential[1]
     t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
-    t2 = np.linalg.solve(t1, y)
-    value = -0.5 * t2.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(t1)[1]
-    difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
+    lu = _LU(t1)
+    t2 = lu.solve(y)
+    value = -0.5 * t2.dot(y) - 0.9189385332046727 * n - 0.5 * lu.logdet()
+    difference = 0.5 * (np.outer(t2, t2) - lu.inverse())
     t3 = np.array([2 * sigma_0 * difference.sum(), np.trace(difference)], dtype=X.dtype)
     return value, exponential * t3
 
@@ -63,14 +62,15 @@ def _hvp(X, y, theta, dtheta):
     sigma_0 = exponential[0]
     noise = exponential[1]
     t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
-    t2 = np.linalg.solve(t1, y)
+    lu = _LU(t1)
+    t2 = lu.solve(y)
     t3 = exponential * dtheta
     dsigma_0 = t3[0]
     t4 = 2 * sigma_0 * dsigma_0 + t3[1] * np.eye(n, dtype=X.dtype)
-    t5 = np.linalg.solve(t1, np.linalg.solve(t1, t4).T)
+    t5 = lu.solve(lu.solve(t4).T)
     t6 = np.outer(y.dot(t5), t2)
     t7 = 0.5 * (t5.T - t6 - t6.T)
-    difference = 0.5 * (np.outer(t2, t2) - np.linalg.inv(t1))
+    difference = 0.5 * (np.outer(t2, t2) - lu.inverse())
     total = difference.sum()
     t8 = np.array(
         [2 * (sigma_0 * t7.sum() + dsigma_0 * total), np.trace(t7)], dtype=X.dtype
@@ -86,8 +86,9 @@ def _hessian(X, y, theta):
     sigma_0 = exponential[0]
     noise = exponential[1]
     t1 = X.dot(X.T) + noise * np.eye(n, dtype=X.dtype) + sigma_0**2
-    t2 = np.linalg.inv(t1)
-    t3 = np.linalg.solve(t1, y)
+    lu = _LU(t1)
+    t2 = lu.inverse()
+    t3 = lu.solve(y)
     difference = 0.5 * (np.outer(t3, t3) - t2)
     total = difference.sum()
     t4 = np.array([2 * sigma_0 * total, np.trace(difference)], dtype=X.dtype)
@@ -96,7 +97,7 @@ def _hessian(X, y, theta):
     t7 = t6[0]
     t8 = (
         2 * t5[:, None] * np.outer(t5, sigma_0 * t7)[:, None, :]
-        + t6[1] * np.linalg.solve(t1, t2)[:, :, None]
+        + t6[1] * lu.solve(t2)[:, :, None]
     )
     t9 = t3[:, None, None] * t8.transpose(1, 2, 0).dot(y)
     t10 = 0.5 * (t8 - t9 - t9.transpose(1, 0, 2))
@@ -326,6 +327,49 @@ def _door(X, y, theta):
         raise _mismatch("theta", theta.shape, 0, 2, "2")
     X, y, theta = _working(X, y, theta)
     return X, y, theta
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
+
+    def logdet(self):
+        """log|det(A)|"""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self._factors.diagonal())).sum()
 
 
 def _array(name, value, rank):

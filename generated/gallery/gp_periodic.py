@@ -13,6 +13,7 @@ where u1 = |x 1ᵀ - 1 xᵀ|ᵀ / exp(theta)[1]
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
@@ -29,10 +30,11 @@ def _loss(x, y, theta):
     length = exponential[0]
     power = (np.sin(3.141592653589793 * distance / period) / length) ** 2
     K = noise * np.eye(n, dtype=x.dtype) + np.exp(-2 * power)
+    K_lu = _LU(K)
     value = (
-        -0.5 * np.linalg.solve(K.T, y).dot(y)
+        -0.5 * K_lu.solve(y, transposed=True).dot(y)
         - 0.9189385332046727 * n
-        - 0.5 * np.linalg.slogdet(K)[1]
+        - 0.5 * K_lu.logdet()
     )
     return value
 
@@ -49,11 +51,13 @@ def _grad(x, y, theta):
     noise = exponential[2]
     exponential2 = np.exp(-2 * (t1 / length) ** 2)
     K = noise * np.eye(n, dtype=x.dtype) + exponential2.T
-    t2 = np.outer(np.linalg.solve(K.T, y), np.linalg.solve(K, y))
-    grad_K = 0.5 * (t2 - np.linalg.inv(K).T)
+    K_lu = _LU(K)
+    grad_K = 0.5 * (
+        np.outer(K_lu.solve(y, transposed=True), K_lu.solve(y)) - K_lu.inverse().T
+    )
     ratio2 = exponential2 * t1 * grad_K.T / length
     total = np.vdot(distance, (np.cos(3.141592653589793 * ratio) * ratio2).T)
-    t3 = np.array(
+    t2 = np.array(
         [
             4 * np.vdot(t1, ratio2) / length**2,
             12.566370614359172 * total / (length * period**2),
@@ -61,7 +65,7 @@ def _grad(x, y, theta):
         ],
         dtype=x.dtype,
     )
-    return exponential * t3
+    return exponential * t2
 
 
 def _value_and_grad(x, y, theta):
@@ -76,9 +80,10 @@ def _value_and_grad(x, y, theta):
     length = exponential[0]
     exponential2 = np.exp(-2 * (t1 / length) ** 2)
     K = noise * np.eye(n, dtype=x.dtype) + exponential2.T
-    t2 = np.linalg.solve(K.T, y)
-    value = -0.5 * t2.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
-    grad_K = 0.5 * (np.outer(t2, np.linalg.solve(K, y)) - np.linalg.inv(K).T)
+    K_lu = _LU(K)
+    t2 = K_lu.solve(y, transposed=True)
+    value = -0.5 * t2.dot(y) - 0.9189385332046727 * n - 0.5 * K_lu.logdet()
+    grad_K = 0.5 * (np.outer(t2, K_lu.solve(y)) - K_lu.inverse().T)
     ratio2 = exponential2 * t1 * grad_K.T / length
     total = np.vdot(distance, (np.cos(3.141592653589793 * ratio) * ratio2).T)
     t3 = np.array(
@@ -105,7 +110,8 @@ def _hvp(x, y, theta, dtheta):
     length = exponential[0]
     exponential2 = np.exp(-2 * (t1 / length) ** 2)
     K = noise * np.eye(n, dtype=x.dtype) + exponential2.T
-    t2 = np.linalg.solve(K, y)
+    K_lu = _LU(K)
+    t2 = K_lu.solve(y)
     t3 = exponential * dtheta
     t4 = np.cos(3.141592653589793 * ratio)
     t5 = distance.T * t4
@@ -117,11 +123,11 @@ def _hvp(x, y, theta, dtheta):
     ratio2 = dlength / length_squared
     t7 = exponential2 * t1 * (-3.141592653589793 * t6 / length - ratio2 * t1)
     ratio3 = t7 / length
-    t8 = np.linalg.solve(K, t3[2] * np.eye(n, dtype=x.dtype) - 4 * ratio3.T)
-    t9 = np.linalg.solve(K.T, t8.T)
-    t10 = np.linalg.solve(K.T, y)
+    t8 = K_lu.solve(t3[2] * np.eye(n, dtype=x.dtype) - 4 * ratio3.T)
+    t9 = K_lu.solve(t8.T, transposed=True)
+    t10 = K_lu.solve(y, transposed=True)
     dgrad_K = 0.5 * (t9 - np.outer(t9.dot(y), t2) - np.outer(t10, y.dot(t9)))
-    grad_K = 0.5 * (np.outer(t10, t2) - np.linalg.inv(K).T)
+    grad_K = 0.5 * (np.outer(t10, t2) - K_lu.inverse().T)
     t11 = t1 * grad_K.T
     t12 = exponential2 * t11
     ratio4 = t12 / length
@@ -173,9 +179,10 @@ def _hessian(x, y, theta):
     noise = exponential[2]
     exponential2 = np.exp(-2 * (t1 / length) ** 2)
     K = noise * np.eye(n, dtype=x.dtype) + exponential2.T
-    t2 = np.linalg.inv(K)
-    t3 = np.linalg.solve(K, y)
-    t4 = np.linalg.solve(K.T, y)
+    K_lu = _LU(K)
+    t2 = K_lu.inverse()
+    t3 = K_lu.solve(y)
+    t4 = K_lu.solve(y, transposed=True)
     grad_K = 0.5 * (np.outer(t4, t3) - t2.T)
     t5 = exponential2 * t1 * grad_K.T
     ratio2 = t5 / length
@@ -453,6 +460,49 @@ def _door(x, y, theta):
         raise _mismatch("theta", theta.shape, 0, 3, "3")
     x, y, theta = _working(x, y, theta)
     return x, y, theta
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
+
+    def logdet(self):
+        """log|det(A)|"""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self._factors.diagonal())).sum()
 
 
 def _array(name, value, rank):

@@ -13,6 +13,7 @@ where u1 = exp(theta)[0] exp(theta)[1]²
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
@@ -29,12 +30,8 @@ def _loss(X, y, theta):
     gram = np.einsum("ijk,ijk->ij", difference, difference) / (alpha * length**2)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=X.dtype) + (1 + 0.5 * gram) ** (-alpha)
-    value = (
-        -0.5 * np.linalg.solve(K, y).dot(y)
-        - 0.9189385332046727 * n
-        - 0.5 * np.linalg.slogdet(K)[1]
-    )
-    return value
+    K_lu = _LU(K)
+    return -0.5 * K_lu.solve(y).dot(y) - 0.9189385332046727 * n - 0.5 * K_lu.logdet()
 
 
 def _grad(X, y, theta):
@@ -51,8 +48,9 @@ def _grad(X, y, theta):
     t3 = t2 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=X.dtype) + t3
-    t4 = np.linalg.solve(K, y)
-    grad_K = 0.5 * (np.outer(t4, t4) - np.linalg.inv(K))
+    K_lu = _LU(K)
+    t4 = K_lu.solve(y)
+    grad_K = 0.5 * (np.outer(t4, t4) - K_lu.inverse())
     t5 = alpha / t1**2 * np.vdot(t2 ** (-1 - alpha), gram * grad_K)
     grad_alpha = 0.5 * length_squared * t5 - np.vdot(
         grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
@@ -75,9 +73,10 @@ def _value_and_grad(X, y, theta):
     t3 = t2 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=X.dtype) + t3
-    t4 = np.linalg.solve(K, y)
-    value = -0.5 * t4.dot(y) - 0.9189385332046727 * n - 0.5 * np.linalg.slogdet(K)[1]
-    grad_K = 0.5 * (np.outer(t4, t4) - np.linalg.inv(K))
+    K_lu = _LU(K)
+    t4 = K_lu.solve(y)
+    value = -0.5 * t4.dot(y) - 0.9189385332046727 * n - 0.5 * K_lu.logdet()
+    grad_K = 0.5 * (np.outer(t4, t4) - K_lu.inverse())
     t5 = alpha / t1**2 * np.vdot(t2 ** (-1 - alpha), gram * grad_K)
     grad_alpha = 0.5 * length_squared * t5 - np.vdot(
         grad_K, t3 * np.log(np.where(t3 != 0, t2, 1))
@@ -104,8 +103,9 @@ def _hvp(X, y, theta, dtheta):
     t6 = t3 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=X.dtype) + t6
-    t7 = np.linalg.solve(K, y)
-    grad_K = 0.5 * (np.outer(t7, t7) - np.linalg.inv(K))
+    K_lu = _LU(K)
+    t7 = K_lu.solve(y)
+    grad_K = 0.5 * (np.outer(t7, t7) - K_lu.inverse())
     power = t2**2
     ratio = alpha / power
     t8 = ratio * np.vdot(t5, gram * grad_K)
@@ -118,7 +118,7 @@ def _hvp(X, y, theta, dtheta):
     t13 = t5 * grad_K
     t14 = t6 * np.log(np.where(t6 != 0, t3, 1))
     dK = t1[2] * np.eye(n, dtype=X.dtype) + 0.5 * alpha * t5 * dgram - dalpha * t14
-    t15 = np.linalg.solve(K, np.linalg.solve(K, dK).T)
+    t15 = K_lu.solve(K_lu.solve(dK).T)
     t16 = np.outer(t7, t15.dot(y))
     dgrad_K = 0.5 * (t15 - t16 - t16.T)
     t17 = (
@@ -160,7 +160,8 @@ def _hessian(X, y, theta):
     t3 = t2 ** (-alpha)
     noise = exponential[2]
     K = noise * np.eye(n, dtype=X.dtype) + t3
-    t4 = np.linalg.inv(K)
+    K_lu = _LU(K)
+    t4 = K_lu.inverse()
     t5 = np.diag(exponential)
     t6 = t5[0]
     t7 = alpha * length
@@ -172,13 +173,9 @@ def _hessian(X, y, theta):
     t12 = t2**t11
     t13 = np.einsum("ij,jkl->kil", t4, alpha * t12[:, :, None] * t10)
     t14 = t3 * np.log(np.where(t3 != 0, t2, 1))
-    t15 = (
-        0.5 * t13
-        + t5[2] * t4[:, :, None]
-        - t6 * np.linalg.solve(K, t14.T).T[:, :, None]
-    )
+    t15 = 0.5 * t13 + t5[2] * t4[:, :, None] - t6 * K_lu.solve(t14.T).T[:, :, None]
     t16 = np.einsum("ijk,li->jlk", t15, t4)
-    t17 = np.linalg.solve(K, y)
+    t17 = K_lu.solve(y)
     t18 = t17[:, None, None] * t16.transpose(0, 2, 1).dot(y)
     t19 = 0.5 * (t16 - t18 - t18.transpose(1, 0, 2))
     grad_K = 0.5 * (np.outer(t17, t17) - t4)
@@ -434,6 +431,49 @@ def _door(X, y, theta):
         raise _mismatch("theta", theta.shape, 0, 3, "3")
     X, y, theta = _working(X, y, theta)
     return X, y, theta
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
+
+    def logdet(self):
+        """log|det(A)|"""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self._factors.diagonal())).sum()
 
 
 def _array(name, value, rank):

@@ -11,6 +11,7 @@ where u1 = X / exp(theta)[1] - (X / exp(theta)[1])[:, None, :]
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "hessian", "bind"]
 
@@ -28,12 +29,8 @@ def _loss(X, y, theta):
     difference = ratio[:, None, :] - ratio
     exponential2 = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     K = amplitude * exponential2 + noise * np.eye(n, dtype=X.dtype)
-    value = (
-        -0.5 * np.linalg.solve(K, y).dot(y)
-        - 0.5 * np.linalg.slogdet(K)[1]
-        - 0.9189385332046727 * n
-    )
-    return value
+    K_lu = _LU(K)
+    return -0.5 * K_lu.solve(y).dot(y) - 0.5 * K_lu.logdet() - 0.9189385332046727 * n
 
 
 def _grad(X, y, theta):
@@ -47,8 +44,9 @@ def _grad(X, y, theta):
     amplitude = exponential[0]
     noise = exponential[2]
     K = amplitude * exponential2 + noise * np.eye(n, dtype=X.dtype)
-    t1 = np.linalg.solve(K, y)
-    grad_K = 0.5 * (np.outer(t1, t1) - np.linalg.inv(K))
+    K_lu = _LU(K)
+    t1 = K_lu.solve(y)
+    grad_K = 0.5 * (np.outer(t1, t1) - K_lu.inverse())
     t2 = np.multiply(
         difference, (exponential2 * amplitude * grad_K)[:, :, None], out=difference
     )
@@ -74,9 +72,10 @@ def _value_and_grad(X, y, theta):
     difference = ratio[:, None, :] - ratio
     exponential2 = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     K = amplitude * exponential2 + noise * np.eye(n, dtype=X.dtype)
-    t1 = np.linalg.solve(K, y)
-    value = -0.5 * t1.dot(y) - 0.5 * np.linalg.slogdet(K)[1] - 0.9189385332046727 * n
-    grad_K = 0.5 * (np.outer(t1, t1) - np.linalg.inv(K))
+    K_lu = _LU(K)
+    t1 = K_lu.solve(y)
+    value = -0.5 * t1.dot(y) - 0.5 * K_lu.logdet() - 0.9189385332046727 * n
+    grad_K = 0.5 * (np.outer(t1, t1) - K_lu.inverse())
     t2 = np.multiply(
         difference, (exponential2 * amplitude * grad_K)[:, :, None], out=difference
     )
@@ -102,8 +101,9 @@ def _hvp(X, y, theta, dtheta):
     difference = ratio[:, None, :] - ratio
     exponential2 = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     K = amplitude * exponential2 + noise * np.eye(n, dtype=X.dtype)
-    t1 = np.linalg.solve(K, y)
-    grad_K = 0.5 * (np.outer(t1, t1) - np.linalg.inv(K))
+    K_lu = _LU(K)
+    t1 = K_lu.solve(y)
+    grad_K = 0.5 * (np.outer(t1, t1) - K_lu.inverse())
     length_squared = length**2
     t2 = exponential * dtheta
     dlength = t2[1]
@@ -112,7 +112,7 @@ def _hvp(X, y, theta, dtheta):
     t4 = exponential2 * np.einsum("ijk,jik->ij", difference, difference2)
     damplitude = t2[0]
     dK = t2[2] * np.eye(n, dtype=X.dtype) + damplitude * exponential2 - amplitude * t4
-    t5 = np.linalg.solve(K, np.linalg.solve(K, dK).T)
+    t5 = K_lu.solve(K_lu.solve(dK).T)
     t6 = np.outer(y.dot(t5), t1)
     dgrad_K = 0.5 * (t5.T - t6 - t6.T)
     t7 = exponential2 * amplitude * grad_K
@@ -152,7 +152,8 @@ def _hessian(X, y, theta):
     exponential2 = np.exp(-0.5 * np.einsum("ijk,ijk->ij", difference, difference))
     t1 = amplitude * exponential2
     K = t1 + noise * np.eye(n, dtype=X.dtype)
-    t2 = np.linalg.inv(K)
+    K_lu = _LU(K)
+    t2 = K_lu.inverse()
     t3 = np.diag(exponential)
     t4 = t3[0]
     length_squared = length**2
@@ -162,11 +163,11 @@ def _hessian(X, y, theta):
     t7 = exponential2[:, :, None] * np.einsum("ijk,jikl->ijl", difference, difference2)
     t8 = (
         t2[:, :, None] * t3[2]
-        + t4 * np.linalg.solve(K, exponential2)[:, :, None]
+        + t4 * K_lu.solve(exponential2)[:, :, None]
         - np.einsum("ijk,li->ljk", amplitude * t7, t2)
     )
     t9 = np.einsum("ij,kjl->kil", t2, t8)
-    t10 = np.linalg.solve(K, y)
+    t10 = K_lu.solve(y)
     t11 = t10[:, None] * t9.transpose(0, 2, 1).dot(y)[:, None, :]
     t12 = 0.5 * (t9 - t11 - t11.transpose(1, 0, 2))
     grad_K = 0.5 * (np.outer(t10, t10) - t2)
@@ -418,6 +419,49 @@ def _door(X, y, theta):
         raise _mismatch("theta", theta.shape, 0, 3, "3")
     X, y, theta = _working(X, y, theta)
     return X, y, theta
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
+
+    def logdet(self):
+        """log|det(A)|"""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self._factors.diagonal())).sum()
 
 
 def _array(name, value, rank):

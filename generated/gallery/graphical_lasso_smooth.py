@@ -6,6 +6,7 @@ grad  = S - Theta⁻¹
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
@@ -24,12 +25,14 @@ def _grad(S, Theta):
 
 def _value_and_grad(S, Theta):
     """The loss and its gradient by Theta, in one pass."""
-    return np.vdot(S, Theta) - np.linalg.slogdet(Theta)[1], S - np.linalg.inv(Theta)
+    Theta_cholesky = _Cholesky(Theta)
+    return np.vdot(S, Theta) - Theta_cholesky.logdet(), S - Theta_cholesky.inverse()
 
 
 def _hvp(Theta, dTheta):
     """The Hessian times a direction."""
-    return np.linalg.solve(Theta, np.linalg.solve(Theta, dTheta).T).T
+    Theta_cholesky = _Cholesky(Theta)
+    return Theta_cholesky.solve(Theta_cholesky.solve(dTheta).T).T
 
 
 def loss(S, Theta):
@@ -230,6 +233,42 @@ def _door(S, Theta):
         raise _mismatch("Theta", Theta.shape, 1, d, "d, as in S")
     S, Theta = _working(S, Theta)
     return S, Theta
+
+
+class _Cholesky:
+    """The Cholesky factor of a positive definite matrix by LAPACK, to which the rows of an array are columns."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("potrf", "potrs", "potri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        self._factor, failed = factorise(A.T, lower=True)
+        if failed > 0:
+            raise np.linalg.LinAlgError("Matrix is not positive definite")
+
+    def solve(self, b):
+        """A⁻¹ b"""
+        if not b.size:
+            return np.zeros_like(b)
+        return np.ascontiguousarray(self._solve(self._factor, b, lower=True)[0])
+
+    def inverse(self):
+        """A⁻¹, of which LAPACK gives the lower half."""
+        if not len(self._factor):
+            return self._factor
+        half, _ = self._invert(self._factor, lower=True)  # and zeros above
+        inverse = half + half.T
+        inverse.flat[:: len(half) + 1] = half.diagonal()
+        return inverse
+
+    def logdet(self):
+        """log(det(A))"""
+        return 2 * np.log(self._factor.diagonal()).sum()
 
 
 def _array(name, value, rank):

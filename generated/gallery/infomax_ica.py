@@ -6,6 +6,7 @@ grad  = tanh(0.5 W X) Xᵀ / n - W⁻ᵀ
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
@@ -34,17 +35,19 @@ def _value_and_grad(X, W):
     Y = W.dot(X)
     size = np.abs(0.5 * Y)
     total = np.sum(size + np.log1p(np.exp(-2 * size)) - 0.6931471805599453)
-    grad_W = (np.tanh(0.5 * Y) / n).dot(X.T) - np.linalg.inv(W).T
-    return 2 * total / n - np.log(np.abs(np.linalg.det(W))), grad_W
+    W_lu = _LU(W)
+    grad_W = (np.tanh(0.5 * Y) / n).dot(X.T) - W_lu.inverse().T
+    return 2 * total / n - np.log(np.abs(W_lu.det())), grad_W
 
 
 def _hvp(X, W, dW):
     """The Hessian times a direction."""
     n = X.shape[1]
     Y = W.dot(X)
-    hvp_W = 0.5 * (dW.dot(X) * (1 - np.tanh(0.5 * Y) ** 2) / n).dot(
-        X.T
-    ) + np.linalg.solve(W.T, np.linalg.solve(W, dW).T)
+    W_lu = _LU(W)
+    hvp_W = 0.5 * (dW.dot(X) * (1 - np.tanh(0.5 * Y) ** 2) / n).dot(X.T) + W_lu.solve(
+        W_lu.solve(dW).T, transposed=True
+    )
     return hvp_W
 
 
@@ -238,6 +241,49 @@ def _door(X, W):
         raise _mismatch("W", W.shape, 1, k, "k, as in X")
     X, W = _working(X, W)
     return X, W
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
+
+    def det(self):
+        """det(A)"""
+        swaps = np.count_nonzero(self._pivots != np.arange(len(self._pivots)))
+        return (-1 if swaps % 2 else 1) * self._factors.diagonal().prod()
 
 
 def _array(name, value, rank):

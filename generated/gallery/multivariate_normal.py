@@ -7,6 +7,7 @@ grad_Sigma = 0.5 (n Sigma⁻¹ - Sigma⁻¹ (X - 1 muᵀ)ᵀ (X - 1 muᵀ) Sigma
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
@@ -28,24 +29,24 @@ def _grad(X, mu, Sigma):
     """The gradient by mu and Sigma."""
     n = X.shape[0]
     Z = X - mu
-    t1 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, Z.T.dot(Z)).T)
-    grad_Sigma = 0.5 * (n * np.linalg.inv(Sigma) - t1.T)
-    return (-np.linalg.solve(Sigma, Z.sum(axis=0)), grad_Sigma)
+    Sigma_cholesky = _Cholesky(Sigma)
+    t1 = Sigma_cholesky.solve(Sigma_cholesky.solve(Z.T.dot(Z)).T)
+    grad_Sigma = 0.5 * (n * Sigma_cholesky.inverse() - t1.T)
+    return (-Sigma_cholesky.solve(Z.sum(axis=0)), grad_Sigma)
 
 
 def _value_and_grad(X, mu, Sigma):
     """The loss and its gradient by mu and Sigma, in one pass."""
     n = X.shape[0]
-    t1 = np.linalg.inv(Sigma)
+    Sigma_cholesky = _Cholesky(Sigma)
+    t1 = Sigma_cholesky.inverse()
     Z = X - mu
     gram = Z.T.dot(Z)
     value = 0.5 * (
         np.vdot(t1, gram) + n * np.linalg.slogdet(6.283185307179586 * Sigma)[1]
     )
-    grad_Sigma = 0.5 * (
-        n * t1 - np.linalg.solve(Sigma, np.linalg.solve(Sigma, gram).T).T
-    )
-    return value, (-np.linalg.solve(Sigma, Z.sum(axis=0)), grad_Sigma)
+    grad_Sigma = 0.5 * (n * t1 - Sigma_cholesky.solve(Sigma_cholesky.solve(gram).T).T)
+    return value, (-Sigma_cholesky.solve(Z.sum(axis=0)), grad_Sigma)
 
 
 def _hvp(X, mu, Sigma, dmu, dSigma):
@@ -53,12 +54,13 @@ def _hvp(X, mu, Sigma, dmu, dSigma):
     n = X.shape[0]
     Z = X - mu
     Z_sum = Z.sum(axis=0)
-    t1 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, dSigma).T)
-    t2 = np.linalg.solve(Sigma, dmu)
+    Sigma_cholesky = _Cholesky(Sigma)
+    t1 = Sigma_cholesky.solve(Sigma_cholesky.solve(dSigma).T)
+    t2 = Sigma_cholesky.solve(dmu)
     t3 = Z.T.dot(Z).dot(t1)
-    t4 = 0.5 * (t3 + np.outer(Z_sum, t2) + np.outer(dmu, np.linalg.solve(Sigma, Z_sum)))
+    t4 = 0.5 * (t3 + np.outer(Z_sum, t2) + np.outer(dmu, Sigma_cholesky.solve(Z_sum)))
     hvp_Sigma = (
-        np.linalg.solve(Sigma, t4) + 0.5 * np.linalg.solve(Sigma, t3).T - 0.5 * n * t1.T
+        Sigma_cholesky.solve(t4) + 0.5 * Sigma_cholesky.solve(t3).T - 0.5 * n * t1.T
     )
     return (Z_sum.dot(t1) + n * t2, hvp_Sigma)
 
@@ -286,6 +288,38 @@ def _door(X, mu, Sigma):
         raise _mismatch("Sigma", Sigma.shape, 1, d, "d, as in X")
     X, mu, Sigma = _working(X, mu, Sigma)
     return X, mu, Sigma
+
+
+class _Cholesky:
+    """The Cholesky factor of a positive definite matrix by LAPACK, to which the rows of an array are columns."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("potrf", "potrs", "potri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        self._factor, failed = factorise(A.T, lower=True)
+        if failed > 0:
+            raise np.linalg.LinAlgError("Matrix is not positive definite")
+
+    def solve(self, b):
+        """A⁻¹ b"""
+        if not b.size:
+            return np.zeros_like(b)
+        return np.ascontiguousarray(self._solve(self._factor, b, lower=True)[0])
+
+    def inverse(self):
+        """A⁻¹, of which LAPACK gives the lower half."""
+        if not len(self._factor):
+            return self._factor
+        half, _ = self._invert(self._factor, lower=True)  # and zeros above
+        inverse = half + half.T
+        inverse.flat[:: len(half) + 1] = half.diagonal()
+        return inverse
 
 
 def _array(name, value, rank):

@@ -11,6 +11,7 @@ where      u1 = ((X - 1 muᵀ) ∘ (X - 1 muᵀ) Sigma⁻¹) 1
 """
 
 import numpy as np
+import scipy.linalg.lapack
 import scipy.special
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
@@ -21,14 +22,15 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, mu, Sigma, nu):
     """The loss."""
     d = X.shape[1]
+    Sigma_cholesky = _Cholesky(Sigma)
     Z = X - mu
-    ratio = np.einsum("ij,ji->i", Z, np.linalg.solve(Sigma, Z.T)) / nu
+    ratio = np.einsum("ij,ji->i", Z, Sigma_cholesky.solve(Z.T)) / nu
     t1 = nu + d
     t2 = (
         scipy.special.gammaln(0.5 * t1)
         - scipy.special.gammaln(0.5 * nu)
         - 0.5 * d * np.log(3.141592653589793 * nu)
-        - 0.5 * np.linalg.slogdet(Sigma)[1]
+        - 0.5 * Sigma_cholesky.logdet()
         - 0.5 * t1 * np.log1p(ratio)
     )
     return -t2.sum()
@@ -39,11 +41,12 @@ def _grad(X, mu, Sigma, nu):
     n, d = X.shape
     Z = X - mu
     t1 = nu + d
-    ratio = np.einsum("ij,ji->i", Z, np.linalg.solve(Sigma, Z.T)) / nu
+    Sigma_cholesky = _Cholesky(Sigma)
+    ratio = np.einsum("ij,ji->i", Z, Sigma_cholesky.solve(Z.T)) / nu
     t2 = 1 + ratio
     ratio2 = t1 / t2
-    t3 = np.linalg.inv(Sigma)
-    t4 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, (Z / t2[:, None]).T.dot(Z)).T)
+    t3 = Sigma_cholesky.inverse()
+    t4 = Sigma_cholesky.solve(Sigma_cholesky.solve((Z / t2[:, None]).T.dot(Z)).T)
     t5 = 0.5 * (
         scipy.special.digamma(0.5 * nu) + d / nu - scipy.special.digamma(0.5 * t1)
     )
@@ -52,28 +55,29 @@ def _grad(X, mu, Sigma, nu):
         + n * t5
         - 0.5 * np.vdot((Z * ratio2[:, None]).T.dot(Z), t3) / nu**2
     )
-    grad_mu = -np.linalg.solve(Sigma, ratio2.dot(Z)) / nu
+    grad_mu = -Sigma_cholesky.solve(ratio2.dot(Z)) / nu
     return (grad_mu, 0.5 * (n * t3 - t1 / nu * t4), grad_nu)
 
 
 def _value_and_grad(X, mu, Sigma, nu):
     """The loss and its gradient by mu, Sigma and nu, in one pass."""
     n, d = X.shape
+    Sigma_cholesky = _Cholesky(Sigma)
     Z = X - mu
-    ratio = np.einsum("ij,ji->i", Z, np.linalg.solve(Sigma, Z.T)) / nu
+    ratio = np.einsum("ij,ji->i", Z, Sigma_cholesky.solve(Z.T)) / nu
     t1 = np.log1p(ratio)
     t2 = nu + d
     t3 = (
         scipy.special.gammaln(0.5 * t2)
         - scipy.special.gammaln(0.5 * nu)
         - 0.5 * d * np.log(3.141592653589793 * nu)
-        - 0.5 * np.linalg.slogdet(Sigma)[1]
+        - 0.5 * Sigma_cholesky.logdet()
         - 0.5 * t2 * t1
     )
     t4 = 1 + ratio
     ratio2 = t2 / t4
-    t5 = np.linalg.inv(Sigma)
-    t6 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, (Z / t4[:, None]).T.dot(Z)).T)
+    t5 = Sigma_cholesky.inverse()
+    t6 = Sigma_cholesky.solve(Sigma_cholesky.solve((Z / t4[:, None]).T.dot(Z)).T)
     t7 = 0.5 * (
         scipy.special.digamma(0.5 * nu) + d / nu - scipy.special.digamma(0.5 * t2)
     )
@@ -82,7 +86,7 @@ def _value_and_grad(X, mu, Sigma, nu):
         + n * t7
         - 0.5 * np.vdot((Z * ratio2[:, None]).T.dot(Z), t5) / nu**2
     )
-    grad_mu = -np.linalg.solve(Sigma, ratio2.dot(Z)) / nu
+    grad_mu = -Sigma_cholesky.solve(ratio2.dot(Z)) / nu
     return -t3.sum(), (grad_mu, 0.5 * (n * t5 - t2 / nu * t6), grad_nu)
 
 
@@ -91,39 +95,38 @@ def _hvp(X, mu, Sigma, nu, dmu, dSigma, dnu):
     n, d = X.shape
     Z = X - mu
     t1 = nu + d
-    t2 = np.einsum("ij,ji->i", Z, np.linalg.solve(Sigma, Z.T))
+    Sigma_cholesky = _Cholesky(Sigma)
+    t2 = np.einsum("ij,ji->i", Z, Sigma_cholesky.solve(Z.T))
     t3 = 1 + t2 / nu
     ratio = t1 / t3
     t4 = ratio.dot(Z)
-    t5 = np.linalg.solve(Sigma, np.linalg.solve(Sigma, dSigma).T)
+    t5 = Sigma_cholesky.solve(Sigma_cholesky.solve(dSigma).T)
     nu_squared = nu**2
     ratio2 = dnu / nu_squared
-    t6 = np.linalg.solve(Sigma, dmu)
+    t6 = Sigma_cholesky.solve(dmu)
     ratio3 = (-np.einsum("ij,ij->i", Z.dot(t5), Z) - 2 * Z.dot(t6)) / nu
     difference = ratio3 - ratio2 * t2
     ratio4 = difference / t3**2
     difference2 = dnu / t3 - t1 * ratio4
     t7 = difference2.dot(Z) / nu - ratio2 * t4 - ratio.sum() / nu * dmu
-    t8 = np.linalg.solve(Sigma, (Z / t3[:, None]).T.dot(Z))
+    t8 = Sigma_cholesky.solve((Z / t3[:, None]).T.dot(Z))
     ratio5 = t1 / nu
     power = 1 / t3
     t9 = power.dot(Z)
-    t10 = ratio5 * np.linalg.solve(Sigma, (Z * ratio4[:, None]).T.dot(Z)).T
+    t10 = ratio5 * Sigma_cholesky.solve((Z * ratio4[:, None]).T.dot(Z)).T
     t11 = 0.5 * (
         Z.T.dot(Z * (ratio5 * power)[:, None]).dot(t5)
         + np.outer(t9, ratio5 * t6)
-        + np.outer(dmu, ratio5 * np.linalg.solve(Sigma, t9))
+        + np.outer(dmu, ratio5 * Sigma_cholesky.solve(t9))
         + t1 * dnu / nu_squared * t8.T
         + t10
         - dnu / nu * t8.T
     )
-    hvp_Sigma = (
-        np.linalg.solve(Sigma, t11) + 0.5 * ratio5 * t5.T.dot(t8.T) - 0.5 * n * t5
-    )
+    hvp_Sigma = Sigma_cholesky.solve(t11) + 0.5 * ratio5 * t5.T.dot(t8.T) - 0.5 * n * t5
     gram = (Z * ratio[:, None]).T.dot(Z)
-    t12 = np.linalg.inv(Sigma)
+    t12 = Sigma_cholesky.inverse()
     t13 = (
-        dmu.dot(np.linalg.solve(Sigma, t4))
+        dmu.dot(Sigma_cholesky.solve(t4))
         + 0.5 * np.vdot(gram, t5)
         - 0.5 * np.vdot(t12, (Z * difference2[:, None]).T.dot(Z))
     )
@@ -138,7 +141,7 @@ def _hvp(X, mu, Sigma, nu, dmu, dSigma, dnu):
         + dnu / nu**3 * np.vdot(gram, t12)
         + t13 / nu_squared
     )
-    return (t4.dot(t5) / nu - np.linalg.solve(Sigma, t7), hvp_Sigma, hvp_nu)
+    return (t4.dot(t5) / nu - Sigma_cholesky.solve(t7), hvp_Sigma, hvp_nu)
 
 
 def loss(X, mu, Sigma, nu):
@@ -381,6 +384,42 @@ def _door(X, mu, Sigma, nu):
         raise _mismatch("Sigma", Sigma.shape, 1, d, "d, as in X")
     X, mu, Sigma, nu = _working(X, mu, Sigma, nu)
     return X, mu, Sigma, nu[()]
+
+
+class _Cholesky:
+    """The Cholesky factor of a positive definite matrix by LAPACK, to which the rows of an array are columns."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("potrf", "potrs", "potri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        self._factor, failed = factorise(A.T, lower=True)
+        if failed > 0:
+            raise np.linalg.LinAlgError("Matrix is not positive definite")
+
+    def solve(self, b):
+        """A⁻¹ b"""
+        if not b.size:
+            return np.zeros_like(b)
+        return np.ascontiguousarray(self._solve(self._factor, b, lower=True)[0])
+
+    def inverse(self):
+        """A⁻¹, of which LAPACK gives the lower half."""
+        if not len(self._factor):
+            return self._factor
+        half, _ = self._invert(self._factor, lower=True)  # and zeros above
+        inverse = half + half.T
+        inverse.flat[:: len(half) + 1] = half.diagonal()
+        return inverse
+
+    def logdet(self):
+        """log(det(A))"""
+        return 2 * np.log(self._factor.diagonal()).sum()
 
 
 def _array(name, value, rank):

@@ -9,6 +9,7 @@ where       u1 = (X - 1 meanᵀ) (W Wᵀ + sigma2 I)⁻¹
 """
 
 import numpy as np
+import scipy.linalg.lapack
 
 __all__ = ["loss", "grad", "value_and_grad", "hvp", "bind"]
 
@@ -19,9 +20,14 @@ def _loss(X, mean, W, sigma2):
     """The loss."""
     n, d = X.shape
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
+    lu = _LU(t1)
     difference = X - mean
-    total = np.vdot(difference.T.dot(difference), np.linalg.inv(t1))
-    return -0.5 * np.linalg.slogdet(t1)[1] - 0.9189385332046727 * d - 0.5 * total / n
+    value = (
+        -0.5 * lu.logdet()
+        - 0.9189385332046727 * d
+        - 0.5 * np.vdot(difference.T.dot(difference), lu.inverse()) / n
+    )
+    return value
 
 
 def _grad(X, mean, W, sigma2):
@@ -29,8 +35,10 @@ def _grad(X, mean, W, sigma2):
     n, d = X.shape
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
     difference = X - mean
-    t2 = np.linalg.solve(t1, np.linalg.solve(t1, difference.T.dot(difference)).T)
-    grad_gram = 0.5 * (t2 / n - np.linalg.inv(t1))
+    lu = _LU(t1)
+    grad_gram = 0.5 * (
+        lu.solve(lu.solve(difference.T.dot(difference)).T) / n - lu.inverse()
+    )
     return (2 * grad_gram.dot(W), np.trace(grad_gram))
 
 
@@ -38,15 +46,12 @@ def _value_and_grad(X, mean, W, sigma2):
     """The loss and its gradient by W and sigma2, in one pass."""
     n, d = X.shape
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
+    lu = _LU(t1)
     difference = X - mean
     gram2 = difference.T.dot(difference)
-    t2 = np.linalg.inv(t1)
-    value = (
-        -0.5 * np.linalg.slogdet(t1)[1]
-        - 0.9189385332046727 * d
-        - 0.5 * np.vdot(gram2, t2) / n
-    )
-    grad_gram = 0.5 * (np.linalg.solve(t1, np.linalg.solve(t1, gram2).T) / n - t2)
+    t2 = lu.inverse()
+    value = -0.5 * lu.logdet() - 0.9189385332046727 * d - 0.5 * np.vdot(gram2, t2) / n
+    grad_gram = 0.5 * (lu.solve(lu.solve(gram2).T) / n - t2)
     return value, (2 * grad_gram.dot(W), np.trace(grad_gram))
 
 
@@ -55,14 +60,15 @@ def _hvp(X, mean, W, sigma2, dW, dsigma2):
     n, d = X.shape
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=X.dtype)
     difference = X - mean
-    t2 = np.linalg.solve(t1, difference.T.dot(difference))
+    lu = _LU(t1)
+    t2 = lu.solve(difference.T.dot(difference))
     t3 = dW.dot(W.T)
-    t4 = np.linalg.solve(t1, t3 + t3.T + dsigma2 * np.eye(d, dtype=X.dtype))
-    t5 = np.linalg.solve(t1, t4.T)
+    t4 = lu.solve(t3 + t3.T + dsigma2 * np.eye(d, dtype=X.dtype))
+    t5 = lu.solve(t4.T)
     t6 = t5.dot(t2.T)
     dgrad_gram = 0.5 * t5 + -0.5 * (t6.T + t6) / n
-    grad_gram = 0.5 * (np.linalg.solve(t1, t2.T) / n - np.linalg.inv(t1))
-    return (2 * (grad_gram.dot(dW) + dgrad_gram.dot(W)), np.trace(dgrad_gram))
+    t7 = (0.5 * (lu.solve(t2.T) / n - lu.inverse())).dot(dW) + dgrad_gram.dot(W)
+    return (2 * t7, np.trace(dgrad_gram))
 
 
 def _from_data(X, mean):
@@ -76,10 +82,11 @@ def _bound_loss(X, W, sigma2, gram):
     n = X.shape[0]
     d = W.shape[0]
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=W.dtype)
+    lu = _LU(t1)
     value = (
-        -0.5 * np.linalg.slogdet(t1)[1]
+        -0.5 * lu.logdet()
         - 0.9189385332046727 * d
-        - 0.5 * np.vdot(gram, np.linalg.inv(t1)) / n
+        - 0.5 * np.vdot(gram, lu.inverse()) / n
     )
     return value
 
@@ -89,9 +96,8 @@ def _bound_grad(X, W, sigma2, gram):
     n = X.shape[0]
     d = W.shape[0]
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=W.dtype)
-    grad_gram = 0.5 * (
-        np.linalg.solve(t1, np.linalg.solve(t1, gram).T) / n - np.linalg.inv(t1)
-    )
+    lu = _LU(t1)
+    grad_gram = 0.5 * (lu.solve(lu.solve(gram).T) / n - lu.inverse())
     return (2 * grad_gram.dot(W), np.trace(grad_gram))
 
 
@@ -100,13 +106,10 @@ def _bound_value_and_grad(X, W, sigma2, gram):
     n = X.shape[0]
     d = W.shape[0]
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=W.dtype)
-    t2 = np.linalg.inv(t1)
-    value = (
-        -0.5 * np.linalg.slogdet(t1)[1]
-        - 0.9189385332046727 * d
-        - 0.5 * np.vdot(gram, t2) / n
-    )
-    grad_gram = 0.5 * (np.linalg.solve(t1, np.linalg.solve(t1, gram).T) / n - t2)
+    lu = _LU(t1)
+    t2 = lu.inverse()
+    value = -0.5 * lu.logdet() - 0.9189385332046727 * d - 0.5 * np.vdot(gram, t2) / n
+    grad_gram = 0.5 * (lu.solve(lu.solve(gram).T) / n - t2)
     return value, (2 * grad_gram.dot(W), np.trace(grad_gram))
 
 
@@ -115,14 +118,15 @@ def _bound_hvp(X, W, sigma2, dW, dsigma2, gram):
     n = X.shape[0]
     d = W.shape[0]
     t1 = W.dot(W.T) + sigma2 * np.eye(d, dtype=W.dtype)
-    t2 = np.linalg.solve(t1, gram)
+    lu = _LU(t1)
+    t2 = lu.solve(gram)
     t3 = dW.dot(W.T)
-    t4 = np.linalg.solve(t1, t3 + t3.T + dsigma2 * np.eye(d, dtype=W.dtype))
-    t5 = np.linalg.solve(t1, t4.T)
+    t4 = lu.solve(t3 + t3.T + dsigma2 * np.eye(d, dtype=W.dtype))
+    t5 = lu.solve(t4.T)
     t6 = t5.dot(t2.T)
     dgrad_gram = 0.5 * t5 + -0.5 * (t6.T + t6) / n
-    grad_gram = 0.5 * (np.linalg.solve(t1, t2.T) / n - np.linalg.inv(t1))
-    return (2 * (grad_gram.dot(dW) + dgrad_gram.dot(W)), np.trace(dgrad_gram))
+    t7 = (0.5 * (lu.solve(t2.T) / n - lu.inverse())).dot(dW) + dgrad_gram.dot(W)
+    return (2 * t7, np.trace(dgrad_gram))
 
 
 def loss(X, mean, W, sigma2):
@@ -351,6 +355,49 @@ def _door(X, mean, W, sigma2):
         raise _mismatch("W", W.shape, 0, d, "d, as in X")
     X, mean, W, sigma2 = _working(X, mean, W, sigma2)
     return X, mean, W, sigma2[()]
+
+
+class _LU:
+    """The LU factors of a matrix by LAPACK, to which the rows of an array are columns: they are those of Aᵀ."""
+
+    routines = {
+        dtype: scipy.linalg.lapack.get_lapack_funcs(
+            ("getrf", "getrs", "getri"), dtype=dtype
+        )
+        for dtype in (_FLOAT32, _FLOAT64)
+    }
+
+    def __init__(self, A):
+        factorise, self._solve, self._invert = self.routines[A.dtype]
+        empty = A, np.zeros(0, int), 0  # of which LAPACK complains
+        self._factors, self._pivots, self._failed = factorise(A.T) if A.size else empty
+
+    def _check(self):
+        if self._failed > 0:
+            raise np.linalg.LinAlgError("Singular matrix")
+
+    def solve(self, b, transposed=False):
+        """A⁻¹ b, or A⁻ᵀ b."""
+        self._check()
+        if not b.size:
+            return np.zeros_like(b)
+        x, _ = self._solve(self._factors, self._pivots, b, trans=not transposed)
+        return np.ascontiguousarray(x)
+
+    def inverse(self):
+        """A⁻¹"""
+        self._check()
+        n = len(self._factors)
+        return (
+            self._invert(self._factors, self._pivots, lwork=64 * n)[0].T
+            if n
+            else self._factors
+        )
+
+    def logdet(self):
+        """log|det(A)|"""
+        with np.errstate(divide="ignore"):
+            return np.log(np.abs(self._factors.diagonal())).sum()
 
 
 def _array(name, value, rank):

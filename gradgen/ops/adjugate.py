@@ -38,8 +38,9 @@ class Adjugate(Matrices):
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         spelling.help(TEMPLATE)
-        expr, _ = ready(parts[0], self.rank, self.shape, self.coefficient, spelling)
-        return call("_adjugate", expr), self.stands([parts[0][1]])
+        expr, swapped = ready(parts[0], self.rank, self.shape, self.coefficient, spelling)
+        factors = spelling.factors(self, "inverse det regular", expr, swapped)
+        return call("_adjugate", expr, after=factors[0] if factors else ""), self.stands([parts[0][1]])
 
     def stands(self, orders: Sequence[Labels]) -> Labels:
         return standing(orders, self.rank)
@@ -77,7 +78,10 @@ class AdjugateAlong(Along):
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         spelling.help(TEMPLATE)
-        return call("_adjugate_along", *self.texts(parts, spelling)), self.stands([])
+        expr, direction, swapped = self.texts(parts, spelling)
+        factors = spelling.factors(self, "inverse det regular", expr, swapped)
+        made = call("_adjugate_along", expr, direction, after=factors[0] if factors else "")
+        return made, self.stands([parts[0][1]])
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
         return Math(f"adj'({parts[0][0].text})[{parts[1][0].text}]")

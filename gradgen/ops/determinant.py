@@ -28,7 +28,9 @@ class Det(Single):
         return self.weighed(_turned(adjugate(self.matrices)), tangent, extra)
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
-        return call("np.linalg.det", self.text(parts, spelling)), tuple(range(self.rank))
+        expr, swapped = self.standing(parts, spelling)
+        factors = spelling.factors(self, "det", expr, swapped)
+        return call(f"{factors[0]}.det") if factors else call("np.linalg.det", expr), tuple(range(self.rank))
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
         return Math(f"det({parts[0][0].text})")
@@ -48,7 +50,11 @@ class LogDet(Single):
         return self.weighed(_turned(inverse(self.matrices)), tangent, extra)
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
-        found = call("np.linalg.slogdet", self.text(parts, spelling))
+        expr, swapped = self.standing(parts, spelling)
+        factors = spelling.factors(self, "logdet", expr, swapped)
+        if factors is not None:
+            return call(f"{factors[0]}.logdet"), tuple(range(self.rank))
+        found = call("np.linalg.slogdet", expr)
         return Expr(f"{found.text}[1]", depth=found.depth), tuple(range(self.rank))
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
@@ -67,7 +73,7 @@ class DetSign(Single):
         return zero((*self.shape, *extra))
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
-        found = call("np.linalg.slogdet", self.text(parts, spelling))
+        found = call("np.linalg.slogdet", self.standing(parts, spelling)[0])
         return Expr(f"{found.text}[0]", depth=found.depth), tuple(range(self.rank))
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:

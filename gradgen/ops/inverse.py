@@ -40,7 +40,10 @@ class Inverse(Matrices):
         return product(factors, (*self.shape, *extra), -1)
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
-        expr, _ = ready(parts[0], self.rank, self.shape, 1, spelling)
+        expr, swapped = ready(parts[0], self.rank, self.shape, 1, spelling)
+        factors = spelling.factors(self, "inverse", expr, swapped)
+        if factors is not None:
+            return call(f"{factors[0]}.inverse"), (1, 0) if factors[1] else (0, 1)
         return call("np.linalg.inv", expr), self.stands([parts[0][1]])
 
     def stands(self, orders: Sequence[Labels]) -> Labels:

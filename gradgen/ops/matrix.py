@@ -100,9 +100,9 @@ class Single(Matrices):
         factors = [(weights, (*batch, *sides), 1), (d, (*batch, *sides, *range(rank, rank + more)), 1)]
         return product(factors, (*self.shape, *extra))
 
-    def text(self, parts: Sequence[Part], spelling: Spelling) -> Expr:
-        """The matrices, rows and columns in either order."""
-        return ready(parts[0], len(self.frame), self.frame, self.coefficient, spelling)[0]
+    def standing(self, parts: Sequence[Part], spelling: Spelling) -> tuple[Expr, bool]:
+        """The matrices, rows and columns in either order, and whether these are exchanged."""
+        return ready(parts[0], len(self.frame), self.frame, self.coefficient, spelling)
 
 
 class Along(Matrices):
@@ -145,12 +145,10 @@ class Along(Matrices):
         labels = (*self.along, *range(rank, rank + len(extra)))
         return make(self.matrices, view(1, along, labels, (*self.shape, *extra)))
 
-    def texts(self, parts: Sequence[Part], spelling: Spelling) -> tuple[Expr, Expr]:
-        """The matrices and the directions, rows and columns last."""
+    def texts(self, parts: Sequence[Part], spelling: Spelling) -> tuple[Expr, Expr, bool]:
+        """The matrices and the directions, rows and columns last, and whether both are those of the transposes."""
         rank, r = self.rank, len(self.frame)
         expr, swapped = ready(parts[0], r, self.frame, self.coefficient, spelling)
-        if swapped:
-            expr = transposed(expr, r)
         batch = rank - 2
         if rank > r and r > 2:
             expr = Expr(f"{expr.at(ATOM)}[{', '.join([':'] * (r - 2) + ['None'] * (rank - r))}]")
@@ -159,11 +157,13 @@ class Along(Matrices):
         moved = (text, tuple(place[k] for k in axes))
         inner = tuple(self.shape[k] for k in sorted(place, key=place.__getitem__))
         direction, turned = ready(moved, rank, inner, 1, spelling)
-        return expr, transposed(direction, rank) if turned else direction
+        return expr, transposed(direction, rank) if turned != swapped else direction, swapped
 
     def stands(self, orders: Sequence[Labels]) -> Labels:
+        """As the matrices stand: the differential at the transposes is that of the transposes."""
         r = len(self.frame)
-        return (*range(r - 2), *range(r, self.rank), r - 2, r - 1)
+        last = standing(orders, r)[-2:]
+        return (*range(r - 2), *range(r, self.rank), *last)
 
 
 def along(kind: type[Along], matrices: Node, direction: Node) -> Node:

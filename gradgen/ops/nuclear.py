@@ -35,7 +35,7 @@ class Nuclear(Single):
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         stack = ", axis=(-2, -1)" if self.rank else ""
-        return call("np.linalg.norm", self.text(parts, spelling), after=f'"nuc"{stack}'), tuple(range(self.rank))
+        return call("np.linalg.norm", self.standing(parts, spelling)[0], after=f'"nuc"{stack}'), tuple(range(self.rank))
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
         return Math(f"‖{parts[0][0].text}‖_*")
@@ -89,7 +89,8 @@ class PolarAlong(Along):
 
     def numpy(self, parts: Sequence[Part], spelling: Spelling) -> Part:
         spelling.help(TEMPLATE)
-        return call("_polar_along", *self.texts(parts, spelling)), self.stands([])
+        expr, direction, _ = self.texts(parts, spelling)
+        return call("_polar_along", expr, direction), self.stands([parts[0][1]])
 
     def math(self, parts: Sequence[tuple[Math, Labels]], spelling: Spelling) -> Math:
         return Math(f"polar'({parts[0][0].text})[{parts[1][0].text}]")

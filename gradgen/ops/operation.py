@@ -100,5 +100,11 @@ class Spelling(Protocol):
         """Note that the code calls a function of a template."""
         ...
 
+    def factors(self, node: Node, uses: str, expr: Expr, swapped: bool) -> tuple[str, bool] | None:
+        """What the factors of an operation's matrix are called, where operations share them, and whether they are those
+        of its transpose. ``uses`` names the methods that are called, ``expr`` is the matrix as it stands, ``swapped``
+        says whether its rows and columns are exchanged."""
+        ...
+
     @property
     def dtype(self) -> str: ...

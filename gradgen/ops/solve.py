@@ -49,11 +49,16 @@ class Solve(Matrices):
         if lower:
             return self._triangular(min(lower), parts, spelling), tuple(range(self.rank))
         expr, swapped = ready(parts[0], r, self.frame, self.coefficient, spelling)
-        if swapped != self.turned and not self.node.symmetric:
-            expr = transposed(expr, r)
         right, axes = parts[1]
         wanted = tuple(range(self.rank))
         right = permuted(right, axes, tuple(sorted(axes)))
+        factors = spelling.factors(self, "solve", expr, swapped)
+        if factors is not None:
+            name, other = factors
+            turned = other != self.turned and not self.node.symmetric
+            return call(f"{name}.solve", right, after="transposed=True" if turned else ""), wanted
+        if swapped != self.turned and not self.node.symmetric:
+            expr = transposed(expr, r)
         if self.rank == r - 1 and len(axes) > 1:
             found = call("np.linalg.solve", expr, Expr(f"{right.at(ATOM)}[..., None]"))
             return Expr(f"{found.text}[..., 0]", fresh=False, depth=found.depth), wanted

@@ -203,7 +203,7 @@ def _moderate(x: Array) -> bool:
 
 # ---- worlds
 
-REFUSED = (ValueError, IndexError, TypeError, AttributeError, ArithmeticError, SpecError)
+REFUSED = (ValueError, IndexError, TypeError, AttributeError, ArithmeticError, MemoryError, SpecError)
 
 
 @dataclass

@@ -19,6 +19,7 @@ from gradgen.dims import TYPICAL
 from gradgen.labels import Labels
 from gradgen.nodes import Delta, Factor, Map, Node, Number, Product, Shape, apply, label_sizes, operand, product
 from gradgen.ops.inverse import Inverse
+from gradgen.ops.shared import is_definite
 from gradgen.ops.solve import solve
 from gradgen.text import magnitude
 from gradgen.walk import Names, core, order, reaching, rebuilt, rename, rewrite, through
@@ -36,8 +37,11 @@ def associate(roots: Sequence[Node], names: Names, reading: bool = False, result
     made = _associated(roots, names, reading, results or [0] * len(roots))
     if reading:
         return made
-    last = {type(node) for node in order(made)} & {Inverse, Map}
-    return rewrite(made, _finally, names) if last else made
+    nodes = order(made)
+    if not {type(node) for node in nodes} & {Inverse, Map}:
+        return made
+    formed = _formed(nodes)
+    return rewrite(made, lambda node: _finally(node, formed), names)
 
 
 @dataclass
@@ -96,9 +100,9 @@ def _arrays(node: Product) -> int:
     return sum(bool(labels) for _, labels, _ in node.factors)
 
 
-def _finally(node: Node) -> Node:
+def _finally(node: Node, formed: set[Node]) -> Node:
     if isinstance(node, Product):
-        return _solved(node)
+        return node if formed.intersection(node.operands) else _solved(node)
     return _multiplied(node) if isinstance(node, Map) and node.rank else node
 
 
@@ -125,6 +129,18 @@ def _known(node: Product, made: Node) -> Node:
     if node.symmetric and inner.rank == 2:
         inner.symmetric = True
     return made
+
+
+def _formed(nodes: Sequence[Node]) -> set[Node]:
+    """The inverses of definite matrices by which square matrices are multiplied twice: products are faster than
+    eliminations, and lose nothing there."""
+    counts: Counter[Node] = Counter()
+    for node in nodes:
+        if isinstance(node, Product) and len(node.factors) == 2 and len(node.summed) == 1:
+            for (inner, labels, _), (other, _, _) in (node.factors, node.factors[::-1]):
+                if isinstance(inner, Inverse) and len(labels) == 2 and other.shape == inner.shape:
+                    counts[inner] += is_definite(inner.matrices)
+    return {inner for inner, times in counts.items() if times > 1}
 
 
 def _solved(node: Product) -> Node:

@@ -20,7 +20,8 @@ def _loss(S, Theta):
 
 def _grad(S, Theta):
     """The gradient by Theta."""
-    return S - np.linalg.inv(Theta)
+    Theta_cholesky = _Cholesky(Theta)
+    return S - Theta_cholesky.inverse()
 
 
 def _value_and_grad(S, Theta):
@@ -32,7 +33,8 @@ def _value_and_grad(S, Theta):
 def _hvp(Theta, dTheta):
     """The Hessian times a direction."""
     Theta_cholesky = _Cholesky(Theta)
-    return Theta_cholesky.solve(Theta_cholesky.solve(dTheta).T).T
+    t1 = Theta_cholesky.inverse()
+    return t1.dot(dTheta).dot(t1)
 
 
 def loss(S, Theta):
@@ -250,12 +252,6 @@ class _Cholesky:
         self._factor, failed = factorise(A.T, lower=True)
         if failed > 0:
             raise np.linalg.LinAlgError("Matrix is not positive definite")
-
-    def solve(self, b):
-        """A⁻¹ b"""
-        if not b.size:
-            return np.zeros_like(b)
-        return np.ascontiguousarray(self._solve(self._factor, b, lower=True)[0])
 
     def inverse(self):
         """A⁻¹, of which LAPACK gives the lower half."""

@@ -17,9 +17,10 @@ _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 def _loss(X, mu, Sigma):
     """The loss."""
     n = X.shape[0]
+    Sigma_cholesky = _Cholesky(Sigma)
     Z = X - mu
     value = 0.5 * (
-        np.vdot(np.linalg.inv(Sigma), Z.T.dot(Z))
+        np.vdot(Sigma_cholesky.inverse(), Z.T.dot(Z))
         + n * np.linalg.slogdet(6.283185307179586 * Sigma)[1]
     )
     return value
@@ -28,11 +29,10 @@ def _loss(X, mu, Sigma):
 def _grad(X, mu, Sigma):
     """The gradient by mu and Sigma."""
     n = X.shape[0]
-    Z = X - mu
     Sigma_cholesky = _Cholesky(Sigma)
-    t1 = Sigma_cholesky.solve(Sigma_cholesky.solve(Z.T.dot(Z)).T)
-    grad_Sigma = 0.5 * (n * Sigma_cholesky.inverse() - t1.T)
-    return (-Sigma_cholesky.solve(Z.sum(axis=0)), grad_Sigma)
+    t1 = Sigma_cholesky.inverse()
+    Z = X - mu
+    return (-t1.dot(Z.sum(axis=0)), 0.5 * (n * t1 - t1.dot(Z.T.dot(Z)).dot(t1)))
 
 
 def _value_and_grad(X, mu, Sigma):
@@ -45,24 +45,22 @@ def _value_and_grad(X, mu, Sigma):
     value = 0.5 * (
         np.vdot(t1, gram) + n * np.linalg.slogdet(6.283185307179586 * Sigma)[1]
     )
-    grad_Sigma = 0.5 * (n * t1 - Sigma_cholesky.solve(Sigma_cholesky.solve(gram).T).T)
-    return value, (-Sigma_cholesky.solve(Z.sum(axis=0)), grad_Sigma)
+    return value, (-t1.dot(Z.sum(axis=0)), 0.5 * (n * t1 - t1.dot(gram).dot(t1)))
 
 
 def _hvp(X, mu, Sigma, dmu, dSigma):
     """The Hessian times a direction."""
     n = X.shape[0]
+    Sigma_cholesky = _Cholesky(Sigma)
+    t1 = Sigma_cholesky.inverse()
+    t2 = t1.dot(dmu)
+    gram = t1.dot(dSigma).dot(t1)
     Z = X - mu
     Z_sum = Z.sum(axis=0)
-    Sigma_cholesky = _Cholesky(Sigma)
-    t1 = Sigma_cholesky.solve(Sigma_cholesky.solve(dSigma).T)
-    t2 = Sigma_cholesky.solve(dmu)
-    t3 = Z.T.dot(Z).dot(t1)
-    t4 = 0.5 * (t3 + np.outer(Z_sum, t2) + np.outer(dmu, Sigma_cholesky.solve(Z_sum)))
-    hvp_Sigma = (
-        Sigma_cholesky.solve(t4) + 0.5 * Sigma_cholesky.solve(t3).T - 0.5 * n * t1.T
-    )
-    return (Z_sum.dot(t1) + n * t2, hvp_Sigma)
+    t3 = Z.T.dot(Z).dot(gram)
+    t4 = 0.5 * (t3 + np.outer(dmu, t1.dot(Z_sum)) + np.outer(Z_sum, t2))
+    hvp_Sigma = t1.dot(t4) + 0.5 * t3.T.dot(t1) - 0.5 * n * gram
+    return (gram.dot(Z_sum) + n * t2, hvp_Sigma)
 
 
 def loss(X, mu, Sigma):
@@ -305,12 +303,6 @@ class _Cholesky:
         self._factor, failed = factorise(A.T, lower=True)
         if failed > 0:
             raise np.linalg.LinAlgError("Matrix is not positive definite")
-
-    def solve(self, b):
-        """A⁻¹ b"""
-        if not b.size:
-            return np.zeros_like(b)
-        return np.ascontiguousarray(self._solve(self._factor, b, lower=True)[0])
 
     def inverse(self):
         """A⁻¹, of which LAPACK gives the lower half."""

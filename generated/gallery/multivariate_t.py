@@ -23,125 +23,122 @@ def _loss(X, mu, Sigma, nu):
     """The loss."""
     d = X.shape[1]
     Sigma_cholesky = _Cholesky(Sigma)
-    Z = X - mu
-    ratio = np.einsum("ij,ji->i", Z, Sigma_cholesky.solve(Z.T)) / nu
     t1 = nu + d
-    t2 = (
+    Z = X - mu
+    t2 = np.einsum("ij,ij->i", Z, Z.dot(Sigma_cholesky.inverse()))
+    t3 = (
         scipy.special.gammaln(0.5 * t1)
         - scipy.special.gammaln(0.5 * nu)
         - 0.5 * d * np.log(3.141592653589793 * nu)
         - 0.5 * Sigma_cholesky.logdet()
-        - 0.5 * t1 * np.log1p(ratio)
+        - 0.5 * t1 * np.log1p(t2 / nu)
     )
-    return -t2.sum()
+    return -t3.sum()
 
 
 def _grad(X, mu, Sigma, nu):
     """The gradient by mu, Sigma and nu."""
     n, d = X.shape
-    Z = X - mu
-    t1 = nu + d
     Sigma_cholesky = _Cholesky(Sigma)
-    ratio = np.einsum("ij,ji->i", Z, Sigma_cholesky.solve(Z.T)) / nu
+    t1 = Sigma_cholesky.inverse()
+    Z = X - mu
+    ratio = np.einsum("ij,ij->i", Z, Z.dot(t1)) / nu
     t2 = 1 + ratio
-    ratio2 = t1 / t2
-    t3 = Sigma_cholesky.inverse()
-    t4 = Sigma_cholesky.solve(Sigma_cholesky.solve((Z / t2[:, None]).T.dot(Z)).T)
-    t5 = 0.5 * (
-        scipy.special.digamma(0.5 * nu) + d / nu - scipy.special.digamma(0.5 * t1)
+    t3 = nu + d
+    ratio2 = t3 / t2
+    grad_Sigma = 0.5 * (n * t1 - t3 / nu * t1.dot(Z.T.dot(Z / t2[:, None]).dot(t1)))
+    t4 = 0.5 * (
+        scipy.special.digamma(0.5 * nu) + d / nu - scipy.special.digamma(0.5 * t3)
     )
     grad_nu = (
         0.5 * np.log1p(ratio).sum()
-        + n * t5
-        - 0.5 * np.vdot((Z * ratio2[:, None]).T.dot(Z), t3) / nu**2
+        + n * t4
+        - 0.5 * np.vdot(t1, (Z * ratio2[:, None]).T.dot(Z)) / nu**2
     )
-    grad_mu = -Sigma_cholesky.solve(ratio2.dot(Z)) / nu
-    return (grad_mu, 0.5 * (n * t3 - t1 / nu * t4), grad_nu)
+    return (-t1.dot(ratio2.dot(Z)) / nu, grad_Sigma, grad_nu)
 
 
 def _value_and_grad(X, mu, Sigma, nu):
     """The loss and its gradient by mu, Sigma and nu, in one pass."""
     n, d = X.shape
     Sigma_cholesky = _Cholesky(Sigma)
+    t1 = nu + d
     Z = X - mu
-    ratio = np.einsum("ij,ji->i", Z, Sigma_cholesky.solve(Z.T)) / nu
-    t1 = np.log1p(ratio)
-    t2 = nu + d
-    t3 = (
-        scipy.special.gammaln(0.5 * t2)
+    t2 = Sigma_cholesky.inverse()
+    ratio = np.einsum("ij,ij->i", Z, Z.dot(t2)) / nu
+    t3 = np.log1p(ratio)
+    t4 = (
+        scipy.special.gammaln(0.5 * t1)
         - scipy.special.gammaln(0.5 * nu)
         - 0.5 * d * np.log(3.141592653589793 * nu)
         - 0.5 * Sigma_cholesky.logdet()
-        - 0.5 * t2 * t1
+        - 0.5 * t1 * t3
     )
-    t4 = 1 + ratio
-    ratio2 = t2 / t4
-    t5 = Sigma_cholesky.inverse()
-    t6 = Sigma_cholesky.solve(Sigma_cholesky.solve((Z / t4[:, None]).T.dot(Z)).T)
-    t7 = 0.5 * (
-        scipy.special.digamma(0.5 * nu) + d / nu - scipy.special.digamma(0.5 * t2)
+    t5 = 1 + ratio
+    ratio2 = t1 / t5
+    grad_Sigma = 0.5 * (n * t2 - t1 / nu * t2.dot(Z.T.dot(Z / t5[:, None]).dot(t2)))
+    t6 = 0.5 * (
+        scipy.special.digamma(0.5 * nu) + d / nu - scipy.special.digamma(0.5 * t1)
     )
     grad_nu = (
-        0.5 * t1.sum()
-        + n * t7
-        - 0.5 * np.vdot((Z * ratio2[:, None]).T.dot(Z), t5) / nu**2
+        0.5 * t3.sum()
+        + n * t6
+        - 0.5 * np.vdot(t2, (Z * ratio2[:, None]).T.dot(Z)) / nu**2
     )
-    grad_mu = -Sigma_cholesky.solve(ratio2.dot(Z)) / nu
-    return -t3.sum(), (grad_mu, 0.5 * (n * t5 - t2 / nu * t6), grad_nu)
+    return -t4.sum(), (-t2.dot(ratio2.dot(Z)) / nu, grad_Sigma, grad_nu)
 
 
 def _hvp(X, mu, Sigma, nu, dmu, dSigma, dnu):
     """The Hessian times a direction."""
     n, d = X.shape
     Z = X - mu
-    t1 = nu + d
     Sigma_cholesky = _Cholesky(Sigma)
-    t2 = np.einsum("ij,ji->i", Z, Sigma_cholesky.solve(Z.T))
+    t1 = Sigma_cholesky.inverse()
+    t2 = np.einsum("ij,ij->i", Z, Z.dot(t1))
     t3 = 1 + t2 / nu
-    ratio = t1 / t3
-    t4 = ratio.dot(Z)
-    t5 = Sigma_cholesky.solve(Sigma_cholesky.solve(dSigma).T)
+    gram = t1.dot(dSigma.dot(t1))
+    t4 = t1.dot(dmu)
+    ratio = (-np.einsum("ij,ij->i", Z.dot(gram), Z) - 2 * Z.dot(t4)) / nu
     nu_squared = nu**2
     ratio2 = dnu / nu_squared
-    t6 = Sigma_cholesky.solve(dmu)
-    ratio3 = (-np.einsum("ij,ij->i", Z.dot(t5), Z) - 2 * Z.dot(t6)) / nu
-    difference = ratio3 - ratio2 * t2
-    ratio4 = difference / t3**2
-    difference2 = dnu / t3 - t1 * ratio4
-    t7 = difference2.dot(Z) / nu - ratio2 * t4 - ratio.sum() / nu * dmu
-    t8 = Sigma_cholesky.solve((Z / t3[:, None]).T.dot(Z))
-    ratio5 = t1 / nu
+    difference = ratio - ratio2 * t2
+    ratio3 = difference / t3**2
+    t5 = nu + d
+    difference2 = dnu / t3 - t5 * ratio3
+    ratio4 = t5 / t3
+    t6 = ratio4.dot(Z)
+    t7 = difference2.dot(Z) / nu - ratio2 * t6 - ratio4.sum() / nu * dmu
     power = 1 / t3
-    t9 = power.dot(Z)
-    t10 = ratio5 * Sigma_cholesky.solve((Z * ratio4[:, None]).T.dot(Z)).T
-    t11 = 0.5 * (
-        Z.T.dot(Z * (ratio5 * power)[:, None]).dot(t5)
-        + np.outer(t9, ratio5 * t6)
-        + np.outer(dmu, ratio5 * Sigma_cholesky.solve(t9))
-        + t1 * dnu / nu_squared * t8.T
-        + t10
-        - dnu / nu * t8.T
+    t8 = power.dot(Z)
+    ratio5 = t5 / nu
+    t9 = Z.T.dot(Z / t3[:, None]).dot(t1)
+    t10 = 0.5 * (
+        (Z * (ratio5 * power)[:, None]).T.dot(Z).dot(gram)
+        + np.outer(t8, ratio5 * t4)
+        + t5 * dnu / nu_squared * t9
+        + np.outer(dmu, ratio5 * t1.dot(t8))
+        + ratio5 * (Z * ratio3[:, None]).T.dot(Z).dot(t1)
+        - dnu / nu * t9
     )
-    hvp_Sigma = Sigma_cholesky.solve(t11) + 0.5 * ratio5 * t5.T.dot(t8.T) - 0.5 * n * t5
-    gram = (Z * ratio[:, None]).T.dot(Z)
-    t12 = Sigma_cholesky.inverse()
-    t13 = (
-        dmu.dot(Sigma_cholesky.solve(t4))
-        + 0.5 * np.vdot(gram, t5)
-        - 0.5 * np.vdot(t12, (Z * difference2[:, None]).T.dot(Z))
+    hvp_Sigma = t1.dot(t10) + 0.5 * ratio5 * gram.dot(t9) - 0.5 * n * gram
+    gram2 = (Z * ratio4[:, None]).T.dot(Z)
+    t11 = (
+        t1.dot(t6).dot(dmu)
+        + 0.5 * np.vdot(gram, gram2)
+        - 0.5 * np.vdot(t1, (Z * difference2[:, None]).T.dot(Z))
     )
-    t14 = (
+    t12 = (
         0.25 * scipy.special.polygamma(1, 0.5 * nu).astype(X.dtype)
-        - 0.25 * scipy.special.polygamma(1, 0.5 * t1).astype(X.dtype)
+        - 0.25 * scipy.special.polygamma(1, 0.5 * t5).astype(X.dtype)
         - 0.5 * d / nu_squared
     )
     hvp_nu = (
-        0.5 * difference.dot(power)
-        + t14 * dnu * n
-        + dnu / nu**3 * np.vdot(gram, t12)
-        + t13 / nu_squared
+        0.5 * power.dot(difference)
+        + np.vdot(t1, gram2) * dnu / nu**3
+        + t12 * dnu * n
+        + t11 / nu_squared
     )
-    return (t4.dot(t5) / nu - Sigma_cholesky.solve(t7), hvp_Sigma, hvp_nu)
+    return (gram.dot(t6) / nu - t1.dot(t7), hvp_Sigma, hvp_nu)
 
 
 def loss(X, mu, Sigma, nu):
@@ -401,12 +398,6 @@ class _Cholesky:
         self._factor, failed = factorise(A.T, lower=True)
         if failed > 0:
             raise np.linalg.LinAlgError("Matrix is not positive definite")
-
-    def solve(self, b):
-        """A⁻¹ b"""
-        if not b.size:
-            return np.zeros_like(b)
-        return np.ascontiguousarray(self._solve(self._factor, b, lower=True)[0])
 
     def inverse(self):
         """A⁻¹, of which LAPACK gives the lower half."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg.lapack
 from evaluate import adjugate
 from snippets import draw, loss
 
@@ -14,6 +16,10 @@ from gradgen.templating import environment
 
 SCOPE: dict[str, Any] = {"np": np}
 exec(environment().get_template("adjugate.py.j2").render(), SCOPE)
+SHARED: dict[str, Any] = {**SCOPE, "scipy": scipy, "_FLOAT32": np.dtype("f4"), "_FLOAT64": np.dtype("f8")}
+USED = SimpleNamespace(helpers=["lu:inverse", "lu:det", "lu:regular"])
+for template in ("adjugate", "lu"):
+    exec(environment().get_template(f"{template}.py.j2").render(module=USED), SHARED)
 computed: Callable[..., np.ndarray] = SCOPE["_adjugate"]
 computed_along: Callable[..., np.ndarray] = SCOPE["_adjugate_along"]
 
@@ -67,6 +73,16 @@ def test_the_adjugate_is_the_transposed_cofactors(said: str) -> None:
     found = computed(matrix)
     assert found.shape == matrix.shape
     assert np.max(np.abs(found - adjugate(matrix)), initial=0) <= tolerance(matrix, len(matrix) - 1)
+
+
+@pytest.mark.parametrize("said", MATRICES)
+def test_shared_factors_change_nothing(said: str) -> None:
+    matrix, direction = MATRICES[said], RANDOM[4][: len(MATRICES[said]), : len(MATRICES[said])]
+    lu = SHARED["_LU"](matrix)
+    found, along = SHARED["_adjugate"](matrix, lu), SHARED["_adjugate_along"](matrix, direction, lu)
+    plain, plain_along = computed(matrix), computed_along(matrix, direction)
+    assert np.max(np.abs(found - plain), initial=0) <= tolerance(matrix, len(matrix) - 1)
+    assert np.max(np.abs(along - plain_along), initial=0) <= tolerance(matrix, len(matrix) - 2) * 1e3
 
 
 @pytest.mark.parametrize("said", MATRICES)

@@ -148,7 +148,7 @@ HELPERS = {
     for name in re.findall(r"^def (\w+)", path.read_text(encoding="utf-8"), re.M)
 } - {"bind"}
 RENAMED = {"_direction", "_cotangent", "_Function", "_owned", "_door"}  # these give way to the user's names themselves
-INNER = {"_inverse", "_size", "_singular", "_thin", "_without", "_without_two"}  # only helpers call these
+INNER = {"_regular", "_squares", "_singular", "_thin", "_without", "_without_two"}  # only helpers call these
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("generated/**/[!_t]*.py")), ids=lambda path: path.stem)

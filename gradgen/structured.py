@@ -74,18 +74,22 @@ def triangle_on_diagonal(node: Node) -> Node | None:
 
 
 def sum_of_diagonals(node: Node) -> Node | None:
-    """diag(x) + diag(y) = diag(x + y), and diag(x) + c I = diag(x + c)"""
+    """diag(x) + diag(y) = diag(x + y), diag(x) + c I = diag(x + c), and what stands on the diagonal of diag(x) is x"""
     if not isinstance(node, Add):
         return None
     found: dict[Labels, list[tuple[Number, list[Factor]]]] = {}
     others: list[Operand] = []
+    changed = False
     for c, inner, labels in node.terms:
         pair, rest = _on_identity(inner, labels, node.rank)
-        if pair:
+        if pair and pair[0] == pair[1]:
+            others.append((c, product(rest, node.shape), tuple(range(node.rank))))
+            changed = True
+        elif pair:
             found.setdefault(pair, []).append((c, rest))
         else:
             others.append((c, inner, labels))
-    if all(len(terms) == 1 for terms in found.values()):
+    if not changed and all(len(terms) == 1 for terms in found.values()):
         return None
     joined = [_diagonal_of_sum(terms, pair, node.shape) for pair, terms in found.items()]
     return add([*others, *((1, n, tuple(range(node.rank))) for n in joined)], node.shape)

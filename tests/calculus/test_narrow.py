@@ -11,9 +11,10 @@ from gradgen.derive import derive
 from gradgen.flatten import flatten
 from gradgen.lower import lower
 from gradgen.narrow import narrowed
-from gradgen.nodes import Node, View, add, arena, product, view
+from gradgen.nodes import Add, Delta, Node, View, add, arena, delta, intern, product, view
 from gradgen.ops.reduce import reduce
-from gradgen.walk import Name, order
+from gradgen.structured import sum_of_diagonals
+from gradgen.walk import Name, core, order
 
 N = DIMS["n"]
 
@@ -102,3 +103,15 @@ def test_derivatives_of_diagonals_compute_no_matrix_for_its_diagonal(body: str) 
         results = derive(lower(tape), tape.wrt).results
         for roots in results.values():
             assert narrowed(list(roots), {}) == list(roots)
+
+
+def test_the_diagonal_of_a_diagonal_is_no_diagonal() -> None:
+    """diag(diag(x)) + diag(diag(y)) = x + y, where a sum of diagonals was seen."""
+    x, y, w = symbols("x:n y:n w:n")
+    eye = delta(N)
+    both = [product([(v, (0,), 1), (eye, (0, 1), 1)], (N, N)) for v in (x, call("exp", y))]
+    read = intern(Add, (N,), (((2, core(both[0]), (0, 0)), (-1, core(both[1]), (0, 0)), (1, w, (0,))),), ())
+    found = sum_of_diagonals(read)
+    assert found is not None
+    assert agree(evaluate(found), evaluate(read))
+    assert not any(isinstance(node, Delta) for node in order([found]))

@@ -746,8 +746,9 @@ def _results(steps: Sequence[Step]) -> list[Result]:
 
 
 def _instead(size: Node) -> str:
-    """What divides in place of a size that is 0; a difference of sizes divides what may well be there."""
-    several = isinstance(size, Add) or (isinstance(size, Count) and len(size.size.terms) > 1)
+    """What divides in place of a number of dimensions that is 0: where it is no length of an axis, such as n (n - 1),
+    it divides what may well be there."""
+    several = isinstance(size, Count) and len(size.size.terms) > 1 and any(len(m) > 1 for m, _ in size.size.terms)
     return "NAN" if several else "1.0"
 
 

@@ -864,9 +864,10 @@ def _called_by_a_library(expr: Expr) -> bool:
 
 
 def _inverse(expr: Expr, power: Number) -> Expr:
-    """1 / expr for Python numbers, which raise at 0: where a size is 0, what it divides is summed over nothing; a
-    difference of sizes divides what may well be there, and NumPy has NaN for 0 / 0."""
-    instead = "np.nan" if expr.level <= text.SUM else "1"
+    """1 / expr for Python numbers, which raise at 0: where the length of an axis is 0, what it divides is summed over
+    nothing; a number such as n (n - 1) divides what may well be there, and NumPy has NaN for 0 / 0."""
+    several = expr.level <= text.SUM and re.search(r"[^\W\d]\w* \*+ [^\W\d]|\*\*", expr.text)
+    instead = "np.nan" if several else "1"
     return text.power(Expr(f"({expr.text} or {instead})", depth=text.deeper(expr)), -power)
 
 

@@ -22,7 +22,7 @@ def _loss(R, rf, w):
     excess = R.dot(w) - rf
     ratio = excess.sum() / n
     residual = excess - ratio
-    t1 = np.sqrt(residual.dot(residual)) * float(np.sqrt(1 / (n - 1 or np.nan)))
+    t1 = np.sqrt(residual.dot(residual)) * float(np.sqrt(1 / (n - 1 or 1)))
     return -15.874507866387544 * ratio / t1
 
 
@@ -32,7 +32,7 @@ def _grad(R, rf, w):
     excess = R.dot(w) - rf
     ratio = excess.sum() / n
     residual = excess - ratio
-    power = float(np.sqrt(1 / (n - 1 or np.nan)))
+    power = float(np.sqrt(1 / (n - 1 or 1)))
     norm = np.sqrt(residual.dot(residual))
     t1 = norm * power
     ratio2 = ratio * power / ((norm or np.inf) * t1**2)
@@ -47,7 +47,7 @@ def _value_and_grad(R, rf, w):
     ratio = excess.sum() / n
     residual = excess - ratio
     norm = np.sqrt(residual.dot(residual))
-    power = float(np.sqrt(1 / (n - 1 or np.nan)))
+    power = float(np.sqrt(1 / (n - 1 or 1)))
     t1 = norm * power
     ratio2 = ratio * power / ((norm or np.inf) * t1**2)
     t2 = -15.874507866387544 * (1 / t1 + ratio2 * residual.sum())
@@ -63,7 +63,7 @@ def _hvp(R, rf, w, dw):
     dresidual = dexcess - ratio
     excess = R.dot(w) - rf
     ratio2 = excess.sum() / n
-    power = float(np.sqrt(1 / (n - 1 or np.nan)))
+    power = float(np.sqrt(1 / (n - 1 or 1)))
     residual = excess - ratio2
     norm = np.sqrt(residual.dot(residual))
     t1 = norm * power
@@ -100,7 +100,7 @@ def _hessian(R, rf, w):
     n = R.shape[0]
     excess = R.dot(w) - rf
     ratio = excess.sum() / n
-    power = 1 / (n - 1 or np.nan)
+    power = 1 / (n - 1 or 1)
     power_root = float(np.sqrt(power))
     t1 = ratio * power_root
     residual = excess - ratio
@@ -154,7 +154,7 @@ def _bound_hessian(R, rf, w, fixed, fixed2, fixed3, fixed4, R_sum):
     n = R.shape[0]
     excess = R.dot(w) - rf
     ratio = excess.sum() / n
-    power = 1 / (n - 1 or np.nan)
+    power = 1 / (n - 1 or 1)
     power_root = float(np.sqrt(power))
     t1 = ratio * power_root
     residual = excess - ratio

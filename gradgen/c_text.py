@@ -130,6 +130,7 @@ class _Printer:
         self.uses = Counter(c for node in self._all() for _, c, _ in operands(node))
         self.uses.update(r.operand[1] for r in self.results)
         self.looped = {c for node in self._all() if node.rank or reduces(node) for c in map(core, node.operands)}
+        self.looped.update(r.operand[1] for r in self.results if r.shape)
         self.depth = 1
         self.products: dict[str, None] = {}
         self.inner: dict[str, None] = {}

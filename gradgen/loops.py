@@ -148,20 +148,21 @@ class _Maker:
         made = [n for n in self.nodes if n in local and n not in self.given]
         first = set(needed([c for n in made for c in map(core, n.operands) if c not in local], self.given))
         before = self._steps([n for n in self.nodes if n in first], ())
-        rows = self._steps([n for n in self.nodes if n in local], self._results(dim, True))
+        by_rows, others = self._results(local.difference(sums))
+        rows = self._steps([n for n in self.nodes if n in local], by_rows)
         rest = [n for n in self.nodes if n not in first and n not in local]
-        after = self._steps(rest, self._results(dim, False))
+        after = self._steps(rest, others)
         phases = (before, rows, after)
         taken = _taken(phases)
         kept = tuple(n for n in self.nodes if n in sums or self._is_kept(n, taken))
         return Program(before, rows, after, dim, sums, self.stored, kept, local)
 
-    def _results(self, dim: Dim | None, rows: bool) -> list[Result]:
-        """The results that have rows, or those that have none."""
-        found = []
+    def _results(self, rows: Collection[Node]) -> tuple[list[Result], list[Result]]:
+        """The results that are made of rows, which are stored block by block, and the others."""
+        found: tuple[list[Result], list[Result]] = [], []
         for position, root in enumerate(self.roots):
-            if (dim is not None and any(dim in size.symbols for size in root.shape)) == rows:
-                found.append(Result(position, operand(root, tuple(range(root.rank))), root.shape))
+            result = Result(position, operand(root, tuple(range(root.rank))), root.shape)
+            found[result.operand[1] not in rows].append(result)
         return found
 
     def _steps(self, nodes: Sequence[Node], results: Sequence[Result]) -> list[Step]:

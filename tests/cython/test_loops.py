@@ -41,6 +41,10 @@ LOSSES = rowwise.LOSSES | {
     "twice_over_rows": (
         "@loss(wrt='w')\ndef twice_over_rows(X: Matrix[n, d], w: Vector[d]):\n    return np.var(X @ w)\n"
     ),
+    "filled_with_numbers": (
+        "@loss(wrt=('x', 't'))\ndef filled_with_numbers(x: Vector[n], w: Vector[d], t: Scalar):\n"
+        "    return np.sum(x) * t / d + np.sum(np.sin(w))\n"
+    ),
     "slices": (
         "@loss(wrt='x')\ndef slices(x: Vector[n], t: Scalar):\n"
         "    return np.sum((x[1:] - x[:-1]) ** 2 * t) + x[0] ** 2 + np.sum(x[::-1] * x) + np.max(x)\n"

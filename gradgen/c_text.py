@@ -390,7 +390,7 @@ class _Printer:
     def bracketed(self, size: Size) -> str:
         """A size as a factor."""
         text = self._size(size)
-        return text if len(size.terms) <= 1 else f"({text})"
+        return text if text.isidentifier() or text.isdigit() else f"({text})"
 
     def _product(self, sizes: Sequence[Size], block: bool) -> str:
         return " * ".join(self._extent(size, block) for size in sizes) or "1"
@@ -491,8 +491,7 @@ class _Printer:
                 self._line(line)
             if level == len(index) - 1 and plain:
                 self._line("#pragma omp simd" + (f" reduction(+ : {', '.join(sums)})" if sums else ""))
-            row = self.rows and self.program.dim is not None and size == Size.of(self.program.dim)
-            self._line(f"for (ptrdiff_t {k} = 0; {k} < {'last' if row else self._size(size)}; {k}++) {{")
+            self._line(f"for (ptrdiff_t {k} = 0; {k} < {self._length(size)}; {k}++) {{")
             self.depth += 1
         for line in inside.inner:
             self._line(line)
@@ -559,6 +558,15 @@ class _Printer:
             return f"{self.called[index]}[{run}]" if index.rank else self.called[index]
         return run
 
+    def _left(self, node: Select, at: Mapping[int, str]) -> dict[int, str]:
+        """The index along each axis that is left. A slice as long as the rows is of an array of another length, which
+        is there as a whole."""
+        found = {}
+        for label, axis in enumerate(kept(node.picks)):
+            moved = self._is_along_rows(node.shape[label]) and node.picks[axis] is not None
+            found[axis] = f"(first + {at[label]})" if moved else at[label]
+        return found
+
     def _picks(self, picks: Sequence[Pick], at: Mapping[int, str]) -> dict[int, str]:
         """Which entry is taken along each axis of what is picked from; ``at`` tells where a round stands on an axis."""
         return {axis: _picked(pick, at.get(axis, ""), self) for axis, pick in enumerate(picks)}
@@ -608,10 +616,12 @@ class _Printer:
             f"{self.called[b]}, {leading[1]}, {more}, {self.called[node]}, {leading[2]});"
         )
 
+    def _is_along_rows(self, size: Size) -> bool:
+        """Whether an axis runs over the rows of a block."""
+        return self.rows and self.program.dim is not None and size == Size.of(self.program.dim)
+
     def _length(self, size: Size) -> str:
-        if self.rows and self.program.dim is not None and size == Size.of(self.program.dim):
-            return "last"
-        return self._size(size)
+        return "last" if self._is_along_rows(size) else self._size(size)
 
     # Values
 
@@ -621,8 +631,7 @@ class _Printer:
         if isinstance(node, Map):
             return self._map(node, at, local)
         if isinstance(node, Select):
-            left = {axis: at[k] for k, axis in enumerate(kept(node.picks))}
-            return self._at(node.node, node.labels, self._picks(node.picks, left)), ATOM
+            return self._at(node.node, node.labels, self._picks(node.picks, self._left(node, at))), ATOM
         if isinstance(node, Gather):
             own = tuple(range(node.rank))
             axes = tuple(range(node.node.rank))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from test_calls import BODY, DTYPES, DW, KINDS, PLAIN, REFUSED, SIGNATURE, WHOLE, WRONG_DIRECTIONS, X, matrix
 from together import modules
 
 import gradgen
@@ -45,6 +46,17 @@ LOSSES = rowwise.LOSSES | {
         "@loss(wrt=('x', 't'))\ndef filled_with_numbers(x: Vector[n], w: Vector[d], t: Scalar):\n"
         "    return np.sum(x) * t / d + np.sum(np.sin(w))\n"
     ),
+    "over_two_n": (
+        "@loss(wrt='x')\ndef over_two_n(x: Vector[2 * n], w: Vector[d]):\n"
+        "    return np.sum(np.exp(x)) / len(x) + np.sum(w**2)\n"
+    ),
+    "halves": (
+        "@loss(wrt='w')\ndef halves(w: Vector[n], z: Vector[2 * n]):\n"
+        "    return np.sum(np.sin(w) * z[:n] - np.exp(w) * z[n:])\n"
+    ),
+    "every_kind": (
+        f"@loss(wrt=('w', 'X'))\ndef every_kind({SIGNATURE}):\n    {{}}\n    return {{}}\n".format(*BODY.split("\n"))
+    ),
     "slices": (
         "@loss(wrt='x')\ndef slices(x: Vector[n], t: Scalar):\n"
         "    return np.sum((x[1:] - x[:-1]) ** 2 * t) + x[0] ** 2 + np.sum(x[::-1] * x) + np.max(x)\n"
@@ -76,9 +88,8 @@ def test_every_loss_is_what_its_spec_is_in_50_digits(folder: str) -> None:
 
 
 def called(loss: Any, module: ModuleType, inputs: dict[str, Any]) -> list[np.ndarray]:
-    directions = {
-        f"d{name}": np.cos(np.arange(inputs[name].size)).reshape(inputs[name].shape) for name in loss.tape.wrt
-    }
+    shapes = {f"d{name}": np.shape(inputs[name]) for name in loss.tape.wrt}
+    directions = {name: np.cos(np.arange(np.prod(shape))).reshape(shape) for name, shape in shapes.items()}
     return [*flat(module.value_and_grad(**inputs)), *flat(module.hvp(**inputs, **directions))]
 
 
@@ -115,6 +126,56 @@ def test_every_kind_of_array(both: Any, name: str) -> None:
             np.testing.assert_array_equal(left, right)
             assert left.flags.c_contiguous or not left.shape
             assert not any(np.shares_memory(left, x) for x in given.values() if isinstance(x, np.ndarray))
+
+
+DIRECTIONS = {"dw": DW, "dX": X}
+GIVEN: dict[str, dict[str, Any]] = {
+    **{
+        said: {name: kind(value) if np.ndim(value) else value for name, value in (PLAIN | DIRECTIONS).items()}
+        for said, kind in (KINDS | WHOLE | {"np.matrix": matrix}).items()
+    },
+    **{said: {k: np.asarray(PLAIN[k]).astype(v) for k, v in dtypes.items()} for said, (dtypes, _) in DTYPES.items()},
+    "a 0-d array for a number": {"s": np.array(0.75)},
+    "no rows": {"X": X[:0], "y": [], "dX": X[:0]},
+    "no columns": {"X": X[:, :0], "w": [], "dX": X[:, :0], "dw": []},
+    "NaN": {"w": DW * np.nan},
+    "infinity": {"y": PLAIN["y"] * np.inf},
+    **{f"wrong: {said}": {name: value} for said, (name, value, _, _) in REFUSED.items()},
+    **{f"a wrong direction: {said}": {"dw": value} for said, (value, _, _) in WRONG_DIRECTIONS.items()},
+    "no such argument": {"Z": 1.0},
+}
+"""Arguments and directions in place of the plain ones."""
+
+
+def outcomes(module: ModuleType, given: dict[str, Any]) -> list[Any]:
+    """What functions give, bound or not: arrays, or the type of an error and what it says."""
+    arguments = PLAIN | {name: value for name, value in given.items() if name not in DIRECTIONS}
+    more, data = {name: given.get(name, DIRECTIONS[name]) for name in DIRECTIONS}, ("y", "s")
+    calls: list[Any] = [lambda name=name: getattr(module, name)(**arguments) for name in ("loss", "grad")]
+    calls.append(lambda: module.value_and_grad(**arguments))
+    calls.append(lambda: module.hvp(**arguments, **more))
+    calls.append(lambda: module.bind(**{k: arguments[k] for k in data}).grad(arguments["w"], arguments["X"]))
+    found: list[Any] = []
+    for call in calls:
+        try:
+            found += flat(call())
+        except (TypeError, ValueError) as error:
+            found.append((type(error), str(error)))
+    return found
+
+
+@pytest.mark.parametrize("said", GIVEN)
+def test_every_kind_is_taken_as_the_numpy_module_takes_it(both: Any, said: str) -> None:
+    loss, module = both[0]["every_kind"]
+    with np.errstate(invalid="ignore"):
+        found, wanted = outcomes(module, GIVEN[said]), outcomes(loss.compile(), GIVEN[said])
+    rounding = 16 * max((np.finfo(one.dtype).eps for one in wanted if isinstance(one, np.ndarray)), default=0.0)
+    for left, right in zip(found, wanted, strict=True):
+        if isinstance(right, tuple):
+            assert left == right
+            continue
+        assert (left.dtype, left.shape) == (right.dtype, right.shape)
+        np.testing.assert_allclose(left, right, rtol=rounding, atol=rounding * np.max(np.abs(right), initial=0))
 
 
 @pytest.mark.parametrize("name", ["ridge", "mixture"])

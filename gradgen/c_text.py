@@ -16,7 +16,7 @@ from gradgen.dims import Dim, Size
 from gradgen.identifiers import Fresh
 from gradgen.labels import Labels
 from gradgen.loops import Member, Multiplication, Nest, Program, Result, Step, operands, reduces
-from gradgen.nodes import Add, Count, Delta, Map, Node, Number, Operand, Product, Symbol, Triangle, one
+from gradgen.nodes import Add, Count, Delta, Factor, Map, Node, Number, Operand, Product, Symbol, Triangle, one
 from gradgen.ops.gather import Gather, Scatter
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Pick, Select, kept
@@ -666,9 +666,21 @@ class _Printer:
         return text, SUM
 
     def _powers(self, node: Product, at: Mapping[int, str], local: Local) -> tuple[str, int]:
+        """The product of powers; 0 where a mask is, whatever the rest is there."""
+        masks = [self._mask(n, labels, at) for n, labels, power in node.factors if _is_mask(n) and power > 0]
+        rest = [factor for factor in node.factors if not (_is_mask(factor[0]) and factor[2] > 0)]
+        if not masks:
+            return self._quotient(node, rest, at, local)
+        if not rest:
+            return f"(double)({' && '.join(masks)})", ATOM
+        return f"({' && '.join(masks)} ? {self._quotient(node, rest, at, local)[0]} : 0.0)", ATOM
+
+    def _quotient(
+        self, node: Product, factors: Sequence[Factor], at: Mapping[int, str], local: Local
+    ) -> tuple[str, int]:
         above: list[str] = []
         below: list[str] = []
-        for factor, labels, power in node.factors:
+        for factor, labels, power in factors:
             text, level = self._operand((1, factor, labels), at, local)
             guarded = f"({text} != 0.0 ? {text} : {_instead(factor)})" if power < 0 and self._guards(node) else text
             base = _bracketed(guarded, ATOM if guarded != text else level, ATOM)
@@ -689,10 +701,8 @@ class _Printer:
             return _number(c), ATOM if c >= 0 else SIGN
         if isinstance(node, Count):
             text = f"(double){self.bracketed(node.size)}"
-        elif isinstance(node, Delta):
-            text = f"(double)({at[labels[0]]} == {at[labels[1]]})"
-        elif isinstance(node, Triangle):
-            text = f"(double)({at[labels[1]]} - {at[labels[0]]} <= {node.offset})"
+        elif _is_mask(node):
+            text = f"(double)({self._mask(node, labels, at)})"
         elif node in local:
             text, level = local[node]
         elif node.rank:
@@ -704,6 +714,11 @@ class _Printer:
         if c == -1:
             return f"-{_bracketed(text, level, ATOM)}", SIGN
         return f"{_number(c)} * {_bracketed(text, level, TERM)}", TERM
+
+    def _mask(self, node: Node, labels: Labels, at: Mapping[int, str]) -> str:
+        """Where a matrix of zeros and ones is 1."""
+        row, column = (at[label] for label in labels)
+        return f"{column} - {row} <= {node.offset}" if isinstance(node, Triangle) else f"{row} == {column}"
 
     # Names
 
@@ -733,6 +748,10 @@ def _picked(pick: Pick, index: str, printer: _Printer) -> str:
     if start.constant == 0 and pick.step > 0:
         return f"({moved})" if " " in moved else moved
     return f"({printer.bracketed(start)} {'+' if pick.step > 0 else '-'} {moved})"
+
+
+def _is_mask(node: Node) -> bool:
+    return isinstance(node, Delta | Triangle)
 
 
 def _combining(node: Product | Reduce) -> tuple[str, str]:

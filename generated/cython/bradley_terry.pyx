@@ -450,7 +450,7 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < n; i++) {
             #pragma omp simd
             for (ptrdiff_t j = 0; j < n; j++) {
-                result[i * n + j] = t3[j] * (double)(i == j) - t4[j * n + i] - t4[i * n + j];
+                result[i * n + j] = (i == j ? t3[j] : 0.0) - t4[j * n + i] - t4[i * n + j];
             }
         }
         free(work);

@@ -746,7 +746,7 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < d; i++) {
             #pragma omp simd
             for (ptrdiff_t j = 0; j < d; j++) {
-                result[i * d + j] = t1[i * d + j] + t3[i] * (double)(i == j);
+                result[i * d + j] = t1[i * d + j] + (i == j ? t3[i] : 0.0);
             }
         }
         free(work);
@@ -820,7 +820,7 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < d; i++) {
             #pragma omp simd
             for (ptrdiff_t j = 0; j < d; j++) {
-                result[i * d + j] = gram[i * d + j] + t2[i] * (double)(i == j);
+                result[i * d + j] = gram[i * d + j] + (i == j ? t2[i] : 0.0);
             }
         }
         free(work);

@@ -705,7 +705,7 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < d; i++) {
             #pragma omp simd
             for (ptrdiff_t j = 0; j < d; j++) {
-                result[i * d + j] = t4[i * d + j] + lam * (double)(i == j);
+                result[i * d + j] = t4[i * d + j] + (i == j ? lam : 0.0);
             }
         }
         free(sums);

@@ -666,7 +666,7 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < d; i++) {
             #pragma omp simd
             for (ptrdiff_t j = 0; j < d; j++) {
-                result[i * d + j] = 2.0 * t1[i * d + j] + 2.0 * lam * (double)(i == j);
+                result[i * d + j] = 2.0 * t1[i * d + j] + 2.0 * (i == j ? lam : 0.0);
             }
         }
         free(sums);

@@ -54,6 +54,10 @@ LOSSES = rowwise.LOSSES | {
         "@loss(wrt='w')\ndef halves(w: Vector[n], z: Vector[2 * n]):\n"
         "    return np.sum(np.sin(w) * z[:n] - np.exp(w) * z[n:])\n"
     ),
+    "reciprocals": "@loss(wrt='x')\ndef reciprocals(x: Vector[d]):\n    return np.sum(1 / x)\n",
+    "lower_half": (
+        "@loss(wrt='W')\ndef lower_half(W: Matrix[d, d], Z: Matrix[d, d]):\n    return np.sum(np.tril(W) ** 2 * Z)\n"
+    ),
     "every_kind": (
         f"@loss(wrt=('w', 'X'))\ndef every_kind({SIGNATURE}):\n    {{}}\n    return {{}}\n".format(*BODY.split("\n"))
     ),
@@ -194,6 +198,17 @@ def test_nan_is_kept(both: Any) -> None:
         first = next(k for k, v in inputs.items() if np.ndim(v) and np.asarray(v).dtype == float)
         inputs[first].flat[0] = np.nan
         assert np.isnan(module.loss(**inputs)), name
+
+
+def test_entries_off_a_diagonal_or_above_it_are_0_beside_infinities(both: Any) -> None:
+    x, W, Z = np.array([0.0, 2.0, 0.0]), np.ones((3, 3)), np.triu(np.full((3, 3), np.inf), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for name, function, given in (("reciprocals", "hessian", [x]), ("lower_half", "grad", [W, Z])):
+            loss, module = both[0][name]
+            assert function in {one.removesuffix("_loops").lstrip("_") for one in module.compiled}
+            found, wanted = getattr(module, function)(*given), getattr(loss.compile(), function)(*given)
+            np.testing.assert_array_equal(found, wanted)
+            np.testing.assert_array_equal(found[np.triu_indices(3, 1)], 0)
 
 
 def test_the_same_threads_give_the_same_bits_also_from_several_callers(both: Any) -> None:

@@ -133,7 +133,7 @@ class _Maker:
     ) -> None:
         self.nodes, self.roots, self.given = nodes, roots, given
         inputs = {n: given.get(n, tuple(range(n.rank))) for n in nodes if n in given or not n.operands}
-        self.stored = layouts(nodes, roots, inputs, preferred(names))
+        self.stored = layouts([n for n in nodes if n not in given], roots, inputs, preferred(names))
         self.steps: list[Step] = []
         self.place: dict[Node, int] = {}
 

@@ -3,7 +3,8 @@ right modules may, whatever cancels on the way (Monte Carlo arithmetic, Parker 1
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -60,12 +61,14 @@ def _plain(value: Any) -> Any:
     return {key: _plain(one) for key, one in value.items()} if isinstance(value, dict) else value
 
 
-def shake(module: ModuleType, kinds: Sequence[str], seed: int) -> None:
-    """Have the private functions of a NumPy module shake what they are given, and so all that they do."""
+def shake(module: ModuleType, seed: int) -> None:
+    """Have the private functions of a NumPy module that hold the mathematics shake what they are given, and so all that
+    they do."""
     dice = np.random.default_rng(seed)
 
     def shaking(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *given: _plain(function(*shaken(given, dice)))
 
-    for kind in kinds:
-        setattr(module, f"_{kind}", shaking(getattr(module, f"_{kind}")))
+    for name, function in list(vars(module).items()):
+        if re.fullmatch("_(bound_)?(loss|grad|value_and_grad|hvp|hessian|value|jvp|vjp|jacobian)", name):
+            setattr(module, name, shaking(function))

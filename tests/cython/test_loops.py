@@ -54,6 +54,10 @@ LOSSES = rowwise.LOSSES | {
         "@loss(wrt='w')\ndef halves(w: Vector[n], z: Vector[2 * n]):\n"
         "    return np.sum(np.sin(w) * z[:n] - np.exp(w) * z[n:])\n"
     ),
+    "sums_of_data": (
+        "@loss(wrt='a')\ndef sums_of_data(Y: Matrix[n, d], Z: Matrix[k, d], a: Matrix[n, k]):\n"
+        "    return np.sum(np.exp(a) * np.sum(np.tanh(Y[:, None, :] - Z), axis=2))\n"
+    ),
     "reciprocals": "@loss(wrt='x')\ndef reciprocals(x: Vector[d]):\n    return np.sum(1 / x)\n",
     "lower_half": (
         "@loss(wrt='W')\ndef lower_half(W: Matrix[d, d], Z: Matrix[d, d]):\n    return np.sum(np.tril(W) ** 2 * Z)\n"

@@ -45,7 +45,8 @@ torch's as tensors, CasADi's in its own memory; PyTensor, CasADi and numba check
 def main() -> int:
     options = parsed()
     cores = tuple(sorted(os.sched_getaffinity(0)))[: options.cores]
-    load_before, journal = machine.load(), kept(options, cores)
+    journal = kept(options, cores)
+    load_before = journal.measured("load before", machine.load)
     chosen = Chosen(*(tuple(one) for one in (options.only, options.size, options.function, options.contender)))
     with tempfile.TemporaryDirectory() as folder:
         os.environ[MODULES] = folder

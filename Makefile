@@ -47,13 +47,14 @@ format: $(READY) ## format the sources
 
 # Two processes, since two cores are found everywhere: what is named here, and all the rest.
 BESIDE := tests/calculus tests/emit tests/kinks
+BESIDE_ALL := tests/outside tests/cython/test_loops.py tests/cython/test_random_loops.py
 ELSEWHERE := tests/outside tests/install tests/gallery generated/gallery
 
 test: $(READY) ## the quick suite and the emitted tests, in two processes
 	@$(call together,-m "not slow" $(BESIDE),-m "not slow" $(BESIDE:%=--ignore=%) $(ELSEWHERE:%=--ignore=%))
 
 test-all: $(ORACLE) ## everything: slow tests, outside oracles, seeds and install modes too, in two processes
-	@$(call together,tests/outside,--ignore=tests/outside)
+	@$(call together,$(BESIDE_ALL),$(BESIDE_ALL:%=--ignore=%))
 
 # Two runs of pytest at once: what the first prints stands behind the second, and either may fail.
 together = log=$$(mktemp); $(BIN)/python -m pytest -q $(1) > $$log 2>&1 & beside=$$!; \

@@ -47,7 +47,7 @@ format: $(READY) ## format the sources
 
 # Two processes, since two cores are found everywhere: what is named here, and all the rest.
 BESIDE := tests/calculus tests/emit tests/kinks
-BESIDE_ALL := tests/outside tests/cython/test_loops.py tests/cython/test_random_loops.py
+BESIDE_ALL := tests/outside tests/cython/test_random_loops.py generated
 ELSEWHERE := tests/outside tests/install tests/gallery generated/gallery
 
 test: $(READY) ## the quick suite and the emitted tests, in two processes

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.linalg.lapack
 import scipy.special
 from snippets import kernel, loss, unhoisted
 
 import gradgen
+from gradgen.templating import environment
 
 FOLDER = Path(__file__).parent / "cases"
 ARGUMENTS = (
@@ -28,6 +30,9 @@ ARGUMENTS = (
     "S: Symmetric[n], D: Matrix[d, d], f: Elementwise, Q: SPD[n], L: LowerTriangular[n], "
     "G: Diagonal[n], i: Indices[m, n]"
 )
+SCOPE: dict[str, Any] = {"np": np, "scipy": scipy, "_FLOAT32": np.dtype("f4"), "_FLOAT64": np.dtype("f8")}
+for template in ("lu", "cholesky"):  # what statements call beside NumPy and SciPy
+    exec(environment().get_template(f"{template}.py.j2").render(), SCOPE)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Case:
 
     def run(self, arguments: dict[str, Any]) -> Any:
         """What the statements compute."""
-        scope: dict[str, Any] = {"np": np, "scipy": scipy}
+        scope = dict(SCOPE)
         exec(self.source, scope)
         return scope["_grad"](**{name: arguments[name] for name in signature(scope["_grad"]).parameters})
 

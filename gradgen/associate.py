@@ -8,7 +8,7 @@ and become reciprocals before a contraction. Scalars come last, on the smaller o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
@@ -136,22 +136,27 @@ def _formed(nodes: Sequence[Node]) -> set[Node]:
     eliminations, and lose nothing there."""
     counts: Counter[Node] = Counter()
     for node in nodes:
-        if isinstance(node, Product) and len(node.factors) == 2 and len(node.summed) == 1:
-            for (inner, labels, _), (other, _, _) in (node.factors, node.factors[::-1]):
-                if isinstance(inner, Inverse) and len(labels) == 2 and other.shape == inner.shape:
-                    counts[inner] += is_definite(inner.matrices)
+        for inner, labels, other, _ in _divided(node):
+            if len(labels) == 2 and other.shape == inner.shape:
+                counts[inner] += is_definite(inner.matrices)
     return {inner for inner, times in counts.items() if times > 1}
 
 
 def _solved(node: Product) -> Node:
     """A⁻¹ B by elimination"""
-    if len(node.factors) == 2 and len(node.summed) == 1:
+    for inner, labels, other, axes in _divided(node):
+        found = solve(inner, labels, other, axes, tuple(range(node.rank)))
+        if found is not None:
+            return found
+    return node
+
+
+def _divided(node: Node) -> Iterator[tuple[Inverse, Labels, Node, Labels]]:
+    """The inverse and the other factor of a product over one label, each with its labels; both ways round."""
+    if isinstance(node, Product) and len(node.factors) == 2 and len(node.summed) == 1:
         for (inner, labels, p), (other, axes, q) in (node.factors, node.factors[::-1]):
             if isinstance(inner, Inverse) and p == q == 1:
-                found = solve(inner, labels, other, axes, tuple(range(node.rank)))
-                if found is not None:
-                    return found
-    return node
+                yield inner, labels, other, axes
 
 
 @dataclass(frozen=True)

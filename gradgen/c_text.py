@@ -20,6 +20,7 @@ from gradgen.nodes import Add, Count, Delta, Factor, Map, Node, Number, Operand,
 from gradgen.ops.gather import Gather, Scatter
 from gradgen.ops.reduce import Reduce
 from gradgen.ops.select import Embed, Pick, Select, kept
+from gradgen.sweeps import row_of
 from gradgen.text import INDENT, magnitude
 from gradgen.walk import Names, core, weak
 
@@ -318,10 +319,7 @@ class _Printer:
         rows = [n for n in (*self.given, *self.program.kept) if size in n.shape and n in self.program.local]
         sizes = Size.of(0)
         for node in rows:
-            total = Size.of(1)
-            for s in node.shape:
-                total = total * (1 if s == size else s)
-            sizes = sizes + total
+            sizes = sizes + row_of(node, size)
         return self._size(sizes)
 
     def _blocks(self) -> None:

@@ -57,7 +57,7 @@ def sweep(roots: Sequence[Node], given: Collection[Node], along: Samples | None)
     if not _pays(computed):
         return None
     before = dict.fromkeys(c for n in computed for c in map(core, n.operands) if c not in local)
-    rows = [_row(n, size) for n in rowed]
+    rows = [row_of(n, size) for n in rowed]
     largest = max(rows, key=lambda s: s.typical)
     row = largest * rows.count(largest)
     return Sweep(along.dim, tuple(before), local, tuple(sums), row, BLOCK) if FEWEST * row.typical < BLOCK else None
@@ -70,8 +70,8 @@ def _is_local(node: Node, size: Size, given: Collection[Node]) -> bool:
     return isinstance(node, Map | Add | Product | Gather | Reduce | View)
 
 
-def _row(node: Node, size: Size) -> Size:
-    """The entries of one row."""
+def row_of(node: Node, size: Size) -> Size:
+    """The entries of one row of a value, of which there are so many."""
     total = Size.of(1)
     for s in node.shape:
         total = total * (1 if s == size else s)

@@ -470,12 +470,11 @@ class _Reader:
 
     def _concatenate(self, operands: Sequence[Value]) -> Array:
         assert isinstance(operands[0], Items)
-        axis = _size(operands[1]).constant if len(operands) > 1 else 0
-        return self._joined([_shape(v) for v in operands[0].values], axis or 0)
+        return self._joined([_shape(v) for v in operands[0].values], _axis(operands))
 
     def _stack(self, operands: Sequence[Value]) -> Array:
         assert isinstance(operands[0], Items)
-        axis = (_size(operands[1]).constant if len(operands) > 1 else 0) or 0
+        axis = _axis(operands)
         shapes = [(*s[:axis], Size.of(1), *s[axis:]) for s in map(_shape, operands[0].values)]
         return self._joined(shapes, axis)
 
@@ -496,6 +495,11 @@ class _Reader:
         width = sum((shape[1] for shape in rows[0]), Size.of(0))
         self._moved(*(Array(shape) for row in rows for shape in row))
         return self._counted(result=(height, width), flops=NOTHING)
+
+
+def _axis(operands: Sequence[Value]) -> int:
+    """The axis behind a list of arrays that are put together: the first where none is said."""
+    return (_size(operands[1]).constant or 0) if len(operands) > 1 else 0
 
 
 def broadcast(left: Shape, right: Shape) -> Shape:
